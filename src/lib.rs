@@ -1,0 +1,23 @@
+//! jembatan carries a puskesmas's service entries to the web services of BPJS Kesehatan: nothing lost, nothing twice,
+//! nothing leaked, nobody left guessing.
+//!
+//! The flow, and the modules in reading order:
+//!
+//! ```text
+//! SIM ──▶ http ──▶ intake ──▶ store ──▶ push ──▶ remote ──▶ BPJS
+//!                               ▲         │
+//!                               └─ reconcile (leases, unanswered, outages, differences) ─▶ report, status
+//! ```
+//!
+//! * [`queue`] decides (pure): states, events, transitions, what may be sent next.
+//! * [`catalogue`] knows the remote operations; [`protocol`] their bytes; [`contract`] the dates of the agreement.
+//! * [`store`] keeps everything; [`vault`] keeps the secrets.
+//! * [`intake`], [`push`], [`reconcile`] are the stages; they share rows and wake-ups, never call one another.
+//! * [`remote`] is the only way out; [`http`] and [`status`] are the faces; [`cli`] the commands.
+//! * [`simulator`] plays BPJS; [`daemon`] puts everything together.
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod secret;
+
+pub mod protocol;
