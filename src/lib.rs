@@ -17,7 +17,11 @@
 //! * [`simulator`] plays BPJS; [`daemon`] puts everything together.
 #![forbid(unsafe_code)]
 
+mod words;
+
 pub mod clock;
 pub mod secret;
 
+pub mod catalogue;
 pub mod protocol;
+pub mod queue;
