@@ -19,9 +19,12 @@
 
 mod words;
 
+pub mod audit;
+pub mod chance;
 pub mod clock;
 pub mod secret;
 
 pub mod catalogue;
 pub mod protocol;
 pub mod queue;
+pub mod store;

@@ -1,0 +1,214 @@
+//! Everything that must survive: submissions, deliveries, attempts, outages, reconciliations, the security log.
+//!
+//! Job: one trait whose methods are transitions and questions, and the backends behind it ([`sqlite`] is the embedded
+//! default). Invariants: only this module has SQL; a delivery changes only through `queue::transition` and one
+//! conditional UPDATE in one transaction; nothing is answered before it is on disk; a failed COMMIT is *unknown*, never
+//! *failed* ([`StoreError::Unknown`]); payloads, answers and BPJS's words are sealed per row, with row, column and
+//! facility as associated data; card numbers and remote ids are found again by keyed hashes. Neighbours: every stage
+//! holds an `Arc<dyn Store>`. What it does not do: decide (that is `queue`), talk to BPJS, read the clock.
+
+mod sealing;
+pub mod sqlite;
+mod types;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::catalogue::RemoteIds;
+use crate::queue::{Delivery, DeliveryId, SubmissionId};
+use crate::secret::Private;
+
+pub use sealing::{Sealer, SealingError};
+pub use types::{
+    Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, Counts,
+    DeliveryFilter, EntryBody, Given, JournalRow, LaneStop, NewEntry, NewSubmission, OutageChange, OutageRow, Page,
+    PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, SubmissionRow, Totals,
+};
+
+/// What can go wrong with the store.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// A COMMIT failed: whether it is on disk is unknown. Stop, reopen, look up.
+    #[error("outcome of a commit unknown: {0}")]
+    Unknown(String),
+    /// The disk is full or nearly so.
+    #[error("disk full: {0}")]
+    Full(String),
+    /// A row cannot be read (wrong key, damaged, written by another version).
+    #[error("row unreadable: {0}")]
+    Unreadable(String),
+    /// The schema is newer than this program.
+    #[error("the database has schema {found}, this program knows {known}: install the newer program")]
+    Newer {
+        /// Version found.
+        found: i64,
+        /// Newest version known.
+        known: i64,
+    },
+    /// Another process holds the database.
+    #[error("another jembatan runs on this database: {0}")]
+    Busy(String),
+    /// Anything else the database says.
+    #[error("database: {0}")]
+    Database(String),
+    /// The store was closed.
+    #[error("store closed")]
+    Closed,
+}
+
+/// The port to a backend. Every method is one transaction; `now` always comes from outside.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // ---- intake -------------------------------------------------------------------------------------------------
+
+    /// Accepts a submission whole or not at all. The same key with an equal body is [`Acceptance::Same`], with another
+    /// body [`Acceptance::Conflict`]; a duplicate inside one group commit answers as the first did.
+    async fn accept(&self, submission: NewSubmission) -> Result<Acceptance, StoreError>;
+
+    /// The delivery of `entry_ref` in the earlier submission `reference` of the same client and facility.
+    async fn find_entry(
+        &self,
+        client: &str,
+        facility: &str,
+        reference: &str,
+        entry_ref: &str,
+    ) -> Result<Option<Prerequisite>, StoreError>;
+
+    // ---- push ---------------------------------------------------------------------------------------------------
+
+    /// Leases up to `ask.limit` deliveries that are due, nearest target first, each with the attempt's row written:
+    /// when this returns, the intention is on disk.
+    async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Ends a claimed attempt: the event goes through `queue::transition`. `None` if the lease is no longer held.
+    async fn record(&self, recorded: Recorded) -> Result<Option<Delivery>, StoreError>;
+
+    /// Which of `ids` (primary ids of `operation` within `scope`) are owned by a delivery, in the same order.
+    async fn owners(
+        &self,
+        facility: &str,
+        operation: &str,
+        scope: &[String],
+        ids: &[String],
+    ) -> Result<Vec<Option<DeliveryId>>, StoreError>;
+
+    /// The earliest instant at which something of this facility and service becomes due, if anything waits.
+    async fn next_due(&self, facility: &str, service: &str) -> Result<Option<Timestamp>, StoreError>;
+
+    // ---- people and reconciliation ------------------------------------------------------------------------------
+
+    /// Applies a person's (or the reconciliation's) event to one delivery, with its row in the security log.
+    async fn act(&self, act: Act) -> Result<Acted, StoreError>;
+
+    /// Puts every lease that ran out before `now` (or all of them, at start) into doubt; returns how many.
+    async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError>;
+
+    /// Expires waiting deliveries whose last date has passed, at most `limit`; returns how many moved.
+    async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError>;
+
+    /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many.
+    async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError>;
+
+    // ---- lanes, circuits, outages -------------------------------------------------------------------------------
+
+    /// Pauses (`Some`) or resumes (`None`) a facility, or everything (`facility` = `*`), with its row in the log.
+    async fn set_pause(&self, facility: &str, pause: Option<PauseRow>, audit: AuditEntry) -> Result<(), StoreError>;
+
+    /// What is paused.
+    async fn pauses(&self) -> Result<Vec<PauseRow>, StoreError>;
+
+    /// Stops (`Some`) or frees (`None`) the lane of a facility's service because of its credentials.
+    async fn set_lane_stop(&self, facility: &str, service: &str, stop: Option<LaneStop>) -> Result<(), StoreError>;
+
+    /// Which lanes are stopped.
+    async fn lane_stops(&self) -> Result<Vec<LaneStop>, StoreError>;
+
+    /// Remembers a circuit's state across restarts.
+    async fn set_circuit(&self, row: CircuitRow) -> Result<(), StoreError>;
+
+    /// Every circuit known.
+    async fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError>;
+
+    /// Opens, amends or closes an outage episode; closing counts the entries it touched.
+    async fn change_outage(&self, change: OutageChange) -> Result<OutageRow, StoreError>;
+
+    /// Outage episodes, newest first.
+    async fn outages(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError>;
+
+    // ---- reconciliation -----------------------------------------------------------------------------------------
+
+    /// The journal of a facility and days: every delivery with its current payload, in order of acceptance.
+    async fn journal(
+        &self,
+        facility: &str,
+        from: jiff::civil::Date,
+        to: jiff::civil::Date,
+    ) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// Keeps a reconciliation's report.
+    async fn put_reconciliation(&self, row: ReconciliationRow) -> Result<(), StoreError>;
+
+    /// Reconciliations, newest first, without or with their reports.
+    async fn reconciliations(&self, facility: Option<&str>, limit: usize)
+    -> Result<Vec<ReconciliationRow>, StoreError>;
+
+    /// One reconciliation with its report.
+    async fn reconciliation(&self, id: &str) -> Result<Option<ReconciliationRow>, StoreError>;
+
+    // ---- questions ----------------------------------------------------------------------------------------------
+
+    /// One submission.
+    async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionRow>, StoreError>;
+
+    /// Submissions by facility, reference or the state of one of their deliveries, in order of acceptance.
+    async fn submissions(
+        &self,
+        facilities: &[String],
+        reference: Option<&str>,
+        state: Option<crate::queue::State>,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Page<SubmissionRow>, StoreError>;
+
+    /// The deliveries of a submission, in the order of its entries.
+    async fn deliveries_of(&self, id: SubmissionId) -> Result<Vec<Delivery>, StoreError>;
+
+    /// One delivery.
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
+
+    /// Deliveries by filter, in order of acceptance.
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError>;
+
+    /// A delivery's attempts and look-ups, oldest first.
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// A delivery's payload: as handed in, and as it stands now.
+    async fn entry_body(&self, id: DeliveryId) -> Result<Option<EntryBody>, StoreError>;
+
+    /// What became final after `cursor` (0: from the beginning), oldest first.
+    async fn changes(&self, facilities: &[String], cursor: i64, limit: usize) -> Result<Vec<Change>, StoreError>;
+
+    /// Counts and the few instants that health, status and metrics show.
+    async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError>;
+
+    /// The security log from `after` on, oldest first.
+    async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError>;
+
+    /// Adds a row to the security log.
+    async fn log(&self, entry: AuditEntry) -> Result<(), StoreError>;
+
+    /// Wakes up whenever a commit may have made something due, final or visible. Losing one costs latency only.
+    fn wake_ups(&self) -> watch::Receiver<u64>;
+
+    /// Whether a commit failed and the process must stop; `Some` says why.
+    fn fatal(&self) -> watch::Receiver<Option<String>>;
+}
+
+/// A handle on the store that stages share.
+pub type SharedStore = Arc<dyn Store>;
+
+/// Ids by the operation that gave them: what a delivery's prerequisites know.
+pub type GivenIds = Vec<(String, Private<RemoteIds>)>;
