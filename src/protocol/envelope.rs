@@ -103,6 +103,7 @@ impl From<JsonFault> for NotAnEnvelope {
 /// # Errors
 /// [`NotAnEnvelope`] names what the body is instead.
 pub fn read(status: u16, body: &[u8], limits: &Limits) -> Result<Envelope, NotAnEnvelope> {
+    let body = json::without_mark(body);
     match body.trim_ascii().first() {
         None if status == 204 => {
             return Ok(Envelope { code: 204, code_is_text: false, message: String::new(), response: Body::Absent });

@@ -1,7 +1,8 @@
 //! Vectors that this code did not make, each with its source.
 //!
-//! `B` is published by BPJS; the others were made with Node's crypto and the original JavaScript lz-string under invented
-//! credentials, and read back with PHP and with Python (domain notes `pcare.md` §9 and `vclaim-antrean.md` §9).
+//! "BPJS" marks what BPJS's help pages publish. "node" marks vectors made with Node's crypto and the original JavaScript
+//! lz-string under invented credentials; those of P-Care were read back with PHP (openssl, nullpunkt/lz-string-php) and
+//! Python, those of V-Claim with Python (cryptography and a decoder of its own).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,24 +13,18 @@ use super::seal::{Limits, Unreadable, open};
 use super::sign::{KD_APLIKASI, Stamp, authorization, read_authorization, signature, signature_is_valid};
 use crate::secret::{ConsId, Password, SecretKey, Username};
 
-/// (source, message split at its `&` or whole, key, base64 of the HMAC)
+/// (source, consId, secret, stamp, `X-signature`)
 const SIGNATURES: &[(&str, &str, &str, i64, &str)] = &[
-    (
-        "pcare §9.1, vclaim §9: BPJS's sample input",
-        "1234",
-        "pwd",
-        433_223_232,
-        "eXMtvX2r7e7CLCIu3kpEpCrvciZgK8FuOhKv06NDAHk=",
-    ),
-    ("vclaim §9", "1234", "pwd", 1_700_000_000, "QbAKTP54Su+BEvo9Ks0zhW27zsJAjQNNXGMcns5eMz0="),
-    ("pcare §9.2", "12345", "s3cr3tKEYx", 1_736_400_000, "B6TEDUN7mJFW1LohuvndToQzdTq3IvBaYjxbtpTjCck="),
+    ("BPJS: sample input; node: result", "1234", "pwd", 433_223_232, "eXMtvX2r7e7CLCIu3kpEpCrvciZgK8FuOhKv06NDAHk="),
+    ("node, V-Claim", "1234", "pwd", 1_700_000_000, "QbAKTP54Su+BEvo9Ks0zhW27zsJAjQNNXGMcns5eMz0="),
+    ("node, P-Care", "12345", "s3cr3tKEYx", 1_736_400_000, "B6TEDUN7mJFW1LohuvndToQzdTq3IvBaYjxbtpTjCck="),
 ];
 
 /// (source, message, key, base64): not of the form `consId&stamp`, so checked against the bare HMAC.
 const HMACS: &[(&str, &str, &str, &str)] = &[
-    ("B: result of BPJS's own server", "aaa", "bbb", "20BKS3PWnD3XU4JbSSZvVlGi2WWnDa8Sv9uHJ+wsELA="),
-    ("vclaim §9", "testtesttest", "secretkey", "JTMRzVfaBYSxZnaWBy5sa8yKsspBi4EeU2q4WaEwICg="),
-    ("vclaim §9, Java sample", "0123456789", "secretKey", "5v9CUnAGsvsBGwTqoYPQxGwn/u70GOKurN+2tvvSfNo="),
+    ("BPJS: made by its own server", "aaa", "bbb", "20BKS3PWnD3XU4JbSSZvVlGi2WWnDa8Sv9uHJ+wsELA="),
+    ("node, V-Claim", "testtesttest", "secretkey", "JTMRzVfaBYSxZnaWBy5sa8yKsspBi4EeU2q4WaEwICg="),
+    ("node: inputs of a Java sample", "0123456789", "secretKey", "5v9CUnAGsvsBGwTqoYPQxGwn/u70GOKurN+2tvvSfNo="),
 ];
 
 /// One sealed response; `lz` is `None` where the source prints the wire only.
@@ -53,13 +48,13 @@ const fn vclaim(source: &'static str, json: &'static str, lz: Option<&'static st
 
 const SEALED: &[Sealed] = &[
     pcare(
-        "pcare §9.2 V1, pendaftaran created",
+        "node, P-Care V1, pendaftaran created",
         r#"{"field":"noUrut","message":"A1"}"#,
         "N4IgZglgpgNgJiAXCAdgewKoCcCuAXEAGhAFsoBncgQwHMokQBBARhAF8g",
         "ggII1jv0JTRgygZLYUQPg60Fwtvpy5mDxZMxo+GK/xA0UgLAabzwjSrdD/eji24iXmY+LpCnMimUSBIyooDFog==",
     ),
     pcare(
-        "pcare §9.2 V2, kunjungan created",
+        "node, P-Care V2, kunjungan created",
         r#"[{"field":"noKunjungan","message":"9999X0010125Y000001"}]"#,
         "NobwRAZglgpgNgEzALjAOwPYGkCuaBWeA5gIZpgA0YAtjAM50lEwpgCcHbAGgAw8CMAgEwBWAJp9J-MAF8AukA",
         concat!(
@@ -67,22 +62,22 @@ const SEALED: &[Sealed] = &[
             "ZKK7FXN2wl+FrlSuMGYa"
         ),
     ),
-    pcare("pcare §9.2 V5, null", "null", "HYVwNmQ", "UCioCzAPP/dh+dC6QqSQ4Q=="),
-    pcare("pcare §9.2 V5, empty text", "", "Q", "rAtZUkm/TStavUQhKFlqjw=="),
+    pcare("node, P-Care V5, null", "null", "HYVwNmQ", "UCioCzAPP/dh+dC6QqSQ4Q=="),
+    pcare("node, P-Care V5, empty text", "", "Q", "rAtZUkm/TStavUQhKFlqjw=="),
     vclaim(
-        "vclaim §9, empty list",
+        "node, V-Claim: empty list",
         r#"{"list":[]}"#,
         Some("N4IgNglgzgLiBcBtAugXyA"),
         "BrIc3POWIpoZX21f0INPccc9Qk8TneHxWsjSn+S/QGo=",
     ),
     vclaim(
-        "vclaim §9, a bare string",
+        "node, V-Claim: a bare string",
         r#""0301R0011017V000007""#,
         Some("EQBgzCCMBKJZUDsA1ObHCA"),
         "vrkHA01Sls2I0fgtXdGY8OdVQLKD1M7G0gJ1DDgAFK4=",
     ),
     vclaim(
-        "vclaim §9, finger print",
+        "node, V-Claim: finger print",
         r#"{"kode":"1","status":"Peserta telah melakukan validasi finger print pada tanggal 2020-01-21"}"#,
         None,
         concat!(
@@ -118,18 +113,18 @@ fn every_bare_hmac_is_reproduced() {
 #[test]
 fn the_signature_in_the_official_header_table_has_the_form_of_ours() {
     let published = STANDARD.decode("DogC5UiQurNcigrBdQ3QN5oYvXeUF5E82I/LHUcI9v0=").unwrap();
-    assert_eq!(published.len(), 32, "B: secret not published, so only the form can be compared");
+    assert_eq!(published.len(), 32, "BPJS: secret not published, so only the form can be compared");
 }
 
 #[test]
 fn the_authorization_of_pcare_is_reproduced() {
     let header = authorization(&Username::new("0000TEST"), &Password::new("Rahasia1!"), KD_APLIKASI);
-    assert_eq!(header.as_str(), "Basic MDAwMFRFU1Q6UmFoYXNpYTEhOjA5NQ==", "pcare §9.2");
+    assert_eq!(header.as_str(), "Basic MDAwMFRFU1Q6UmFoYXNpYTEhOjA5NQ==", "node, P-Care");
 }
 
 #[test]
 fn the_official_authorization_sample_ends_in_095() {
-    // B: the header table leaves `Basic ` out, every working client sends it.
+    // BPJS: the header table leaves `Basic ` out, every working client sends it.
     let (username, _password, app_code) = read_authorization("Basic MDkwMzA0MDI6UXdlcnR5MSE6MDk1").unwrap();
     assert_eq!((username.expose(), app_code.as_str()), ("09030402", KD_APLIKASI));
 }

@@ -53,9 +53,14 @@ pub fn parse(text: &[u8], limits: &Limits) -> Result<Value, JsonFault> {
     if text.len() > limits.max_output {
         return Err(JsonFault::TooLarge);
     }
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    let text = without_mark(text);
     check_shape(text, limits)?;
     serde_json::from_slice(text).map_err(|_| JsonFault::NotJson)
+}
+
+/// The text without the byte-order mark that some .NET writers put in front.
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
 }
 
 /// Counts levels and values outside strings, in one pass and constant memory.
