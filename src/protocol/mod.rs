@@ -4,3 +4,15 @@
 //! Invariants: one [`sign::Stamp`] per attempt serves the header, the signature and the key of the response; whatever
 //! comes from outside is bounded. Neighbours: `remote` signs and opens, `simulator` verifies and seals.
 //! What it does not do: say what a code means (`remote::classify`).
+//!
+//! In reading order: [`sign`] (headers), [`lz`] (compression), [`json`] (bounded parsing), [`seal`] (the sealed
+//! response), [`envelope`] (what carries it).
+
+pub mod envelope;
+pub mod json;
+pub mod lz;
+pub mod seal;
+pub mod sign;
+
+#[cfg(test)]
+mod golden;
