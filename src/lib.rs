@@ -18,6 +18,8 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod config;
 pub mod secret;
 
 pub mod protocol;
+pub mod vault;
