@@ -19,12 +19,15 @@
 
 mod words;
 
-pub mod audit;
 pub mod chance;
 pub mod clock;
+pub mod config;
 pub mod secret;
+pub mod vault;
 
 pub mod catalogue;
 pub mod protocol;
 pub mod queue;
+
+pub mod audit;
 pub mod store;

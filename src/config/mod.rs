@@ -1,0 +1,283 @@
+//! The configuration: one TOML file, environment over it, every mistake reported at once.
+//!
+//! Job: turn `jembatan.toml` and `JEMBATAN__SECTION__KEY` into checked, typed values. Invariants: unknown keys are errors;
+//! no secret stands in a configuration and none is echoed; paths are relative to the file; every default is here, in
+//! `Default`, and a test holds `config/jembatan.example.toml` to it. Neighbours: `daemon` and `cli` load it, every stage
+//! gets its section. What it does not do: connect, or open the files it names (it only looks whether they are there).
+
+mod error;
+mod read;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+pub use error::{ConfigErrors, Fault, Place, Problem};
+
+use crate::secret::Private;
+use crate::vault::KeySource;
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// The local HTTP face.
+    pub http: HttpConfig,
+    /// The database.
+    pub store: StoreConfig,
+    /// The secrets.
+    pub vault: VaultConfig,
+    /// The agreement with BPJS.
+    pub contract: ContractConfig,
+    /// The way out.
+    pub remote: RemoteConfig,
+    /// The gateway for a SIM that speaks BPJS already.
+    pub gateway: GatewayConfig,
+    /// How long things are remembered.
+    pub retention: RetentionConfig,
+    /// The puskesmas and clinics served, in the order of the file.
+    pub facilities: Vec<Facility>,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Where the API listens; anything but loopback needs TLS.
+    pub listen: SocketAddr,
+    /// `[http.tls]`, off unless given.
+    pub tls: Option<TlsConfig>,
+    /// `[http.limits]`
+    pub limits: HttpLimits,
+}
+
+/// `[http.tls]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// PEM chain.
+    pub certificate: PathBuf,
+    /// PEM private key.
+    pub key: PathBuf,
+}
+
+/// `[http.limits]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// The largest request body, in bytes.
+    pub body: u64,
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections at once from one address.
+    pub connections_per_peer: usize,
+    /// How long a client may take to send its headers.
+    pub header_timeout: Duration,
+    /// How long a client may take to send a whole request.
+    pub read_timeout: Duration,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Which database.
+    pub url: StoreUrl,
+    /// Free disk space in bytes below which new entries are answered with 503.
+    pub min_free: u64,
+}
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// `sqlite:/path`
+    Sqlite(PathBuf),
+    /// `postgres://…`; not printable, because it may carry a password.
+    Postgres(Private<String>),
+}
+
+/// `[vault]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultConfig {
+    /// The sealed file; the clients are in `<path>.clients`.
+    pub path: PathBuf,
+    /// Where its key comes from.
+    pub key: KeySource,
+}
+
+/// `[contract]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContractConfig {
+    /// The profile of the agreement in force.
+    pub profile: PathBuf,
+}
+
+/// `[remote]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct RemoteConfig {
+    /// Development only: plain HTTP and loopback or private addresses as `base_url`.
+    pub allow_local: bool,
+    /// Replaces every catalogue value of settle, if set.
+    pub settle: Option<Duration>,
+    /// Calls at once, per facility and service.
+    pub concurrency: usize,
+    /// Calls per second, per facility and service; `None` (written 0) is no limit.
+    pub rate_per_second: Option<f64>,
+    /// For TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// For one whole call.
+    pub request_timeout: Duration,
+    /// The longest wait between probes of a dead service.
+    pub circuit_retry_max: Duration,
+    /// How often an idle service is probed, so that an outage shows within 10 s.
+    pub probe_interval: Duration,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayConfig {
+    /// How long a gateway write waits for BPJS before it is answered with a receipt.
+    pub wait: Duration,
+    /// How long the same body of an operation without natural key counts as a repeat.
+    pub repeat_window: Duration,
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// Days after which the payload of a delivered and reconciled entry is destroyed.
+    pub payload_days: u32,
+    /// Months for which idempotency keys, natural keys and remote ids are kept.
+    pub memory_months: u32,
+}
+
+/// `[[facility]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facility {
+    /// `kdProvider`: 8 characters 0-9 A-Z.
+    pub code: String,
+    /// For people; the code unless given.
+    pub name: String,
+    /// Its own zone: Asia/Jakarta (WIB), Asia/Makassar (WITA), Asia/Jayapura (WIT).
+    pub timezone: TimeZone,
+    /// `[facility.pcare]`
+    pub pcare: Option<ServiceConfig>,
+    /// `[facility.vclaim]`
+    pub vclaim: Option<ServiceConfig>,
+    /// `[facility.antrean_fktp]`
+    pub antrean_fktp: Option<ServiceConfig>,
+    /// `[facility.icare]`
+    pub icare: Option<ServiceConfig>,
+}
+
+/// One remote service of a facility.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// Checked: http(s), a host, no credentials, no query, no slash at the end.
+    pub base_url: String,
+    /// P-Care only: the application code in `X-authorization` (`kdAplikasi`), `095` unless given.
+    pub app_code: Option<String>,
+}
+
+/// The application code of P-Care unless configured.
+pub const PCARE_APP_CODE: &str = "095";
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8077);
+        Self { listen, tls: None, limits: HttpLimits::default() }
+    }
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            body: 256 * 1024,
+            connections: 256,
+            connections_per_peer: 32,
+            header_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(8),
+        }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        let url = StoreUrl::Sqlite(PathBuf::from("/var/lib/jembatan/jembatan.db"));
+        Self { url, min_free: 200 * 1024 * 1024 }
+    }
+}
+
+impl Default for VaultConfig {
+    fn default() -> Self {
+        let key = KeySource::Credential("jembatan.kek".to_owned());
+        Self { path: PathBuf::from("/var/lib/jembatan/vault"), key }
+    }
+}
+
+impl Default for ContractConfig {
+    fn default() -> Self {
+        Self { profile: PathBuf::from("contracts/bontang-2024.toml") }
+    }
+}
+
+impl Default for RemoteConfig {
+    fn default() -> Self {
+        Self {
+            allow_local: false,
+            settle: None,
+            concurrency: 4,
+            rate_per_second: Some(10.0),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+            circuit_retry_max: Duration::from_secs(15),
+            probe_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self { wait: Duration::from_secs(10), repeat_window: Duration::from_mins(15) }
+    }
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { payload_days: 30, memory_months: 13 }
+    }
+}
+
+impl Config {
+    /// Reads `path`, lays `environment` over it (names like `JEMBATAN__REMOTE__SETTLE`; others are ignored) and checks
+    /// everything.
+    ///
+    /// # Errors
+    /// All mistakes together, each with key, place, value (never a secret) and remedy.
+    pub fn load(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigErrors> {
+        read::load(path, environment)
+    }
+
+    /// The facility with this code.
+    #[must_use]
+    pub fn facility(&self, code: &str) -> Option<&Facility> {
+        self.facilities.iter().find(|facility| facility.code == code)
+    }
+
+    /// Makes relative paths relative to `directory`, where the configuration file is.
+    fn resolve(&mut self, directory: &Path) {
+        let under = |path: &mut PathBuf| *path = directory.join(&*path);
+        under(&mut self.contract.profile);
+        under(&mut self.vault.path);
+        if let KeySource::File(path) = &mut self.vault.key {
+            under(path);
+        }
+        if let StoreUrl::Sqlite(path) = &mut self.store.url {
+            under(path);
+        }
+        if let Some(tls) = &mut self.http.tls {
+            under(&mut tls.certificate);
+            under(&mut tls.key);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Texts and numbers of the configuration as typed values.
+//!
+//! Job: parse one value, or say what is wrong with it. Pure. Neighbours: `read` calls these. What it does not do: keys,
+//! defaults, files.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use config::{Value, ValueKind};
+use hyper::Uri;
+use jiff::tz::TimeZone;
+
+use super::StoreUrl;
+use super::error::Fault;
+use crate::secret::Private;
+use crate::vault::KeySource;
+
+/// A non-empty text; numbers are not texts, so that codes keep their leading zeros.
+pub(super) fn text(value: &Value) -> Result<String, Fault> {
+    match &value.kind {
+        ValueKind::String(text) if !text.is_empty() => Ok(text.clone()),
+        _not_text => Err(Fault::Text),
+    }
+}
+
+/// True or false; the environment knows only texts.
+pub(super) fn boolean(value: &Value) -> Result<bool, Fault> {
+    match &value.kind {
+        ValueKind::Boolean(given) => Ok(*given),
+        ValueKind::String(text) => text.parse().map_err(|_| Fault::Boolean),
+        _neither => Err(Fault::Boolean),
+    }
+}
+
+/// A whole number from `least` to `most`.
+pub(super) fn number(value: &Value, least: u64, most: u64) -> Result<u64, Fault> {
+    let given = match &value.kind {
+        ValueKind::I64(number) => u64::try_from(*number).ok(),
+        ValueKind::U64(number) => Some(*number),
+        ValueKind::String(text) => text.parse().ok(),
+        _no_number => None,
+    };
+    given.filter(|number| (least..=most).contains(number)).ok_or(Fault::Number(least, most))
+}
+
+/// Calls per second; 0 is no limit.
+pub(super) fn rate(value: &Value) -> Result<Option<f64>, Fault> {
+    let given = match &value.kind {
+        ValueKind::I64(number) => u32::try_from(*number).ok().map(f64::from),
+        ValueKind::Float(number) => Some(*number),
+        ValueKind::String(text) => text.parse::<f64>().ok(),
+        _no_number => None,
+    };
+    let rate = given.filter(|rate| rate.is_finite() && *rate >= 0.0).ok_or(Fault::Rate)?;
+    Ok((rate > 0.0).then_some(rate))
+}
+
+/// `500ms`, `60s`, `15m`, `2h`, `1d`.
+pub(super) fn duration(value: &Value) -> Result<Duration, Fault> {
+    let text = text(value).map_err(|_| Fault::Duration)?;
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or(Fault::Duration)?;
+    let (number, unit) = text.split_at(digits);
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _unknown => return Err(Fault::Duration),
+    };
+    let total = number.parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds));
+    total.map(Duration::from_millis).ok_or(Fault::Duration)
+}
+
+/// A duration that is not zero.
+pub(super) fn timeout(value: &Value) -> Result<Duration, Fault> {
+    duration(value).and_then(|given| if given.is_zero() { Err(Fault::Duration) } else { Ok(given) })
+}
+
+/// `256 KiB`, `200 MiB`, `1 GiB`, or a number of bytes.
+pub(super) fn size(value: &Value) -> Result<u64, Fault> {
+    if let Ok(bytes) = number(value, 1, u64::MAX) {
+        return Ok(bytes);
+    }
+    let text = text(value).map_err(|_| Fault::Size)?;
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or(Fault::Size)?;
+    let (number, unit) = text.split_at(digits);
+    let bytes: u64 = match unit.trim_start() {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _unknown => return Err(Fault::Size),
+    };
+    number.parse::<u64>().ok().and_then(|number| number.checked_mul(bytes)).ok_or(Fault::Size)
+}
+
+/// A path.
+pub(super) fn path(value: &Value) -> Result<PathBuf, Fault> {
+    text(value).map(PathBuf::from)
+}
+
+/// An address with a port.
+pub(super) fn listen(value: &Value) -> Result<SocketAddr, Fault> {
+    text(value)?.parse().map_err(|_| Fault::Listen)
+}
+
+/// The database.
+pub(super) fn store_url(value: &Value) -> Result<StoreUrl, Fault> {
+    let text = text(value)?;
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(StoreUrl::Postgres(Private::new(text)));
+    }
+    let path = text.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or(Fault::StoreUrl)?;
+    Ok(StoreUrl::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+}
+
+/// Where the vault's key comes from.
+pub(super) fn key_source(value: &Value) -> Result<KeySource, Fault> {
+    text(value)?.parse().map_err(|_| Fault::VaultKey)
+}
+
+/// A zone of the IANA database.
+pub(super) fn time_zone(value: &Value) -> Result<TimeZone, Fault> {
+    TimeZone::get(&text(value)?).map_err(|_| Fault::TimeZone)
+}
+
+/// A facility's code.
+pub(super) fn facility_code(value: &Value) -> Result<String, Fault> {
+    let code = text(value).map_err(|_| Fault::FacilityCode)?;
+    crate::vault::check_facility(&code).map(|()| code).map_err(|_| Fault::FacilityCode)
+}
+
+/// P-Care's application code.
+pub(super) fn app_code(value: &Value) -> Result<String, Fault> {
+    let fits = |code: &String| code.len() <= 8 && code.bytes().all(|byte| byte.is_ascii_digit());
+    text(value).ok().filter(fits).ok_or(Fault::AppCode)
+}
+
+/// The address of a service, without a slash at the end.
+pub(super) fn base_url(value: &Value, allow_local: bool) -> Result<String, Fault> {
+    let text = text(value).map_err(|_| Fault::BaseUrl)?;
+    let url: Uri = text.parse().map_err(|_| Fault::BaseUrl)?;
+    let authority = url.authority().ok_or(Fault::BaseUrl)?;
+    if authority.as_str().contains('@') || url.query().is_some() || text.contains('#') || authority.host().is_empty() {
+        return Err(Fault::BaseUrl);
+    }
+    match url.scheme_str() {
+        Some("https") => {}
+        Some("http") if allow_local => {}
+        Some("http") => return Err(Fault::BaseUrlPlain),
+        Some(_) | None => return Err(Fault::BaseUrl),
+    }
+    if !allow_local && is_local(authority.host()) {
+        return Err(Fault::BaseUrlLocal);
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Whether a host names this machine or a private network.
+fn is_local(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
+    match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(v4)) => {
+            let shared = matches!(v4.octets(), [100, 64..=127, ..]);
+            v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified() || shared
+        }
+        Ok(IpAddr::V6(v6)) => {
+            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
+        }
+        // `0x7f.1`, `2130706433`: old spellings of addresses that resolvers still accept; no real host ends in a number.
+        Err(_) => {
+            let last = host.rsplit('.').next().unwrap_or_default();
+            host == "localhost"
+                || host.ends_with(".localhost")
+                || last.starts_with("0x")
+                || last.bytes().all(|byte| byte.is_ascii_digit())
+        }
+    }
+}
