@@ -26,6 +26,7 @@ pub mod secret;
 pub mod vault;
 
 pub mod catalogue;
+pub mod contract;
 pub mod protocol;
 pub mod queue;
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::catalogue::{RemoteIds, Who};
+use crate::contract::Deadline;
 use crate::secret::Private;
 use crate::words::words;
 
@@ -206,19 +207,6 @@ pub struct Why {
     pub who: Who,
     /// What to do next, in Indonesian.
     pub next: String,
-}
-
-/// The dates of a delivery under the contract.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Deadline {
-    /// Rule of the contract profile, e.g. `entry.immediate`.
-    pub rule: String,
-    /// When it should be there.
-    pub target: Option<Timestamp>,
-    /// From when it counts as late.
-    pub late: Option<Timestamp>,
-    /// After this instant it can no longer be filed at all.
-    pub last: Option<Timestamp>,
 }
 
 /// The part of a delivery that events change; the rest never changes after acceptance.

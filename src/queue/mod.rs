@@ -12,9 +12,10 @@ mod outcome;
 pub mod schedule;
 pub mod transition;
 
+pub use crate::contract::Deadline;
 pub use delivery::{
-    Blocked, BlockedKind, BootId, Deadline, Delivery, DeliveryId, Doubt, HeldCode, How, Lease, Progress, Purpose,
-    Question, State, SubmissionId, Why,
+    Blocked, BlockedKind, BootId, Delivery, DeliveryId, Doubt, HeldCode, How, Lease, Progress, Purpose, Question,
+    State, SubmissionId, Why,
 };
 pub use outcome::{Finding, Outcome, Suspicion};
 
