@@ -17,9 +17,11 @@
 //! * [`simulator`] plays BPJS; [`daemon`] puts everything together.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod secret;
 
 pub mod protocol;
+pub mod telemetry;
 pub mod vault;
