@@ -4,6 +4,9 @@
 //! standard input, a hidden prompt or an encrypted file, never from arguments; no value is printed. Neighbours:
 //! [`crate::vault`] does the work. What it does not do: need the daemon, or know exit codes.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
