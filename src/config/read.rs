@@ -371,12 +371,11 @@ impl Reader {
     }
 
     fn place(&self, path: &str, given: &Value) -> Place {
-        match self.lines.get(path) {
-            _ if given.origin() == Some("the environment") => Place::Environment,
-            Some(line) => Place::Line(*line),
-            // Only the environment can have put a key where the file has none.
-            None => Place::Environment,
+        if given.origin() == Some("the environment") {
+            return Place::Environment;
         }
+        // Only the environment can have put a key where the file has none.
+        self.lines.get(path).map_or(Place::Environment, |line| Place::Line(*line))
     }
 
     fn report(&mut self, key: &str, value: Option<String>, fault: Fault) {

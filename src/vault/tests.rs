@@ -70,18 +70,11 @@ fn what_was_put_in_comes_out_typed_after_reopening() {
     place.filled();
     let vault = place.open().unwrap();
     let set = vault.pcare(FACILITY).unwrap();
-    let values = [
-        set.cons_id.expose(),
-        set.secret_key.expose(),
-        set.user_key.expose(),
-        set.username.expose(),
-        set.password.expose(),
-        &vault.vclaim(FACILITY).unwrap().user_key.expose().to_owned(),
-        &vault.antrean_fktp(FACILITY).unwrap().user_key.expose().to_owned(),
-        &vault.icare(FACILITY).unwrap().user_key.expose().to_owned(),
-    ]
-    .map(str::to_owned);
-    assert_eq!(values, VALUES.map(str::to_owned));
+    let others = [vault.vclaim(FACILITY), vault.antrean_fktp(FACILITY), vault.icare(FACILITY)].map(Result::unwrap);
+    let own = [set.cons_id.expose(), set.secret_key.expose(), set.user_key.expose(), set.username.expose()];
+    let more = [set.password.expose()].into_iter().chain(others.iter().map(|other| other.user_key.expose()));
+    assert_eq!(own.into_iter().chain(more).collect::<Vec<_>>(), VALUES);
+    assert!(others.iter().all(|other| (&other.cons_id, &other.secret_key) == (&set.cons_id, &set.secret_key)));
     assert_eq!(set.version, 5);
 }
 
@@ -138,7 +131,8 @@ fn cut_swapped_dropped_or_moved_records_are_refused() {
     dropped.remove(4);
     let mut doubled = lines.clone();
     doubled.insert(4, lines[4]);
-    for bad in [swapped.concat(), dropped.concat(), doubled.concat(), lines[..5].concat(), String::new()] {
+    let spaced = text.replace(r#","mac":"#, r#", "mac":"#);
+    for bad in [spaced, swapped.concat(), dropped.concat(), doubled.concat(), lines[..5].concat(), String::new()] {
         fs::write(place.path(), bad).unwrap();
         assert!(matches!(place.open(), Err(VaultError::Damaged { .. })));
     }
@@ -271,10 +265,30 @@ fn rotation_survives_a_crash_after_every_step() {
     assert_eq!(fs::read(place.key()).unwrap(), old_key, "the old key is still there");
     intact("the vault is replaced, the key not yet");
     place.open().unwrap().put(FACILITY, CredentialName::IcareUserKey, "x", now()).unwrap();
+    place.open().unwrap().settle(&place.key()).unwrap();
+    rotate::stage(&place.key()).unwrap();
+    intact("the next rotation crashed too, after it had settled the first");
     place.open().unwrap().rotate(None).unwrap();
     intact("the next rotation finished the crashed one and did its own");
     assert_ne!(fs::read(place.key()).unwrap(), old_key);
     assert!(!disk::beside(&place.key(), ".new").exists());
+}
+
+#[test]
+fn a_rotation_never_throws_away_the_only_key_in_use() {
+    let place = Place::new();
+    let vault = place.filled();
+    vault.reseal(rotate::stage(&place.key()).unwrap()).unwrap();
+    let next = disk::beside(&place.key(), ".new");
+    let in_use = fs::read(&next).unwrap();
+    vault.rotate(None).unwrap();
+    assert_ne!(fs::read(place.key()).unwrap(), in_use);
+
+    vault.reseal(rotate::stage(&place.key()).unwrap()).unwrap();
+    fs::set_permissions(&next, fs::Permissions::from_mode(0o644)).unwrap();
+    let in_use = fs::read(&next).unwrap();
+    assert!(matches!(vault.rotate(None), Err(VaultError::WrongKey { .. })));
+    assert_eq!(fs::read(&next).unwrap(), in_use, "a key that cannot be judged is left alone");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The systemd unit is understood by systemd and stays hardened.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,10 +18,10 @@ fn analyzer() -> bool {
     found
 }
 
-fn analyze(arguments: &[&str], unit: &Path) -> (bool, String) {
-    let output = Command::new("systemd-analyze").args(arguments).arg(unit).output().unwrap();
+fn analyze(arguments: &[&str], unit: &Path) -> io::Result<(bool, String)> {
+    let output = Command::new("systemd-analyze").args(arguments).arg(unit).output()?;
     let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
 }
 
 #[test]
@@ -34,7 +35,7 @@ fn systemd_understands_every_line_of_the_unit() {
     let unit = fs::read_to_string(UNIT).unwrap();
     assert!(unit.contains("ExecStart=/usr/bin/jembatan serve --config /etc/jembatan/jembatan.toml\n"));
     fs::write(&copy, unit.replace("ExecStart=/usr/bin/jembatan", "ExecStart=/bin/true")).unwrap();
-    let (good, text) = analyze(&["verify"], &copy);
+    let (good, text) = analyze(&["verify"], &copy).unwrap();
     assert!(good && !text.contains("jembatan.service"), "{text}");
 }
 
@@ -43,7 +44,7 @@ fn the_unit_exposes_little() {
     if !analyzer() {
         return;
     }
-    let (good, text) = analyze(&["security", "--offline=true", "--no-pager", THRESHOLD], Path::new(UNIT));
+    let (good, text) = analyze(&["security", "--offline=true", "--no-pager", THRESHOLD], Path::new(UNIT)).unwrap();
     assert!(good, "{text}");
 }
 
