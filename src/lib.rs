@@ -23,6 +23,7 @@ pub mod chance;
 pub mod clock;
 pub mod config;
 pub mod secret;
+pub mod telemetry;
 pub mod vault;
 
 pub mod catalogue;
@@ -32,3 +33,5 @@ pub mod queue;
 
 pub mod audit;
 pub mod store;
+
+pub mod cli;
