@@ -21,3 +21,4 @@ pub mod clock;
 pub mod secret;
 
 pub mod protocol;
+pub mod simulator;
