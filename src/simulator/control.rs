@@ -122,26 +122,11 @@ async fn faults(State(simulator): State<Simulator>) -> Json<Value> {
     Json(list.map(|(fault, met, struck)| json!({ "fault": fault, "met": met, "struck": struck })).collect())
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(Box<Fault>),
-    Many(Vec<Fault>),
-}
-
+/// Takes one fault or a list.
 async fn add_faults(State(simulator): State<Simulator>, Json(body): Json<Value>) -> Response {
-    // Untagged enums say only "no variant matched"; a single fault is read first so that its error names the field.
-    let read = if body.is_array() {
-        serde_json::from_value(body).map(OneOrMany::Many)
-    } else {
-        serde_json::from_value(body).map(OneOrMany::One)
-    };
-    let added = match read {
-        Ok(OneOrMany::One(fault)) => simulator.add_faults(vec![*fault]),
-        Ok(OneOrMany::Many(faults)) => simulator.add_faults(faults),
-        Err(error) => Err(error.to_string()),
-    };
-    match added {
+    let list = if body.is_array() { body } else { json!([body]) };
+    let read = serde_json::from_value::<Vec<Fault>>(list).map_err(|error| error.to_string());
+    match read.and_then(|faults| simulator.add_faults(faults)) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(why) => refused(&why),
     }
@@ -218,12 +203,13 @@ async fn member(State(simulator): State<Simulator>, Json(mut change): Json<Map<S
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 struct LockOrder {
+    #[serde(rename = "noKunjungan")]
     no_kunjungan: String,
     #[serde(default)]
     billed: bool,
-    #[serde(default, rename = "served_by_hospital")]
+    #[serde(default)]
     served_by_hospital: bool,
 }
 

@@ -113,7 +113,7 @@ pub(super) async fn handle(State(simulator): State<Simulator>, request: Request)
         }
         Answer::Reset => return cut(connection).await,
     };
-    simulator.dress_at(response, rendering.now)
+    dated(response, rendering.now)
 }
 
 /// Cuts the connection under the request; where nobody can, answers 502.
@@ -134,20 +134,19 @@ struct Rendering {
     secret_key: SecretKey,
 }
 
+/// Sets `Date`; hyper would write the machine's.
+fn dated(mut response: Response, now: Timestamp) -> Response {
+    let shown = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok();
+    if let Some(value) = shown.and_then(|shown| HeaderValue::try_from(shown).ok()) {
+        response.headers_mut().insert(header::DATE, value);
+    }
+    response
+}
+
 impl Simulator {
     fn dress(&self, response: Response) -> Response {
         let now = self.state().service_now(&self.0.clock, SignedDuration::ZERO);
-        self.dress_at(response, now)
-    }
-
-    /// Sets `Date`; hyper would write the machine's.
-    #[expect(clippy::unused_self, reason = "reads as the pair of `dress`")]
-    fn dress_at(&self, mut response: Response, now: Timestamp) -> Response {
-        let shown = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok();
-        if let Some(value) = shown.and_then(|shown| HeaderValue::try_from(shown).ok()) {
-            response.headers_mut().insert(header::DATE, value);
-        }
-        response
+        dated(response, now)
     }
 
     fn log(&self, operation: &'static str, outcome: &str) {

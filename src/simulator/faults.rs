@@ -20,10 +20,13 @@ pub enum Kind {
     /// Does it and answers, but reads hide it for `ms`. Lands.
     DelayedVisibility,
     /// HTTP 500 with the application server's HTML page.
+    #[serde(rename = "html_500")]
     Html500,
     /// HTTP 503 with a gateway's HTML page.
+    #[serde(rename = "html_503")]
     Html503,
     /// HTTP 200 with a maintenance page.
+    #[serde(rename = "html_200")]
     Html200,
     /// HTTP 200 without a body. Lands.
     EmptyBody,

@@ -131,14 +131,13 @@ impl World {
         self.check_child(kind, body)?;
         let refuse_same = self.rules.refuse_same_children;
         let open = self.open_visit(at, &visit)?;
-        let same = |child: &Child| child.kind == kind && row(&visit, child) == row(&visit, &Child { content: body.clone(), ..child.clone() });
-        if refuse_same && open.children.iter().any(same) {
+        if refuse_same && open.children.iter().any(|child| child.kind == kind && child.sent == *body) {
             return Err(Refusal::object(kind.id_field(), texts::SAME_AGAIN));
         }
         let mut content = body.clone();
         let compound = (kind == ChildKind::Drug).then(|| self.name_drug(&visit, &mut content));
         let id = self.next(kind.id_field());
-        let child = Child { kind, id, content, visible_from: at.visible_from, origin: at.origin };
+        let child = Child { kind, id, sent: body.clone(), content, visible_from: at.visible_from, origin: at.origin };
         if let Some(found) = self.visits.get_mut(&visit) {
             found.children.push(child);
         }
@@ -174,7 +173,8 @@ impl World {
         let visit = self.visit_named(body)?;
         self.check_child(kind, body)?;
         let id = text(body, kind.id_field()).and_then(|id| id.parse().ok()).unwrap_or(0);
-        self.child(at, &visit, kind, id)?.content = body.clone();
+        let child = self.child(at, &visit, kind, id)?;
+        (child.sent, child.content) = (body.clone(), body.clone());
         Ok(Done::Changed(match kind {
             ChildKind::Treatment => json!({ "field": kind.id_field(), "message": id.to_string() }),
             ChildKind::Drug | ChildKind::Examination => Value::Null,

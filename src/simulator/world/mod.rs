@@ -154,6 +154,9 @@ pub(crate) enum ChildKind {
 pub(crate) struct Child {
     pub(crate) kind: ChildKind,
     pub(crate) id: u64,
+    /// The body as it was sent.
+    pub(crate) sent: Value,
+    /// The body with the codes BPJS gave.
     pub(crate) content: Value,
     pub(crate) visible_from: Timestamp,
     pub(crate) origin: Origin,
