@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,11 +17,11 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::faults::Fault;
+use super::faults::{Fault, Outage};
 use super::rules::Rules;
 use super::server::Connection;
 use super::world::{Done, Origin, Outcome};
-use super::{DownMode, Simulator, routes};
+use super::{Simulator, routes};
 use crate::secret::Password;
 
 /// What exists, for people who open `/_sim` in a browser.
@@ -68,19 +68,26 @@ pub(super) fn router() -> Router<Simulator> {
         .route("/_sim/peserta", post(member))
         .route("/_sim/lock", post(lock))
         .route("/_sim/staff", post(staff))
-        .route("/_sim/pendaftaran", post(|State(simulator): State<Simulator>, Json(body): Json<Value>| async move {
-            simulator.write(Origin::MobileJkn, "POST", "pendaftaran", &body)
-        }));
+        .route(
+            "/_sim/pendaftaran",
+            post(|State(simulator): State<Simulator>, Json(body): Json<Value>| async move {
+                simulator.write(Origin::MobileJkn, "POST", "pendaftaran", &body)
+            }),
+        );
     for (at, path) in written {
-        router = router.route(at, post(move |State(simulator): State<Simulator>, Json(body): Json<Value>| async move {
-            simulator.write(Origin::Staff, "POST", path, &body)
-        }));
+        router = router.route(
+            at,
+            post(move |State(simulator): State<Simulator>, Json(body): Json<Value>| async move {
+                simulator.write(Origin::Staff, "POST", path, &body)
+            }),
+        );
     }
     router.route_layer(from_fn(spare))
 }
 
-/// Marks the connection so that an outage spares it.
-async fn spare(request: Request, next: Next) -> Response {
+/// Marks the connection so that an outage spares it, and reads any body as JSON, so that a bare `curl -d` will do.
+async fn spare(mut request: Request, next: Next) -> Response {
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
         connection.is_control();
     }
@@ -157,14 +164,7 @@ async fn set_rules(State(simulator): State<Simulator>, Json(change): Json<Map<St
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DownOrder {
-    mode: DownMode,
-    for_ms: Option<u64>,
-}
-
-async fn down(State(simulator): State<Simulator>, Json(order): Json<DownOrder>) -> StatusCode {
+async fn down(State(simulator): State<Simulator>, Json(order): Json<Outage>) -> StatusCode {
     simulator.down(order.mode, order.for_ms.map(Duration::from_millis));
     StatusCode::NO_CONTENT
 }

@@ -44,9 +44,9 @@ struct Reply {
 
 /// What becomes of a request.
 enum Answer {
-    Reply(Reply),
+    Reply(Box<Reply>),
     /// The reply, later.
-    Late(Reply, Duration),
+    Late(Box<Reply>, Duration),
     Html(StatusCode, &'static str),
     Bare(StatusCode),
     /// Nothing, then the connection is cut.
@@ -54,9 +54,10 @@ enum Answer {
     Reset,
 }
 
-impl From<Refusal> for Reply {
+impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
-        Self { code: refusal.code, message: refusal.message, response: refusal.response, stamp: None }
+        let Refusal { code, message, response } = refusal;
+        Self::Reply(Box::new(Reply { code, message, response, stamp: None }))
     }
 }
 
@@ -100,10 +101,10 @@ pub(super) async fn handle(State(simulator): State<Simulator>, request: Request)
     }
     let (answer, rendering) = simulator.decide(&parts, &body);
     let response = match answer {
-        Answer::Reply(reply) => rendering.bytes(reply),
+        Answer::Reply(reply) => rendering.bytes(*reply),
         Answer::Late(reply, wait) => {
             simulator.0.clock.sleep(wait).await;
-            rendering.bytes(reply)
+            rendering.bytes(*reply)
         }
         Answer::Html(status, page) => html_page(status, page),
         Answer::Bare(status) => bare(status),
@@ -219,16 +220,15 @@ fn perform(
     now: Timestamp,
     fault: Option<&Fault>,
 ) -> Result<Answer, Answer> {
-    let refuse = |refusal: Refusal| Answer::Reply(refusal.into());
-    let stamp = gate::enter(&state.credentials, &state.world.rules, &parts.headers, now).map_err(refuse)?;
+    let stamp = gate::enter(&state.credentials, &state.world.rules, &parts.headers, now).map_err(Answer::from)?;
     if state.refuse_credentials {
-        return Err(refuse(Refusal::plain(401, texts::BAD_LOGIN)));
+        return Err(Refusal::plain(401, texts::BAD_LOGIN).into());
     }
     let body = read_body(parts, body, &state.world.rules)?;
     let hidden = fault.filter(|fault| fault.kind == Kind::DelayedVisibility).and_then(|fault| fault.ms).unwrap_or(0);
     let at = state.moment(now, Origin::WebService, Duration::from_millis(hidden));
     let outcome = (route.handler)(&mut state.world, &routes::Call { at, params, body: &body });
-    outcome.map(|done| Answer::Reply(Reply::done(done, stamp))).map_err(refuse)
+    outcome.map(|done| Answer::Reply(Box::new(Reply::done(done, stamp)))).map_err(Answer::from)
 }
 
 fn read_body(parts: &Parts, body: &str, rules: &Rules) -> Result<Value, Answer> {
@@ -236,7 +236,7 @@ fn read_body(parts: &Parts, body: &str, rules: &Rules) -> Result<Value, Answer> 
         return Ok(Value::Null);
     }
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let jvalue = || Answer::Reply(Refusal::plain(500, texts::JVALUE).into());
+    let jvalue = || Answer::from(Refusal::plain(500, texts::JVALUE));
     if rules.strict_content_type && kind.trim().to_ascii_lowercase().starts_with("application/json") {
         return Err(jvalue());
     }
@@ -249,7 +249,7 @@ fn spoil(fault: &Fault, perform: &mut dyn FnMut() -> Result<Answer, Answer>) -> 
     let wait = fault.ms.map_or(HOLD, Duration::from_millis);
     let mut performed = || perform().unwrap_or_else(|answer| answer);
     let done = fault.operation_lands().then(&mut performed);
-    let canned = |refusal: Refusal| Answer::Reply(refusal.into());
+    let canned = Answer::from;
     match fault.kind {
         Kind::LandThenTimeout | Kind::TimeoutBeforeLand => Answer::Hold(wait),
         Kind::LandThenReset | Kind::Reset => Answer::Reset,
@@ -372,10 +372,15 @@ fn html_page(status: StatusCode, page: &'static str) -> Response {
     response
 }
 
-const REQUEST_ERROR: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?><!DOCTYPE html><html xmlns=\"http://www.w3.org/1999/xhtml\"><head><title>Request Error</title></head><body><div id=\"content\"><p class=\"heading1\">Request Error</p><p>The server encountered an error processing the request. See server logs for more details.</p></div></body></html>";
-const SERVER_ERROR: &str = "<!DOCTYPE html><html><head><title>Runtime Error</title></head><body><h1>Server Error in '/' Application.</h1><h2><i>Runtime Error</i></h2></body></html>";
-const GATEWAY_ERROR: &str =
-    "<html><head><title>503 Service Temporarily Unavailable</title></head><body><center><h1>503 Service Temporarily Unavailable</h1></center></body></html>";
-const MAINTENANCE: &str = "<!DOCTYPE html><html><head><title>Pemeliharaan Sistem</title></head><body><p>Mohon maaf, sistem sedang dalam pemeliharaan.</p></body></html>";
-const NOT_FOUND: &str =
-    "<!DOCTYPE html><html><head><title>404 - File or directory not found.</title></head><body><h1>Server Error</h1><h2>404 - File or directory not found.</h2></body></html>";
+const REQUEST_ERROR: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?><!DOCTYPE html>\
+    <html xmlns=\"http://www.w3.org/1999/xhtml\"><head><title>Request Error</title></head><body><div id=\"content\">\
+    <p class=\"heading1\">Request Error</p><p>The server encountered an error processing the request. \
+    See server logs for more details.</p></div></body></html>";
+const SERVER_ERROR: &str = "<!DOCTYPE html><html><head><title>Runtime Error</title></head><body>\
+    <h1>Server Error in '/' Application.</h1><h2><i>Runtime Error</i></h2></body></html>";
+const GATEWAY_ERROR: &str = "<html><head><title>503 Service Temporarily Unavailable</title></head>\
+    <body><center><h1>503 Service Temporarily Unavailable</h1></center></body></html>";
+const MAINTENANCE: &str = "<!DOCTYPE html><html><head><title>Pemeliharaan Sistem</title></head>\
+    <body><p>Mohon maaf, sistem sedang dalam pemeliharaan.</p></body></html>";
+const NOT_FOUND: &str = "<!DOCTYPE html><html><head><title>404 - File or directory not found.</title></head>\
+    <body><h1>Server Error</h1><h2>404 - File or directory not found.</h2></body></html>";

@@ -1,11 +1,13 @@
 //! Scripted faults, as data.
 //!
-//! Job: say which request meets which misfortune, from a script file, the control plane or a test. Invariants: under one
-//! seed the same requests meet the same faults; a fault touches only what its `on` names. Neighbours: `face` carries
-//! them out. What it does not do: switches for unknown behaviour (`rules`).
+//! Job: say which request meets which misfortune, from a script file, the control plane or a test. Invariants: under
+//! one seed the same requests meet the same faults; a fault touches only what its `on` names. Neighbours: `face`
+//! carries them out. What it does not do: switches for unknown behaviour (`rules`).
 
 use serde::{Deserialize, Serialize};
 
+use super::DownMode;
+use super::routes::PCARE;
 use super::rules::Rules;
 use super::world::people::mix;
 
@@ -240,7 +242,20 @@ impl Fault {
         if self.probability.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
             return Err(format!("fault on {:?}: `probability` is between 0 and 1", self.on));
         }
-        if self.on.trim().is_empty() { Err("a fault needs `on`".to_owned()) } else { Ok(()) }
+        if self.names_something() { Ok(()) } else { Err(format!("fault on {:?}: no operation is named so", self.on)) }
+    }
+
+    /// Whether `on` can match any request at all: a misspelt fault would never strike and never be missed.
+    fn names_something(&self) -> bool {
+        match self.on.trim() {
+            "*" | "read" | "write" => true,
+            on => match on.split_once(' ') {
+                Some((method, _)) => {
+                    method == "*" || PCARE.iter().any(|route| route.method.eq_ignore_ascii_case(method))
+                }
+                None => PCARE.iter().any(|route| operation_matches(on, route.name)),
+            },
+        }
     }
 
     fn matches(&self, request: &Seen<'_>) -> bool {
@@ -350,10 +365,26 @@ fn draw(mixed: u64) -> f64 {
     f64::from(upper) / (f64::from(u32::MAX) + 1.0)
 }
 
-/// A script file: switches and faults.
+/// An outage of all services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outage {
+    /// How the services are out.
+    pub mode: DownMode,
+    /// Milliseconds until it ends by itself; none: until somebody ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_ms: Option<u64>,
+}
+
+/// A script file: switches, faults and how the services begin.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
+    /// Whether every login is refused to begin with.
+    pub refuse_credentials: bool,
+    /// The outage the services begin with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub down: Option<Outage>,
     /// The switches; absent ones keep their default.
     pub rules: Rules,
     /// The faults, in order of precedence.
@@ -376,7 +407,6 @@ impl Script {
         Ok(script)
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -20,10 +20,16 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Checks a P-Care request; answers its timestamp.
-pub(crate) fn enter(credentials: &Credentials, rules: &Rules, headers: &HeaderMap, now: Timestamp) -> Result<Stamp, Refusal> {
+pub(crate) fn enter(
+    credentials: &Credentials,
+    rules: &Rules,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Stamp, Refusal> {
     let mut values = [""; 5];
     for (place, name) in values.iter_mut().zip(HEADERS) {
-        *place = header(headers, name).ok_or_else(|| Refusal::plain(401, &format!("{}{name}", texts::HEADER_MISSING)))?;
+        *place =
+            header(headers, name).ok_or_else(|| Refusal::plain(401, &format!("{}{name}", texts::HEADER_MISSING)))?;
     }
     let [cons_id, timestamp, signature, authorization, user_key] = values;
     let login = match read_authorization(authorization) {
@@ -46,7 +52,9 @@ pub(crate) fn enter(credentials: &Credentials, rules: &Rules, headers: &HeaderMa
         return Err(Refusal::plain(404, texts::NOT_REGISTERED));
     }
     let known = |(username, password, app): &(_, _, String)| {
-        *username == credentials.username && *password == credentials.password && app == crate::protocol::sign::KD_APLIKASI
+        *username == credentials.username
+            && *password == credentials.password
+            && app == crate::protocol::sign::KD_APLIKASI
     };
     if login.as_ref().is_some_and(known) { Ok(stamp) } else { Err(Refusal::plain(401, texts::BAD_LOGIN)) }
 }

@@ -15,7 +15,8 @@ fn children(world: &World, kind: ChildKind) -> Vec<Value> {
     of_kind
         .into_iter()
         .map(|(number, child)| {
-            json!({ "id": child.id.to_string(), "noKunjungan": number, "origin": child.origin.as_str(), "content": child.content })
+            json!({ "id": child.id.to_string(), "noKunjungan": number, "origin": child.origin.as_str(),
+            "content": child.content })
         })
         .collect()
 }
@@ -27,17 +28,20 @@ pub(super) fn of(world: &World) -> Value {
     let mut visits: Vec<_> = world.visits.iter().collect();
     visits.sort_by_key(|(_, found)| found.seq);
     let registrations = registrations.into_iter().map(|((day, poli, card), found)| {
-        json!({ "noUrut": found.no_urut, "noKartu": card, "kdPoli": poli, "tglDaftar": dmy(*day), "noKunjungan": found.visit,
+        json!({ "noUrut": found.no_urut, "noKartu": card, "kdPoli": poli, "tglDaftar": dmy(*day),
+        "noKunjungan": found.visit,
             "origin": found.origin.as_str(), "content": found.content })
     });
     let visits = visits.into_iter().map(|(number, found)| {
         let (day, poli, card) = &found.registration;
-        json!({ "noKunjungan": number, "noKartu": card, "kdPoli": poli, "tglDaftar": dmy(*day), "kdProvider": found.provider,
+        json!({ "noKunjungan": number, "noKartu": card, "kdPoli": poli, "tglDaftar": dmy(*day),
+        "kdProvider": found.provider,
             "billed": found.billed, "served_by_hospital": found.served_by_hospital, "origin": found.origin.as_str(),
             "content": found.content })
     });
     let activities = world.activities.iter();
-    let activities = activities.map(|(id, found)| json!({ "eduId": id, "origin": found.origin.as_str(), "content": found.content }));
+    let activities =
+        activities.map(|(id, found)| json!({ "eduId": id, "origin": found.origin.as_str(), "content": found.content }));
     let participants = world.activities.iter().flat_map(|(id, found)| {
         let rows = found.participants.iter();
         rows.map(move |there| json!({ "eduId": id, "noKartu": there.no_kartu, "origin": there.origin.as_str() }))
@@ -56,7 +60,8 @@ pub(super) fn of(world: &World) -> Value {
 /// Counts per operation and outcome, and the last requests without paths or bodies.
 pub(super) fn requests(state: &State) -> Value {
     let counts = state.counts.iter();
-    let counts = counts.map(|((operation, outcome), count)| json!({ "operation": operation, "outcome": outcome, "count": count }));
+    let counts = counts
+        .map(|((operation, outcome), count)| json!({ "operation": operation, "outcome": outcome, "count": count }));
     let last = state.last.iter();
     let last = last.map(|one| json!({ "at": one.at.to_string(), "operation": one.operation, "outcome": one.outcome }));
     json!({ "counts": counts.collect::<Vec<_>>(), "last": last.collect::<Vec<_>>() })

@@ -1,9 +1,9 @@
 //! The mirror world: BPJS's services over real HTTP, for development, drills and tests.
 //!
 //! Job: answer P-Care's web service (`/pcare-rest`) as the public sources describe it, with scripted faults and a
-//! control plane (`/_sim`). V-Claim (`/vclaim-rest`), Antrean (`/antreanfktp`) and i-Care (`/wsihs`) get tables of their
-//! own later. Invariants: the same seed and requests give the same answers; bodies, cards and headers are never logged;
-//! nothing is kept on disk. Neighbours: `protocol` checks signatures and seals; whoever tests the bridge starts one.
+//! control plane (`/_sim`). V-Claim (`/vclaim-rest`), Antrean (`/antreanfktp`) and i-Care (`/wsihs`) get tables of
+//! their own later. Invariants: the same seed and requests give the same answers; bodies, cards and headers are never
+//! logged; nothing is kept on disk. Neighbours: `protocol` checks signatures and seals; whoever tests the bridge starts one.
 //! What it does not do: speak TLS, keep secrets, call out.
 //!
 //! Reading order: [`world`] (what is remembered), `routes` (the operations), `gate` (the door), `face` (one request),
@@ -140,18 +140,20 @@ impl Simulator {
             world: World::new(seed, &facility, script.rules.clone()),
             faults: Faults::new(seed, script.fault.clone()),
             credentials: credentials.clone(),
-            refuse_credentials: false,
+            refuse_credentials: script.refuse_credentials,
             skew: SignedDuration::ZERO,
             counts: BTreeMap::new(),
             last: VecDeque::new(),
         };
-        Self(Arc::new(Shared {
+        let new = Self(Arc::new(Shared {
             clock,
             original: (credentials, seed, script),
             state: Mutex::new(state),
             down: watch::Sender::new(None),
             outage: Mutex::new(CancellationToken::new()),
-        }))
+        }));
+        new.begin();
+        new
     }
 
     /// The services and the control plane. Faults that cut the connection need [`serve`]; under another server they
@@ -166,7 +168,7 @@ impl Simulator {
         self.state().credentials.clone()
     }
 
-    /// Back to the beginning: world, switches, faults, credentials, clock, counts; any outage ends.
+    /// Back to the beginning: world, switches, faults, credentials, clock, counts, outage.
     pub fn reset(&self) {
         let (credentials, seed, script) = self.0.original.clone();
         {
@@ -175,12 +177,20 @@ impl Simulator {
             state.world.reset();
             state.faults = Faults::new(seed, script.fault);
             state.credentials = credentials;
-            state.refuse_credentials = false;
+            state.refuse_credentials = script.refuse_credentials;
             state.skew = SignedDuration::ZERO;
             state.counts.clear();
             state.last.clear();
         }
         self.up();
+        self.begin();
+    }
+
+    /// Starts the outage that the script begins with.
+    fn begin(&self) {
+        if let Some(outage) = self.0.original.2.down {
+            self.down(outage.mode, outage.for_ms.map(Duration::from_millis));
+        }
     }
 
     /// Adds faults behind those in force.
@@ -280,7 +290,6 @@ impl State {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests;

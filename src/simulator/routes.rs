@@ -40,33 +40,49 @@ const fn route(method: &'static str, path: &'static str, name: &'static str, han
 
 /// Every P-Care operation. Fixed segments stand before `{}` in the same place.
 pub(crate) const PCARE: &[Route] = &[
-    route("GET", "diagnosa/{}/{}/{}", "pcare.diagnosa.list", |w, c| w.page(reference::diagnoses(c.p(0)), c.p(1), c.p(2))),
+    route("GET", "diagnosa/{}/{}/{}", "pcare.diagnosa.list", |w, c| {
+        w.page(reference::diagnoses(c.p(0)), c.p(1), c.p(2))
+    }),
     route("GET", "dokter/{}/{}", "pcare.dokter.list", |w, c| w.page(reference::doctors(), c.p(0), c.p(1))),
     route("GET", "kesadaran", "pcare.kesadaran.list", |_, _| counted(reference::consciousness_levels())),
     route("GET", "alergi/jenis/{}", "pcare.alergi.list", |_, c| uncounted(reference::allergies(c.p(0)))),
     route("GET", "prognosa", "pcare.prognosa.list", |_, _| uncounted(reference::prognoses())),
     route("GET", "poli/fktp/{}/{}", "pcare.poli.list", |w, c| w.page(reference::clinics(), c.p(0), c.p(1))),
-    route("GET", "provider/{}/{}", "pcare.provider.list", |w, c| w.page(reference::providers(&w.facility), c.p(0), c.p(1))),
+    route("GET", "provider/{}/{}", "pcare.provider.list", |w, c| {
+        w.page(reference::providers(&w.facility), c.p(0), c.p(1))
+    }),
     route("GET", "statuspulang/rawatInap/{}", "pcare.statuspulang.list", |w, c| {
         counted(reference::discharges(c.p(0).eq_ignore_ascii_case("true"), &w.rules.internal_referral))
     }),
     route("GET", "spesialis", "pcare.spesialis.list", |_, _| counted(reference::specialties())),
     route("GET", "spesialis/sarana", "pcare.spesialis.sarana", |_, _| counted(reference::means())),
     route("GET", "spesialis/khusus", "pcare.spesialis.khusus", |_, _| counted(reference::special_conditions())),
-    route("GET", "spesialis/{}/subspesialis", "pcare.spesialis.subspesialis", |_, c| counted(reference::subspecialties(c.p(0)))),
+    route("GET", "spesialis/{}/subspesialis", "pcare.spesialis.subspesialis", |_, c| {
+        counted(reference::subspecialties(c.p(0)))
+    }),
     route("GET", "spesialis/rujuk/subspesialis/{}/sarana/{}/tglEstRujuk/{}", "pcare.rujuk.subspesialis", |_, c| {
         hospitals(reference::hospital_clinic(c.p(0)).is_some() && reference::means_known(c.p(1)), c.p(2))
     }),
     route("GET", "spesialis/rujuk/khusus/{}/noKartu/{}/tglEstRujuk/{}", "pcare.rujuk.khusus", |_, c| {
         hospitals(reference::special_condition(c.p(0)).is_some(), c.p(2))
     }),
-    route("GET", "spesialis/rujuk/khusus/{}/subspesialis/{}/noKartu/{}/tglEstRujuk/{}", "pcare.rujuk.khusus", |_, c| {
-        hospitals(reference::special_condition(c.p(0)).is_some() && matches!(c.p(1), "3" | "8" | "26" | "30"), c.p(3))
-    }),
+    route(
+        "GET",
+        "spesialis/rujuk/khusus/{}/subspesialis/{}/noKartu/{}/tglEstRujuk/{}",
+        "pcare.rujuk.khusus",
+        |_, c| {
+            hospitals(
+                reference::special_condition(c.p(0)).is_some() && matches!(c.p(1), "3" | "8" | "26" | "30"),
+                c.p(3),
+            )
+        },
+    ),
     route("GET", "peserta/{}", "pcare.peserta.get", |w, c| w.member_by_card(c.p(0))),
     route("GET", "peserta/{}/{}", "pcare.peserta.get", |w, c| w.member_by(c.p(0), c.p(1))),
     route("POST", "pendaftaran", "pcare.pendaftaran.add", |w, c| w.register(&c.at, c.body)),
-    route("GET", "pendaftaran/noUrut/{}/tglDaftar/{}", "pcare.pendaftaran.get", |w, c| w.registration(&c.at, c.p(0), c.p(1))),
+    route("GET", "pendaftaran/noUrut/{}/tglDaftar/{}", "pcare.pendaftaran.get", |w, c| {
+        w.registration(&c.at, c.p(0), c.p(1))
+    }),
     route("GET", "pendaftaran/tglDaftar/{}/{}/{}", "pcare.pendaftaran.list", |w, c| {
         w.registrations_of(&c.at, c.p(0), c.p(1), c.p(2))
     }),
@@ -84,7 +100,9 @@ pub(crate) const PCARE: &[Route] = &[
     route("GET", "tindakan/kdTkp/{}/{}/{}", "pcare.tindakan.reference", |w, c| {
         w.page(reference::treatments(c.p(0)), c.p(1), c.p(2))
     }),
-    route("GET", "tindakan/kunjungan/{}", "pcare.tindakan.list", |w, c| w.children(&c.at, ChildKind::Treatment, c.p(0))),
+    route("GET", "tindakan/kunjungan/{}", "pcare.tindakan.list", |w, c| {
+        w.children(&c.at, ChildKind::Treatment, c.p(0))
+    }),
     route("POST", "tindakan", "pcare.tindakan.add", |w, c| w.add_child(&c.at, ChildKind::Treatment, c.body)),
     route("PUT", "tindakan", "pcare.tindakan.edit", |w, c| w.edit_child(&c.at, ChildKind::Treatment, c.body)),
     route("DELETE", "tindakan/{}/kunjungan/{}", "pcare.tindakan.delete", |w, c| {
@@ -111,13 +129,19 @@ pub(crate) const PCARE: &[Route] = &[
     route("DELETE", "kelompok/kegiatan/{}", "pcare.kelompok.kegiatan.delete", |w, c| w.delete_activity(c.p(0))),
     route("GET", "kelompok/peserta/{}", "pcare.kelompok.peserta.list", |w, c| w.participants(&c.at, c.p(0))),
     route("POST", "kelompok/peserta", "pcare.kelompok.peserta.add", |w, c| w.add_participant(&c.at, c.body)),
-    route("DELETE", "kelompok/peserta/{}/{}", "pcare.kelompok.peserta.delete", |w, c| w.delete_participant(c.p(0), c.p(1))),
+    route("DELETE", "kelompok/peserta/{}/{}", "pcare.kelompok.peserta.delete", |w, c| {
+        w.delete_participant(c.p(0), c.p(1))
+    }),
     route("GET", "skrinning/rekap", "pcare.skrinning.rekap", |_, _| screening_summary()),
     route("GET", "skrinning/peserta/{}/{}/{}", "pcare.skrinning.peserta", |w, c| {
         w.page(w.screening_row(c.p(0)).into_iter().collect(), c.p(1), c.p(2))
     }),
     route("GET", "skrinning/prolanis/dm/{}/{}/{}", "pcare.skrinning.prolanis", |w, c| {
-        w.page(w.prolanis_row(c.p(0), "E119;Non-insulin-dependent diabetes mellitus;").into_iter().collect(), c.p(1), c.p(2))
+        w.page(
+            w.prolanis_row(c.p(0), "E119;Non-insulin-dependent diabetes mellitus;").into_iter().collect(),
+            c.p(1),
+            c.p(2),
+        )
     }),
     route("GET", "skrinning/prolanis/ht/{}/{}/{}", "pcare.skrinning.prolanis", |w, c| {
         w.page(w.prolanis_row(c.p(0), "I10;Essential (primary) hypertension;").into_iter().collect(), c.p(1), c.p(2))

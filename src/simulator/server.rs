@@ -117,7 +117,9 @@ async fn answer(router: Router, request: Request<Incoming>) -> Result<Response<B
 async fn asks_for_control(stream: &TcpStream) -> bool {
     let mut first = [0_u8; 64];
     match tokio::time::timeout(SILENCE, stream.peek(&mut first)).await {
-        Ok(Ok(length)) => String::from_utf8_lossy(&first[..length]).split(' ').nth(1).is_some_and(|path| path.starts_with("/_sim")),
+        Ok(Ok(length)) => {
+            String::from_utf8_lossy(&first[..length]).split(' ').nth(1).is_some_and(|path| path.starts_with("/_sim"))
+        }
         Ok(Err(_)) | Err(_) => false,
     }
 }

@@ -85,12 +85,20 @@ impl Client {
         };
         let meta = &envelope["metaData"];
         let message = meta["message"].as_str().unwrap_or_default().to_owned();
-        Got { status: parts.status.as_u16(), code: meta["code"].clone(), message, response, headers: parts.headers, raw }
+        Got {
+            status: parts.status.as_u16(),
+            code: meta["code"].clone(),
+            message,
+            response,
+            headers: parts.headers,
+            raw,
+        }
     }
 
     fn open(&self, sealed: &str) -> Value {
         let limits = crate::protocol::json::Limits::default();
-        open(&self.credentials.cons_id, &self.credentials.secret_key, self.stamp(), sealed, &limits).unwrap_or(Value::Null)
+        open(&self.credentials.cons_id, &self.credentials.secret_key, self.stamp(), sealed, &limits)
+            .unwrap_or(Value::Null)
     }
 
     async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Got {
@@ -103,7 +111,8 @@ impl Client {
 
     async fn control(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let request = Request::builder().method(method).uri(path).header("Content-Type", "application/json");
-        let response = self.simulator.router().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+        let response =
+            self.simulator.router().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
         let status = response.status().as_u16();
         let bytes = to_bytes(response.into_body(), 1 << 22).await.unwrap();
         (status, serde_json::from_slice(&bytes).unwrap_or_default())
@@ -127,16 +136,22 @@ impl Client {
 }
 
 fn registration() -> Value {
-    json!({ "kdProviderPeserta": "0114A026", "tglDaftar": TODAY, "noKartu": CARD, "kdPoli": "001", "keluhan": "demam \"tinggi\" 🤒\n",
-        "kunjSakit": true, "sistole": 0, "diastole": 0, "beratBadan": 0, "tinggiBadan": 0, "respRate": 0, "lingkarPerut": 0,
+    json!({ "kdProviderPeserta": "0114A026", "tglDaftar": TODAY, "noKartu": CARD, "kdPoli": "001",
+    "keluhan": "demam \"tinggi\" 🤒\n",
+        "kunjSakit": true, "sistole": 0, "diastole": 0, "beratBadan": 0, "tinggiBadan": 0, "respRate": 0,
+        "lingkarPerut": 0,
         "heartRate": 0, "rujukBalik": 0, "kdTkp": "10" })
 }
 
 fn visit() -> Value {
-    json!({ "noKunjungan": null, "noKartu": CARD, "tglDaftar": TODAY, "kdPoli": "001", "keluhan": "demam", "kdSadar": "01",
-        "sistole": 120, "diastole": 80, "beratBadan": 60, "tinggiBadan": 165, "respRate": 20, "heartRate": 84, "lingkarPerut": 80,
-        "kdStatusPulang": "4", "tglPulang": TODAY, "kdDokter": "001", "kdDiag1": "A01.1", "kdDiag2": null, "kdDiag3": null,
-        "kdPoliRujukInternal": null, "kdTacc": -1, "alasanTacc": null, "anamnesa": "demam", "alergiMakan": "00", "alergiUdara": "00",
+    json!({ "noKunjungan": null, "noKartu": CARD, "tglDaftar": TODAY, "kdPoli": "001", "keluhan": "demam",
+    "kdSadar": "01",
+        "sistole": 120, "diastole": 80, "beratBadan": 60, "tinggiBadan": 165, "respRate": 20, "heartRate": 84,
+        "lingkarPerut": 80,
+        "kdStatusPulang": "4", "tglPulang": TODAY, "kdDokter": "001", "kdDiag1": "A01.1", "kdDiag2": null,
+        "kdDiag3": null,
+        "kdPoliRujukInternal": null, "kdTacc": -1, "alasanTacc": null, "anamnesa": "demam", "alergiMakan": "00",
+        "alergiUdara": "00",
         "alergiObat": "00", "kdPrognosa": "01", "terapiObat": "-", "terapiNonObat": "-", "bmhp": "-", "suhu": "37,8",
         "rujukLanjut": { "tglEstRujuk": "22-11-2026", "kdppk": "0114R049",
             "subSpesialis": { "kdSubSpesialis1": "3", "kdSarana": null }, "khusus": null } })

@@ -20,7 +20,8 @@ pub const FAILED_DEPENDENCY: &str = "FAILED_DEPENDENCY";
 /// Duplicate registration (code 401) and second visit (412 array).
 pub const DUPLICATE: &str = "Peserta sudah di-entri di poli yang sama pada hari yang sama.";
 /// The yearly screening is missing (code 401).
-pub const SCREENING: &str = "Anda belum melakukan skrining kesehatan. Mohon untuk melakukan skrining kesehatan terlebih dahulu pada menu Skrining Kesehatan.";
+pub const SCREENING: &str = "Anda belum melakukan skrining kesehatan. \
+        Mohon untuk melakukan skrining kesehatan terlebih dahulu pada menu Skrining Kesehatan.";
 /// The user key is not activated, or the old path is closed (code 404).
 pub const NOT_REGISTERED: &str = "Unauthorized! You are not registered for this service!";
 /// The timestamp is too far from the service's clock (code 401; seen on the sibling service).

@@ -1,4 +1,5 @@
 //! The simulator on a real socket: outages and cuts as a client meets them, and a client that nobody here wrote.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
 
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
@@ -40,12 +41,14 @@ fn registration(simulator: &Simulator) -> String {
     use jembatan::protocol::sign::{KD_APLIKASI, Stamp, authorization, signature};
     let credentials = simulator.credentials();
     let stamp = Stamp::at("2026-11-21T03:00:00Z".parse().unwrap());
-    let body = json!({ "kdProviderPeserta": "0114A026", "tglDaftar": "21-11-2026", "noKartu": "0009900000000", "kdPoli": "001",
+    let body = json!({ "kdProviderPeserta": "0114A026", "tglDaftar": "21-11-2026", "noKartu": "0009900000000",
+    "kdPoli": "001",
         "kunjSakit": true, "kdTkp": "10" })
     .to_string();
     format!(
-        "POST /pcare-rest/pendaftaran HTTP/1.1\r\nHost: sim\r\nX-cons-id: {}\r\nX-timestamp: {stamp}\r\nX-signature: {}\r\n\
-         X-authorization: {}\r\nuser_key: {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /pcare-rest/pendaftaran HTTP/1.1\r\nHost: sim\r\nX-cons-id: {}\r\nX-timestamp: {stamp}\r\n\
+         X-signature: {}\r\nX-authorization: {}\r\nuser_key: {}\r\n\
+         Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
         credentials.cons_id.expose(),
         signature(&credentials.cons_id, &credentials.secret_key, stamp),
         *authorization(&credentials.username, &credentials.password, KD_APLIKASI),
@@ -64,7 +67,8 @@ impl Running {
 
     async fn control(&self, request_line: &str, body: &str) -> String {
         let length = body.len();
-        let head = format!("{request_line} HTTP/1.1\r\nHost: sim\r\nConnection: close\r\nContent-Type: application/json\r\n");
+        let head =
+            format!("{request_line} HTTP/1.1\r\nHost: sim\r\nConnection: close\r\nContent-Type: application/json\r\n");
         let mut stream = self.send(&format!("{head}Content-Length: {length}\r\n\r\n{body}")).await;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -194,10 +198,12 @@ async fn a_client_from_pypi_registers_visits_and_reads_back() {
     let python = venv.join("bin/python");
     let python = python.to_str().unwrap();
     let packages = ["bpjs-bridging==0.1.0", "pycryptodome", "lzstring", "requests"];
-    run(python, &[&["-m", "pip", "install", "-q", "--disable-pip-version-check"][..], &packages[..]].concat(), "").await;
+    run(python, &[&["-m", "pip", "install", "-q", "--disable-pip-version-check"][..], &packages[..]].concat(), "")
+        .await;
 
     let sim = running(Clock::system()).await;
-    let input = json!({ "url": format!("http://{}/pcare-rest", sim.address), "credentials": sim.simulator.credentials().to_json() });
+    let input = json!({ "url": format!("http://{}/pcare-rest", sim.address),
+    "credentials": sim.simulator.credentials().to_json() });
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/pcare_client.py");
     let out: Value = serde_json::from_str(&run(python, &[script], &input.to_string()).await).unwrap();
 

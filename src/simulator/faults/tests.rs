@@ -4,8 +4,13 @@ fn seen<'a>(method: &'a str, operation: &'a str, path: &'a str) -> Seen<'a> {
     Seen { method, operation, path, full_path: path, body: "{\"noKartu\":\"0009900000001\"}" }
 }
 
-const ADD_DRUG: Seen<'static> =
-    Seen { method: "POST", operation: "pcare.obat.add", path: "/obat/kunjungan", full_path: "/pcare-rest/obat/kunjungan", body: "" };
+const ADD_DRUG: Seen<'static> = Seen {
+    method: "POST",
+    operation: "pcare.obat.add",
+    path: "/obat/kunjungan",
+    full_path: "/pcare-rest/obat/kunjungan",
+    body: "",
+};
 
 fn strikes(fault: Fault, request: &Seen<'_>) -> bool {
     Faults::new(1, vec![fault]).strike(request).is_some()
@@ -14,10 +19,28 @@ fn strikes(fault: Fault, request: &Seen<'_>) -> bool {
 #[test]
 fn a_fault_strikes_what_its_matcher_names_and_nothing_else() {
     let read = seen("GET", "pcare.obat.list", "/obat/kunjungan/1");
-    for on in ["*", "write", "pcare", "pcare.obat", "pcare.obat.add", "POST obat", "POST obat/kunjungan", "* OBAT/{x}", "POST /pcare-rest/obat"] {
+    for on in [
+        "*",
+        "write",
+        "pcare",
+        "pcare.obat",
+        "pcare.obat.add",
+        "POST obat",
+        "POST obat/kunjungan",
+        "* OBAT/{x}",
+        "POST /pcare-rest/obat",
+    ] {
         assert!(strikes(Fault::new(on, Kind::Reset), &ADD_DRUG), "{on} strikes");
     }
-    for on in ["read", "pcare.ob", "pcare.obat.add.x", "PUT obat", "POST tindakan", "POST obat/kunjungan/v1", "POST /vclaim-rest/obat"] {
+    for on in [
+        "read",
+        "pcare.ob",
+        "pcare.obat.add.x",
+        "PUT obat",
+        "POST tindakan",
+        "POST obat/kunjungan/v1",
+        "POST /vclaim-rest/obat",
+    ] {
         assert!(!strikes(Fault::new(on, Kind::Reset), &ADD_DRUG), "{on} leaves alone");
     }
     assert!(strikes(Fault::new("read", Kind::Reset), &read));
@@ -57,7 +80,8 @@ fn the_same_seed_strikes_the_same_requests() {
 
 #[test]
 fn a_script_reads_the_same_from_toml_and_json() {
-    let toml = "[rules]\nno_content_empty = true\n[[fault]]\non = \"POST obat\"\nkind = \"slow\"\nms = 1500\ncount = 2\n";
+    let toml =
+        "[rules]\nno_content_empty = true\n[[fault]]\non = \"POST obat\"\nkind = \"slow\"\nms = 1500\ncount = 2\n";
     let json = r#"{"rules":{"no_content_empty":true},"fault":[{"on":"POST obat","kind":"slow","ms":1500,"count":2}]}"#;
     let script = Script::read(toml).unwrap();
     assert_eq!(script, Script::read(json).unwrap());
@@ -74,6 +98,8 @@ fn a_script_that_cannot_be_meant_is_refused() {
         "[[fault]]\non = \"*\"\nkind = \"reset\"\nprobability = 1.5\n",
         "[[fault]]\non = \"*\"\nkind = \"explode\"\n",
         "[[fault]]\non = \"*\"\nkind = \"reset\"\ntimes = 3\n",
+        "[[fault]]\non = \"pcare.obatt\"\nkind = \"reset\"\n",
+        "[[fault]]\non = \"PATCH obat\"\nkind = \"reset\"\n",
         "[rules]\nunheard_of = true\n",
     ] {
         assert!(Script::read(wrong).is_err(), "{wrong}");

@@ -5,36 +5,60 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::protocol::seal::seal;
 
+/// Method, path, the status expected, body.
+type Step = (&'static str, &'static str, u16, Option<Value>);
+
 /// Every operation once, in an order in which each succeeds; `{visit}` is the visit's number.
-fn tour() -> Vec<(&'static str, &'static str, u16, Option<Value>)> {
+fn tour() -> Vec<Step> {
+    [references(), patient_and_groups()].concat()
+}
+
+fn references() -> Vec<Step> {
+    let read = |path| ("GET", path, 200, None);
+    vec![
+        read("diagnosa/gastritis/0/10"),
+        read("diagnosa/K29.7/0/10"),
+        read("dokter/0/10"),
+        read("kesadaran"),
+        read("alergi/jenis/01"),
+        read("prognosa"),
+        read("poli/fktp/0/10"),
+        read("provider/0/10"),
+        read("statuspulang/rawatInap/true"),
+        read("spesialis"),
+        read("spesialis/sarana"),
+        read("spesialis/khusus"),
+        read("spesialis/ANA/subspesialis"),
+        read("spesialis/rujuk/subspesialis/26/sarana/1/tglEstRujuk/22-11-2026"),
+        read("spesialis/rujuk/khusus/HDL/noKartu/0009900000000/tglEstRujuk/22-11-2026"),
+        read("spesialis/rujuk/khusus/THA/subspesialis/8/noKartu/0009900000000/tglEstRujuk/22-11-2026"),
+        read("peserta/0009900000000"),
+        read("peserta/nik/6470009900000000"),
+        read("skrinning/rekap"),
+        read("skrinning/peserta/0009900000000/0/10"),
+        read("skrinning/prolanis/dm/0009900000000/0/10"),
+        read("skrinning/prolanis/ht/0009900000000/0/10"),
+    ]
+}
+
+fn patient_and_groups() -> Vec<Step> {
     let edited = || {
         let mut body = visit();
         body["noKunjungan"] = json!("{visit}");
         Some(body)
     };
-    let treatment = |id| Some(json!({ "kdTindakanSK": id, "noKunjungan": "{visit}", "kdTindakan": "01006", "biaya": 0, "hasil": 0 }));
-    let examination = |id| Some(json!({ "kdMCU": id, "noKunjungan": "{visit}", "kdProvider": "0114A026", "tglPelayanan": TODAY, "gulaDarahPuasa": 126 }));
-    let drug = json!({ "kdObatSK": 0, "noKunjungan": "{visit}", "racikan": false, "obatDPHO": true, "kdObat": "130103595", "signa1": 3, "signa2": 1, "jmlObat": 10 });
-    let activity = json!({ "eduId": null, "clubId": 36, "tglPelayanan": TODAY, "kdKegiatan": "01", "kdKelompok": "01" });
+    let treatment = |id| {
+        Some(json!({ "kdTindakanSK": id, "noKunjungan": "{visit}", "kdTindakan": "01006", "biaya": 0, "hasil": 0 }))
+    };
+    let examination = |id| {
+        Some(json!({ "kdMCU": id, "noKunjungan": "{visit}", "kdProvider": "0114A026", "tglPelayanan": TODAY,
+            "gulaDarahPuasa": 126 }))
+    };
+    let drug = json!({ "kdObatSK": 0, "noKunjungan": "{visit}", "racikan": false, "obatDPHO": true,
+    "kdObat": "130103595", "signa1": 3, "signa2": 1, "jmlObat": 10 });
+    let activity =
+        json!({ "eduId": null, "clubId": 36, "tglPelayanan": TODAY, "kdKegiatan": "01", "kdKelompok": "01" });
     vec![
-        ("GET", "diagnosa/gastritis/0/10", 200, None),
-        ("GET", "diagnosa/K29.7/0/10", 200, None),
-        ("GET", "dokter/0/10", 200, None),
-        ("GET", "kesadaran", 200, None),
-        ("GET", "alergi/jenis/01", 200, None),
-        ("GET", "prognosa", 200, None),
-        ("GET", "poli/fktp/0/10", 200, None),
-        ("GET", "provider/0/10", 200, None),
-        ("GET", "statuspulang/rawatInap/true", 200, None),
-        ("GET", "spesialis", 200, None),
-        ("GET", "spesialis/sarana", 200, None),
-        ("GET", "spesialis/khusus", 200, None),
-        ("GET", "spesialis/ANA/subspesialis", 200, None),
-        ("GET", "spesialis/rujuk/subspesialis/26/sarana/1/tglEstRujuk/22-11-2026", 200, None),
-        ("GET", "spesialis/rujuk/khusus/HDL/noKartu/0009900000000/tglEstRujuk/22-11-2026", 200, None),
-        ("GET", "spesialis/rujuk/khusus/THA/subspesialis/8/noKartu/0009900000000/tglEstRujuk/22-11-2026", 200, None),
-        ("GET", "peserta/0009900000000", 200, None),
-        ("GET", "peserta/nik/6470009900000000", 200, None),
         ("POST", "pendaftaran", 201, Some(registration())),
         ("GET", "pendaftaran/noUrut/A1/tglDaftar/21-11-2026", 200, None),
         ("GET", "pendaftaran/tglDaftar/21-11-2026/0/300", 200, None),
@@ -64,10 +88,6 @@ fn tour() -> Vec<(&'static str, &'static str, u16, Option<Value>)> {
         ("GET", "kelompok/peserta/26110000001", 200, None),
         ("DELETE", "kelompok/peserta/26110000001/0009900000000", 200, None),
         ("DELETE", "kelompok/kegiatan/26110000001", 200, None),
-        ("GET", "skrinning/rekap", 200, None),
-        ("GET", "skrinning/peserta/0009900000000/0/10", 200, None),
-        ("GET", "skrinning/prolanis/dm/0009900000000/0/10", 200, None),
-        ("GET", "skrinning/prolanis/ht/0009900000000/0/10", 200, None),
         ("DELETE", "kunjungan/{visit}", 200, None),
         ("POST", "kunjungan", 201, Some(visit())),
         ("DELETE", "kunjungan/v1/0114A0261126Y000002", 200, None),
@@ -164,7 +184,12 @@ async fn canned_refusals_say_their_words_and_nothing_lands() {
     let object = json!({ "field": "kdPoli", "message": "Tidak sesuai dengan referensi sistem." });
     let array = json!([{ "field": "kdDiag1", "message": "Tidak sesuai dengan referensi sistem." }]);
     for (kind, status, message, response) in [
-        (Kind::UnauthorizedDuplicate, 401, "Peserta sudah di-entri di poli yang sama pada hari yang sama.", Value::Null),
+        (
+            Kind::UnauthorizedDuplicate,
+            401,
+            "Peserta sudah di-entri di poli yang sama pada hari yang sama.",
+            Value::Null,
+        ),
         (Kind::UnauthorizedScreening, 401, texts::SCREENING, Value::Null),
         (Kind::UnauthorizedCredentials, 401, texts::BAD_LOGIN, Value::Null),
         (Kind::NotRegistered404, 404, "Unauthorized! You are not registered for this service!", Value::Null),
@@ -176,7 +201,11 @@ async fn canned_refusals_say_their_words_and_nothing_lands() {
     ] {
         let client = with_fault(Fault::new("write", kind));
         let got = client.call("POST", "pendaftaran", Some(registration())).await;
-        assert_eq!((got.status, got.code, got.message.as_str(), got.response), (status, json!(status), message, response), "{kind:?}");
+        assert_eq!(
+            (got.status, got.code, got.message.as_str(), got.response),
+            (status, json!(status), message, response),
+            "{kind:?}"
+        );
         assert_eq!(client.landed("pendaftaran"), 0);
         assert_eq!(client.get("kesadaran").await.status, 200, "reads are left alone");
     }

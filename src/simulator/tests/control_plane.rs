@@ -53,6 +53,17 @@ async fn an_outage_with_a_page_ends_by_its_time_or_by_hand() {
 }
 
 #[tokio::test]
+async fn a_script_may_begin_with_an_outage_and_refused_logins() {
+    let script = "refuse_credentials = true\n[down]\nmode = \"http_503\"\nfor_ms = 1000\n";
+    let client = scripted(Script::read(script).unwrap());
+    assert_eq!(client.get("kesadaran").await.status, 503);
+    client.clock.advance(Duration::from_secs(1));
+    assert_eq!(client.get("kesadaran").await.message, texts::BAD_LOGIN);
+    client.control("POST", "/_sim/reset", Value::Null).await;
+    assert_eq!(client.get("kesadaran").await.status, 503);
+}
+
+#[tokio::test]
 async fn clock_password_and_refusal_are_set_and_reset() {
     let client = client();
     client.control("POST", "/_sim/clock", json!({ "skew_seconds": 900 })).await;
@@ -80,9 +91,13 @@ async fn others_write_past_the_web_service() {
     let client = client();
     client.registered_by_mobile_jkn().await;
     let got = client.call("POST", "pendaftaran", Some(registration())).await;
-    assert_eq!((got.status, got.message.as_str()), (401, "Peserta sudah di-entri di poli yang sama pada hari yang sama."));
+    assert_eq!(
+        (got.status, got.message.as_str()),
+        (401, "Peserta sudah di-entri di poli yang sama pada hari yang sama.")
+    );
     let number = client.control("POST", "/_sim/kunjungan", visit()).await.1["response"][0]["message"].clone();
-    let drug = json!({ "noKunjungan": number, "obatDPHO": true, "kdObat": "130103595", "signa1": 1, "signa2": 1, "jmlObat": 3 });
+    let drug = json!({ "noKunjungan": number, "obatDPHO": true, "kdObat": "130103595", "signa1": 1, "signa2": 1,
+    "jmlObat": 3 });
     let examination = json!({ "noKunjungan": number, "kdProvider": "0114A026", "tglPelayanan": TODAY });
     let activity = json!({ "clubId": 36, "tglPelayanan": TODAY, "kdKegiatan": "01", "kdKelompok": "01" });
     for (path, body) in [
@@ -112,7 +127,8 @@ async fn members_and_locks_are_changed_from_outside() {
     client.control("POST", "/_sim/peserta", json!({ "noKartu": CARD, "aktif": false, "ketAktif": "PREMI" })).await;
     assert_eq!(client.get("peserta/0009900000000").await.response["ketAktif"], "PREMI");
     let number = client.visited().await;
-    let (status, _) = client.control("POST", "/_sim/lock", json!({ "noKunjungan": number, "served_by_hospital": true })).await;
+    let (status, _) =
+        client.control("POST", "/_sim/lock", json!({ "noKunjungan": number, "served_by_hospital": true })).await;
     assert_eq!(status, 204);
     let got = client.call("DELETE", &format!("kunjungan/{number}"), None).await;
     assert_eq!((got.status, got.message.as_str()), (428, "Data Rujukan sudah dilayani di RS"));

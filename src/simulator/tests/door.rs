@@ -47,14 +47,19 @@ async fn a_login_without_basic_is_the_dotnet_error() {
 
 #[tokio::test]
 async fn every_other_wrong_header_has_its_own_answer() {
-    let set = |name: &'static str, value: &'static str| move |headers: &mut HeaderMap| drop(headers.insert(name, value.parse().unwrap()));
+    let set = |name: &'static str, value: &'static str| {
+        move |headers: &mut HeaderMap| drop(headers.insert(name, value.parse().unwrap()))
+    };
     assert_eq!(refused(set("x-cons-id", "999")).await, (401, json!(401), texts::UNKNOWN_CONSUMER.to_owned()));
     assert_eq!(refused(set("x-signature", "AAAA")).await, (401, json!(401), texts::BAD_SIGNATURE.to_owned()));
     assert_eq!(refused(set("x-timestamp", "soon")).await, (401, json!(401), texts::BAD_SIGNATURE.to_owned()));
     let vclaim = "0000000000000000000000000vclaim1";
     let not_registered = "Unauthorized! You are not registered for this service!".to_owned();
     assert_eq!(refused(set("user_key", vclaim)).await, (404, json!(404), not_registered));
-    assert_eq!(refused(set("x-authorization", "Basic b3JhbmcgbGFpbg==")).await, (401, json!(401), texts::BAD_LOGIN.to_owned()));
+    assert_eq!(
+        refused(set("x-authorization", "Basic b3JhbmcgbGFpbg==")).await,
+        (401, json!(401), texts::BAD_LOGIN.to_owned())
+    );
 }
 
 #[tokio::test]
@@ -117,7 +122,9 @@ async fn json_as_content_type_breaks_only_in_strict_mode() {
 #[tokio::test]
 async fn unknown_paths_and_methods_are_a_web_servers_404() {
     let client = client();
-    for (method, path) in [("GET", "tidak/ada"), ("PATCH", "kunjungan/v1"), ("GET", "peserta/"), ("PUT", "obat/kunjungan")] {
+    for (method, path) in
+        [("GET", "tidak/ada"), ("PATCH", "kunjungan/v1"), ("GET", "peserta/"), ("PUT", "obat/kunjungan")]
+    {
         let got = client.call(method, path, None).await;
         assert_eq!(got.status, 404, "{method} {path}");
         assert!(String::from_utf8_lossy(&got.raw).starts_with("<!DOCTYPE html>"));

@@ -61,7 +61,8 @@ fn row(number: &str, child: &Child) -> Value {
 
 fn treatment_row(visit: &str, child: &Child) -> Value {
     let code = text(&child.content, "kdTindakan").unwrap_or_default();
-    json!({ "kdTindakanSK": child.id, "noKunjungan": visit, "kdTindakan": code, "nmTindakan": reference::treatment(&code),
+    json!({ "kdTindakanSK": child.id, "noKunjungan": visit, "kdTindakan": code,
+    "nmTindakan": reference::treatment(&code),
         "biaya": echo(&child.content, "biaya", json!(0)), "keterangan": echo(&child.content, "keterangan", Value::Null),
         "hasil": echo(&child.content, "hasil", json!(0)) })
 }
@@ -74,9 +75,12 @@ fn drug_row(child: &Child) -> Value {
     let days = if often > 0.0 { (number(content, "jmlObat").unwrap_or(0.0) / often).floor() } else { 0.0 };
     #[expect(clippy::cast_possible_truncation, reason = "a number of days, floored")]
     let days = days as i64;
-    json!({ "kdObatSK": child.id, "kdRacikan": content["kdRacikan"], "obat": { "kdObat": code, "nmObat": name, "sedia": 0 },
-        "signa1": echo(content, "signa1", json!(0)), "signa2": echo(content, "signa2", json!(0)), "jmlObat": echo(content, "jmlObat", json!(0)),
-        "jmlHari": days, "kekuatan": 0, "jmlPermintaan": echo(content, "jmlPermintaan", json!(0)), "jmlObatRacikan": 0 })
+    json!({ "kdObatSK": child.id, "kdRacikan": content["kdRacikan"], "obat": { "kdObat": code, "nmObat": name,
+    "sedia": 0 },
+        "signa1": echo(content, "signa1", json!(0)), "signa2": echo(content, "signa2", json!(0)),
+        "jmlObat": echo(content, "jmlObat", json!(0)),
+        "jmlHari": days, "kekuatan": 0, "jmlPermintaan": echo(content, "jmlPermintaan", json!(0)),
+        "jmlObatRacikan": 0 })
 }
 
 fn examination_row(visit: &str, child: &Child) -> Value {
@@ -99,7 +103,9 @@ fn refused(field: &str) -> Refusal {
 
 impl World {
     fn visit_named(&self, body: &Value) -> Result<String, Refusal> {
-        text(body, "noKunjungan").filter(|number| self.visits.contains_key(number)).ok_or_else(|| refused("noKunjungan"))
+        text(body, "noKunjungan")
+            .filter(|number| self.visits.contains_key(number))
+            .ok_or_else(|| refused("noKunjungan"))
     }
 
     fn check_child(&self, kind: ChildKind, body: &Value) -> Result<(), Refusal> {
@@ -191,7 +197,10 @@ impl World {
 
     fn shown(&self, visit: &str, kind: ChildKind, now: Timestamp) -> Vec<Value> {
         let children = self.visits.get(visit).into_iter().flat_map(|found| &found.children);
-        children.filter(|child| child.kind == kind && child.visible_from <= now).map(|child| row(visit, child)).collect()
+        children
+            .filter(|child| child.kind == kind && child.visible_from <= now)
+            .map(|child| row(visit, child))
+            .collect()
     }
 
     /// `GET …/kunjungan/{noKunjungan}`.

@@ -91,7 +91,13 @@ impl World {
     pub(crate) fn activities_of(&self, at: &Moment, month: &str) -> Outcome {
         let month = date(month).ok_or_else(|| Refusal::object("bulan", texts::DATE_FORMAT))?.first_of_month();
         let shown = |found: &&Activity| found.date.first_of_month() == month && found.visible_from <= at.now;
-        counted(self.activities.iter().filter(|(_, found)| shown(found)).map(|(id, found)| activity_row(id, found)).collect())
+        counted(
+            self.activities
+                .iter()
+                .filter(|(_, found)| shown(found))
+                .map(|(id, found)| activity_row(id, found))
+                .collect(),
+        )
     }
 
     /// `GET kelompok/peserta/{eduId}`.
@@ -109,7 +115,8 @@ impl World {
     /// `DELETE kelompok/peserta/{eduId}/{noKartu}`.
     pub(crate) fn delete_participant(&mut self, id: &str, card: &str) -> Outcome {
         let activity = self.activities.get_mut(id).ok_or_else(Refusal::nothing)?;
-        let place = activity.participants.iter().position(|there| there.no_kartu == card).ok_or_else(Refusal::nothing)?;
+        let place =
+            activity.participants.iter().position(|there| there.no_kartu == card).ok_or_else(Refusal::nothing)?;
         activity.participants.remove(place);
         Ok(Done::Changed(Value::Null))
     }

@@ -18,7 +18,8 @@ fn diagnosis(content: &Value, field: &str) -> Value {
 
 fn clinic(code: Option<&str>) -> Value {
     let found = code.and_then(reference::clinic);
-    json!({ "kdPoli": code, "nmPoli": found.map(|(_, name, _)| name), "poliSakit": found.is_none_or(|(.., sick)| sick) })
+    json!({ "kdPoli": code, "nmPoli": found.map(|(_, name, _)| name),
+    "poliSakit": found.is_none_or(|(.., sick)| sick) })
 }
 
 fn coded(content: &Value, field: &str, codes: (&str, &str), name: fn(&str) -> Option<&'static str>) -> Value {
@@ -26,8 +27,11 @@ fn coded(content: &Value, field: &str, codes: (&str, &str), name: fn(&str) -> Op
     json!({ codes.0: code, codes.1: code.as_deref().and_then(name) })
 }
 
-/// Where the visit was referred to: code and name of the hospital, code and name of its clinic.
-fn referred(content: &Value) -> Option<(String, Option<&'static str>, Option<(&'static str, &'static str)>)> {
+/// Code of a hospital, its name, code and name of its clinic.
+type Hospital = (String, Option<&'static str>, Option<(&'static str, &'static str)>);
+
+/// Where the visit was referred to.
+fn referred(content: &Value) -> Option<Hospital> {
     let referral = content.get("rujukLanjut").filter(|_| text(content, "kdStatusPulang").as_deref() == Some("4"))?;
     let hospital = text(referral, "kdppk")?;
     let sub = referral.get("subSpesialis").and_then(|sub| text(sub, "kdSubSpesialis1"));
@@ -52,17 +56,21 @@ impl World {
         };
         json!({
             "noKunjungan": number, "tglKunjungan": day,
-            "providerPelayanan": { "kdProvider": visit.provider, "nmProvider": reference::provider(&self.facility, &visit.provider) },
+            "providerPelayanan": { "kdProvider": visit.provider,
+            "nmProvider": reference::provider(&self.facility, &visit.provider) },
             "peserta": history_member(card), "poli": clinic(Some(kd_poli)),
             "progProlanis": { "kdProgram": "", "nmProgram": "" }, "keluhan": echo(content, "keluhan", json!("")),
-            "diagnosa1": diagnosis(content, "kdDiag1"), "diagnosa2": diagnosis(content, "kdDiag2"), "diagnosa3": diagnosis(content, "kdDiag3"),
+            "diagnosa1": diagnosis(content, "kdDiag1"), "diagnosa2": diagnosis(content, "kdDiag2"),
+            "diagnosa3": diagnosis(content, "kdDiag3"),
             "kesadaran": coded(content, "kdSadar", ("kdSadar", "nmSadar"), reference::consciousness),
             "sistole": number_of("sistole"), "diastole": number_of("diastole"), "beratBadan": number_of("beratBadan"),
-            "tinggiBadan": number_of("tinggiBadan"), "respRate": number_of("respRate"), "heartRate": number_of("heartRate"),
+            "tinggiBadan": number_of("tinggiBadan"), "respRate": number_of("respRate"),
+            "heartRate": number_of("heartRate"),
             "catatan": "", "rujukBalik": 0, "providerAsalRujuk": { "kdProvider": "", "nmProvider": null },
             "providerRujukLanjut": hospital, "pemFisikLain": "",
             "dokter": coded(content, "kdDokter", ("kdDokter", "nmDokter"), reference::doctor),
-            "statusPulang": coded(content, "kdStatusPulang", ("kdStatusPulang", "nmStatusPulang"), reference::discharge),
+            "statusPulang": coded(content, "kdStatusPulang", ("kdStatusPulang",
+            "nmStatusPulang"), reference::discharge),
             "tkp": { "kdTkp": tkp, "nmTkp": reference::care_kind(&tkp) },
             "poliRujukInternal": clinic(text(content, "kdPoliRujukInternal").as_deref()),
             "poliRujukLanjut": at_hospital, "tglPulang": echo(content, "tglPulang", json!(day)),
@@ -83,14 +91,18 @@ impl World {
 
     /// `GET kunjungan/rujukan/{noKunjungan}`: the letter of a visit that ended with a referral.
     pub(crate) fn referral_letter(&self, at: &Moment, number: &str) -> Outcome {
-        let visit = self.visits.get(number).filter(|visit| visit.visible_from <= at.now).ok_or_else(Refusal::nothing)?;
+        let visit =
+            self.visits.get(number).filter(|visit| visit.visible_from <= at.now).ok_or_else(Refusal::nothing)?;
         let (hospital, hospital_name, sub) = referred(&visit.content).ok_or_else(Refusal::nothing)?;
         let content = &visit.content;
         let (day, kd_poli, card) = &visit.registration;
         let member = self.member(card).unwrap_or_default();
         let letter = |field: &str| {
             let found = text(content, field).and_then(|code| reference::diagnosis(&code));
-            found.map_or(Value::Null, |(code, name, _)| json!({ "kdDiag": reference::dotted_code(&code), "nmDiag": name }))
+            found.map_or(
+                Value::Null,
+                |(code, name, _)| json!({ "kdDiag": reference::dotted_code(&code), "nmDiag": name }),
+            )
         };
         let tacc = match text(content, "kdTacc").as_deref() {
             Some("1") => Some("Time"),
@@ -102,12 +114,15 @@ impl World {
         let own = reference::clinic(kd_poli).map(|(_, name, _)| (kd_poli.as_str(), name));
         let (poli, poli_name) = sub.or(own).unzip();
         Ok(Done::Found(json!({
-            "noRujukan": number, "ppk": facility_card(&visit.provider, reference::provider(&self.facility, &visit.provider)),
+            "noRujukan": number,
+            "ppk": facility_card(&visit.provider, reference::provider(&self.facility, &visit.provider)),
             "tglKunjungan": dmy(*day), "poli": { "kdPoli": poli, "nmPoli": poli_name },
-            "nokaPst": card, "nmPst": member["nama"], "tglLahir": member["tglLahir"], "pisa": "1", "ketPisa": "Peserta", "sex": member["sex"],
+            "nokaPst": card, "nmPst": member["nama"], "tglLahir": member["tglLahir"], "pisa": "1",
+            "ketPisa": "Peserta", "sex": member["sex"],
             "diag1": letter("kdDiag1"), "diag2": letter("kdDiag2"), "diag3": letter("kdDiag3"), "catatan": "",
             "dokter": coded(content, "kdDokter", ("kdDokter", "nmDokter"), reference::doctor),
-            "tacc": { "nmTacc": tacc, "alasanTacc": tacc.map(|_| echo(content, "alasanTacc", Value::Null)) }, "infoDenda": "",
+            "tacc": { "nmTacc": tacc, "alasanTacc": tacc.map(|_| echo(content, "alasanTacc", Value::Null)) },
+            "infoDenda": "",
             "ppkRujuk": { "kdPPK": hospital, "nmPPK": hospital_name },
             "tglEstRujuk": content["rujukLanjut"]["tglEstRujuk"],
         })))
@@ -115,14 +130,17 @@ impl World {
 }
 
 fn history_member(card: &str) -> Value {
-    json!({ "noKartu": card, "nama": null, "hubunganKeluarga": "Peserta", "sex": null, "tglLahir": null, "tglMulaiAktif": null,
-        "tglAkhirBerlaku": null, "kdPpkPst": null, "kdPpkGigi": null, "jnsKelas": null, "jnsPeserta": null, "golDarah": null,
+    json!({ "noKartu": card, "nama": null, "hubunganKeluarga": "Peserta", "sex": null, "tglLahir": null,
+    "tglMulaiAktif": null,
+        "tglAkhirBerlaku": null, "kdPpkPst": null, "kdPpkGigi": null, "jnsKelas": null, "jnsPeserta": null,
+        "golDarah": null,
         "noHP": null, "noKTP": null, "asuransi": null })
 }
 
 fn facility_card(code: &str, name: Option<&str>) -> Value {
     let region = json!({ "kdKR": "04", "nmKR": "REGIONAL   IV - CONTOH", "alamat": null, "telp": null, "fax": null });
     let town = json!({ "kdProp": null, "kdDati": "0114", "nmDati": "KOTA CONTOH" });
-    let office = json!({ "kdKC": "0901", "nmKC": "KOTA CONTOH", "alamat": null, "telp": null, "fax": null, "dati": town, "kdKR": region });
+    let office = json!({ "kdKC": "0901", "nmKC": "KOTA CONTOH", "alamat": null, "telp": null, "fax": null,
+    "dati": town, "kdKR": region });
     json!({ "kdPPK": code, "nmPPK": name, "alamat": null, "kc": office })
 }

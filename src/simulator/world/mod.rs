@@ -284,7 +284,10 @@ pub(crate) fn echo(body: &Value, field: &str, default: Value) -> Value {
 pub(crate) fn date(text: &str) -> Option<Date> {
     let bytes = text.as_bytes();
     let shaped = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(at, byte)| if matches!(at, 2 | 5) { *byte == b'-' } else { byte.is_ascii_digit() });
+        && bytes
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| if matches!(at, 2 | 5) { *byte == b'-' } else { byte.is_ascii_digit() });
     if !shaped {
         return None;
     }
@@ -295,7 +298,6 @@ pub(crate) fn date(text: &str) -> Option<Date> {
 pub(crate) fn dmy(date: Date) -> String {
     format!("{:02}-{:02}-{:04}", date.day(), date.month(), date.year())
 }
-
 
 #[cfg(test)]
 mod tests;

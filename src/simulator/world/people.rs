@@ -30,7 +30,7 @@ fn digits(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn pick<'a, T>(list: &'a [T], draw: u64) -> Option<&'a T> {
+fn pick<T>(list: &[T], draw: u64) -> Option<&T> {
     let length = u64::try_from(list.len()).unwrap_or(1).max(1);
     list.get(usize::try_from(draw % length).unwrap_or(0))
 }
@@ -65,7 +65,8 @@ impl World {
     pub(crate) fn member(&self, card: &str) -> Option<Value> {
         let patch = self.people.get(card);
         let unknown = patch.is_some_and(|patch| patch.get("unknown") == Some(&Value::Bool(true)));
-        let exists = digits(card, 13) && (patch.is_some() || self.rules.card_prefixes.iter().any(|p| card.starts_with(p.as_str())));
+        let exists = digits(card, 13)
+            && (patch.is_some() || self.rules.card_prefixes.iter().any(|p| card.starts_with(p.as_str())));
         if unknown || !exists {
             return None;
         }
@@ -103,9 +104,11 @@ impl World {
             "noKartu": card, "nama": format!("{given} CONTOH {}", &card[9..]), "hubunganKeluarga": "Peserta",
             "sex": if woman { "P" } else { "L" }, "tglLahir": dmy(born),
             "tglMulaiAktif": "01-01-2014", "tglAkhirBerlaku": "01-01-2050",
-            "kdProviderPst": { "kdProvider": self.facility, "nmProvider": reference::provider(&self.facility, &self.facility) },
+            "kdProviderPst": { "kdProvider": self.facility,
+            "nmProvider": reference::provider(&self.facility, &self.facility) },
             "kdProviderGigi": { "kdProvider": null, "nmProvider": null },
-            "jnsKelas": { "nama": format!("KELAS {}", "I".repeat(usize::try_from(class).unwrap_or(1))), "kode": class.to_string() },
+            "jnsKelas": { "nama": format!("KELAS {}", "I".repeat(usize::try_from(class).unwrap_or(1))),
+            "kode": class.to_string() },
             "jnsPeserta": { "nama": nm_kind, "kode": kd_kind },
             "golDarah": "0", "noHP": "081200000000", "noKTP": format!("{NIK_PREFIX}{card}"),
             "pstProl": programme, "pstPrb": "", "aktif": true, "ketAktif": "AKTIF",

@@ -218,9 +218,8 @@ pub(crate) fn diagnosis(code: &str) -> Option<(String, String, bool)> {
         return Some(((*known).to_owned(), (*name).to_owned(), *primary));
     }
     let bytes = plain.as_bytes();
-    let shaped = (3..=5).contains(&bytes.len())
-        && bytes[0].is_ascii_uppercase()
-        && bytes[1..].iter().all(u8::is_ascii_digit);
+    let shaped =
+        (3..=5).contains(&bytes.len()) && bytes[0].is_ascii_uppercase() && bytes[1..].iter().all(u8::is_ascii_digit);
     shaped.then(|| (plain.clone(), format!("Diagnosa {}", dotted_code(&plain)), false))
 }
 
@@ -247,7 +246,10 @@ pub(crate) fn clinics() -> Vec<Value> {
 
 /// A clinic: its letter in queue numbers, its name, whether it takes the sick.
 pub(crate) fn clinic(code: &str) -> Option<(char, &'static str, bool)> {
-    ('A'..='Z').zip(CLINICS).find(|(_, (known, _, _))| *known == code).map(|(letter, (_, nm, sick))| (letter, *nm, *sick))
+    ('A'..='Z')
+        .zip(CLINICS)
+        .find(|(_, (known, _, _))| *known == code)
+        .map(|(letter, (_, nm, sick))| (letter, *nm, *sick))
 }
 
 pub(crate) fn consciousness_levels() -> Vec<Value> {
@@ -285,7 +287,8 @@ pub(crate) fn allergy_known(kind: &str, code: &str) -> bool {
 
 /// The discharge list of an outpatient (3, 4, internal referral) or of an inpatient.
 pub(crate) fn discharges(inpatient: bool, internal: &str) -> Vec<Value> {
-    let shown = |code: &str| if inpatient { !matches!(code, "5" | "6") } else { matches!(code, "3" | "4") || code == internal };
+    let shown =
+        |code: &str| if inpatient { !matches!(code, "5" | "6") } else { matches!(code, "3" | "4") || code == internal };
     DISCHARGES
         .iter()
         .filter(|(kd, _)| shown(kd))
@@ -299,7 +302,8 @@ pub(crate) fn discharge(code: &str) -> Option<&'static str> {
 
 /// The providers around the facility, which itself always is one.
 pub(crate) fn providers(facility: &str) -> Vec<Value> {
-    let own = named(PROVIDERS, facility).is_none().then(|| json!({ "kdProvider": facility, "nmProvider": "PKM CONTOH" }));
+    let own =
+        named(PROVIDERS, facility).is_none().then(|| json!({ "kdProvider": facility, "nmProvider": "PKM CONTOH" }));
     own.into_iter().chain(rows(PROVIDERS, "kdProvider", "nmProvider")).collect()
 }
 
@@ -350,7 +354,8 @@ pub(crate) fn hospitals() -> Vec<Value> {
         .iter()
         .map(|(kd, nm, class, metres)| {
             json!({ "kdppk": kd, "nmppk": nm, "alamatPpk": "JL. CONTOH NO. 1", "telpPpk": "021-0000000", "kelas": class,
-                "nmkc": "KOTA CONTOH", "distance": metres, "jadwal": "Senin : 07:30 - 14:00, 08:00 - 17:00;14:00 - 19:00",
+                "nmkc": "KOTA CONTOH", "distance": metres,
+                "jadwal": "Senin : 07:30 - 14:00, 08:00 - 17:00;14:00 - 19:00",
                 "jmlRujuk": 0, "kapasitas": 0, "persentase": 0 })
         })
         .collect()
@@ -360,7 +365,10 @@ pub(crate) fn treatments(kd_tkp: &str) -> Vec<Value> {
     TREATMENTS
         .iter()
         .filter(|(.., tkp)| *tkp == kd_tkp)
-        .map(|(kd, nm, tariff, value, _)| json!({ "kdTindakan": kd, "nmTindakan": nm, "maxTarif": tariff, "withValue": value }))
+        .map(|(kd, nm, tariff, value, _)| {
+            json!({ "kdTindakan": kd, "nmTindakan": nm, "maxTarif": tariff,
+        "withValue": value })
+        })
         .collect()
 }
 

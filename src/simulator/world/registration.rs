@@ -163,8 +163,10 @@ impl World {
                 "tglLahir": member["tglLahir"], "tglMulaiAktif": null, "tglAkhirBerlaku": null, "kdProviderPst": null,
                 "kdProviderGigi": null, "jnsKelas": null, "jnsPeserta": null, "golDarah": null, "noHP": null,
                 "noKTP": null, "aktif": false, "ketAktif": null, "asuransi": null },
-            "poli": { "kdPoli": kd_poli, "nmPoli": clinic.map(|(_, nm, _)| nm), "poliSakit": clinic.is_some_and(|(.., sick)| sick) },
-            "keluhan": echo(&found.content, "keluhan", json!("")), "kunjSakit": echo(&found.content, "kunjSakit", json!(true)),
+            "poli": { "kdPoli": kd_poli, "nmPoli": clinic.map(|(_, nm, _)| nm),
+            "poliSakit": clinic.is_some_and(|(.., sick)| sick) },
+            "keluhan": echo(&found.content, "keluhan", json!("")), "kunjSakit": echo(&found.content,
+            "kunjSakit", json!(true)),
             "status": found.status(),
         });
         Self::vitals(&mut row, &found.content);
@@ -177,7 +179,8 @@ impl World {
         let member = without(self.member(card).unwrap_or_default(), &["pstProl", "pstPrb", "tunggakan"]);
         let mut row = json!({
             "noUrut": found.no_urut, "tgldaftar": dmy(*day),
-            "providerPelayanan": { "kdProvider": self.facility, "nmProvider": reference::provider(&self.facility, &self.facility) },
+            "providerPelayanan": { "kdProvider": self.facility,
+            "nmProvider": reference::provider(&self.facility, &self.facility) },
             "peserta": member,
             "poli": { "kdPoli": kd_poli, "nmPoli": reference::clinic(kd_poli).map(|(_, nm, _)| nm) },
             "keluhan": echo(&found.content, "keluhan", json!("")), "status": found.status(),

@@ -21,23 +21,31 @@ fn patched(mut body: Value, patch: &Value) -> Value {
 }
 
 fn registration(patch: &Value) -> Value {
-    let body = json!({ "kdProviderPeserta": "0114A026", "tglDaftar": TODAY, "noKartu": CARD, "kdPoli": "001", "keluhan": null,
-        "kunjSakit": true, "sistole": 0, "diastole": 0, "beratBadan": 0, "tinggiBadan": 0, "respRate": 0, "lingkarPerut": 0,
+    let body = json!({ "kdProviderPeserta": "0114A026", "tglDaftar": TODAY, "noKartu": CARD, "kdPoli": "001",
+    "keluhan": null,
+        "kunjSakit": true, "sistole": 0, "diastole": 0, "beratBadan": 0, "tinggiBadan": 0, "respRate": 0,
+        "lingkarPerut": 0,
         "heartRate": 0, "rujukBalik": 0, "kdTkp": "10" });
     patched(body, patch)
 }
 
 fn visit(patch: &Value) -> Value {
-    let body = json!({ "noKunjungan": null, "noKartu": CARD, "tglDaftar": TODAY, "kdPoli": "001", "keluhan": "demam", "kdSadar": "01",
-        "sistole": 120, "diastole": 80, "beratBadan": 60, "tinggiBadan": 165, "respRate": 20, "heartRate": 84, "lingkarPerut": 80,
-        "kdStatusPulang": "3", "tglPulang": TODAY, "kdDokter": "001", "kdDiag1": "J06.9", "kdDiag2": null, "kdDiag3": null,
-        "kdPoliRujukInternal": null, "rujukLanjut": null, "kdTacc": -1, "alasanTacc": null, "anamnesa": "demam", "alergiMakan": "00",
-        "alergiUdara": "00", "alergiObat": "00", "kdPrognosa": "01", "terapiObat": "-", "terapiNonObat": "-", "bmhp": "-", "suhu": "37,8" });
+    let body = json!({ "noKunjungan": null, "noKartu": CARD, "tglDaftar": TODAY, "kdPoli": "001", "keluhan": "demam",
+    "kdSadar": "01",
+        "sistole": 120, "diastole": 80, "beratBadan": 60, "tinggiBadan": 165, "respRate": 20, "heartRate": 84,
+        "lingkarPerut": 80,
+        "kdStatusPulang": "3", "tglPulang": TODAY, "kdDokter": "001", "kdDiag1": "J06.9", "kdDiag2": null,
+        "kdDiag3": null,
+        "kdPoliRujukInternal": null, "rujukLanjut": null, "kdTacc": -1, "alasanTacc": null, "anamnesa": "demam",
+        "alergiMakan": "00",
+        "alergiUdara": "00", "alergiObat": "00", "kdPrognosa": "01", "terapiObat": "-", "terapiNonObat": "-",
+        "bmhp": "-", "suhu": "37,8" });
     patched(body, patch)
 }
 
 fn referred(patch: &Value) -> Value {
-    let referral = json!({ "tglEstRujuk": "22-11-2026", "kdppk": "0114R049", "subSpesialis": { "kdSubSpesialis1": "26", "kdSarana": null },
+    let referral = json!({ "tglEstRujuk": "22-11-2026", "kdppk": "0114R049",
+    "subSpesialis": { "kdSubSpesialis1": "26", "kdSarana": null },
         "khusus": null });
     visit(&patched(json!({ "kdStatusPulang": "4", "rujukLanjut": referral }), patch))
 }
@@ -117,7 +125,8 @@ fn registrations_are_refused_with_one_object() {
 fn a_member_without_screening_is_refused_with_code_401() {
     let mut world = world();
     world.change_member(CARD, json!({ "skrining": false }).as_object().unwrap());
-    let text = "Anda belum melakukan skrining kesehatan. Mohon untuk melakukan skrining kesehatan terlebih dahulu pada menu Skrining Kesehatan.";
+    let text = "Anda belum melakukan skrining kesehatan. \
+        Mohon untuk melakukan skrining kesehatan terlebih dahulu pada menu Skrining Kesehatan.";
     assert_eq!(world.register(&at(), &registration(&json!({}))), refusal(401, text, Value::Null));
 }
 
@@ -144,7 +153,8 @@ fn a_visit_serves_its_registration_and_its_deletion_frees_it() {
     let status = |world: &World| rows(world.registrations_of(&at(), TODAY, "0", "10"))[0]["status"].clone();
     assert_eq!(status(&world), "Sudah dilayani");
     assert_eq!(world.unregister(CARD, TODAY, "A1", "001"), object("noUrut", texts::ALREADY_SERVED));
-    let drug = json!({ "noKunjungan": number, "racikan": false, "obatDPHO": true, "kdObat": "130103595", "signa1": 3, "signa2": 1, "jmlObat": 10 });
+    let drug = json!({ "noKunjungan": number, "racikan": false, "obatDPHO": true, "kdObat": "130103595", "signa1": 3,
+    "signa2": 1, "jmlObat": 10 });
     world.add_child(&at(), ChildKind::Drug, &drug).unwrap();
 
     assert_eq!(world.delete_visit(&at(), &number), Ok(Done::Changed(Value::Null)));
@@ -188,7 +198,11 @@ fn visits_are_refused_with_an_array() {
         (visit(&json!({ "tglPulang": "20-11-2026" })), "tglPulang", texts::DISCHARGE_DATE),
         (referred(&json!({ "kdDiag1": "A09" })), "kdTacc", texts::TACC_REQUIRED),
         (referred(&json!({ "kdDiag1": "A09", "kdTacc": "1", "alasanTacc": "lama" })), "alasanTacc", texts::TACC_REASON),
-        (referred(&json!({ "kdDiag1": "A09", "kdTacc": 3, "alasanTacc": "A09-Diare" })), "alasanTacc", texts::TACC_REASON),
+        (
+            referred(&json!({ "kdDiag1": "A09", "kdTacc": 3, "alasanTacc": "A09-Diare" })),
+            "alasanTacc",
+            texts::TACC_REASON,
+        ),
     ] {
         let mut world = world();
         world.register(&at(), &registration(&json!({}))).unwrap();
@@ -201,11 +215,13 @@ fn visits_are_refused_with_an_array() {
 fn the_habits_of_many_clients_are_accepted() {
     for body in [
         visit(&json!({ "suhu": "37.2", "sistole": "120", "kdTacc": "-1", "kdDiag1": "J069" })),
-        visit(&json!({ "suhu": 36, "alergiMakan": null, "rujukLanjut": { "tglEstRujuk": null, "kdppk": null, "subSpesialis": null, "khusus": null } })),
+        visit(&json!({ "suhu": 36, "alergiMakan": null, "rujukLanjut": { "tglEstRujuk": null, "kdppk": null,
+            "subSpesialis": null, "khusus": null } })),
         referred(&json!({ "kdDiag1": "A09", "kdTacc": "1", "alasanTacc": "< 3 Hari" })),
         referred(&json!({ "kdDiag1": "E11.9", "kdTacc": 3,
             "alasanTacc": "A09 - Diarrhoea and gastroenteritis of presumed infectious origin" })),
-        visit(&json!({ "kdStatusPulang": "4", "kdPoli": null, "kdDiag1": "N18.5", "kdTacc": 0, "beratBadan": 0, "tinggiBadan": 0,
+        visit(&json!({ "kdStatusPulang": "4", "kdPoli": null, "kdDiag1": "N18.5", "kdTacc": 0, "beratBadan": 0,
+            "tinggiBadan": 0,
             "rujukLanjut": { "tglEstRujuk": TODAY, "kdppk": "9999R002", "subSpesialis": null,
                 "khusus": { "kdKhusus": "HDL", "kdSubSpesialis": null, "catatan": "sudah biasa hemodialisa" } } })),
     ] {
@@ -238,7 +254,8 @@ fn a_referral_may_not_be_planned_before_the_visit() {
 #[test]
 fn locked_visits_stay_as_they_are() {
     let (mut world, number) = with_visit();
-    let locked = array("noKunjungan", "Transaksi dikunci karena sudah ditagihkan atau data > 3 bulan atau sudah dilayani RS");
+    let locked =
+        array("noKunjungan", "Transaksi dikunci karena sudah ditagihkan atau data > 3 bulan atau sudah dilayani RS");
     let edit = visit(&json!({ "noKunjungan": number }));
     let later = Moment { today: date("22-02-2027").unwrap(), ..at() };
     assert_eq!(world.edit_visit(&later, &edit), locked);
@@ -258,7 +275,10 @@ fn an_edit_shows_in_the_history() {
     edit = people::without(edit, &["tglDaftar", "kdPoli"]);
     world.edit_visit(&at(), &edit).unwrap();
     let history = rows(world.history(&at(), CARD));
-    assert_eq!(history[0]["diagnosa1"], json!({ "kdDiag": "I10", "nmDiag": "Essential (primary) hypertension", "nonSpesialis": false }));
+    assert_eq!(
+        history[0]["diagnosa1"],
+        json!({ "kdDiag": "I10", "nmDiag": "Essential (primary) hypertension", "nonSpesialis": false })
+    );
     assert_eq!((&history[0]["keluhan"], &history[0]["poli"]["kdPoli"]), (&json!("pusing"), &json!("001")));
     assert!(history[0].get("noUrut").is_none());
 }
@@ -278,10 +298,14 @@ fn history_is_newest_first_and_shows_visits_elsewhere() {
 #[test]
 fn bpjs_takes_the_same_drug_twice_unless_switched() {
     let (mut world, number) = with_visit();
-    let drug = json!({ "kdObatSK": 0, "noKunjungan": number, "racikan": false, "kdRacikan": null, "obatDPHO": true, "kdObat": "130103595",
+    let drug = json!({ "kdObatSK": 0, "noKunjungan": number, "racikan": false, "kdRacikan": null, "obatDPHO": true,
+    "kdObat": "130103595",
         "signa1": 3, "signa2": 1, "jmlObat": 10, "jmlPermintaan": 10, "nmObatNonDPHO": "" });
     let first = world.add_child(&at(), ChildKind::Drug, &drug).unwrap();
-    assert_eq!(first, Done::Created(json!([{ "field": "kdObatSK", "message": "1" }, { "field": "kdRacikan", "message": "N" }])));
+    assert_eq!(
+        first,
+        Done::Created(json!([{ "field": "kdObatSK", "message": "1" }, { "field": "kdRacikan", "message": "N" }]))
+    );
     world.add_child(&at(), ChildKind::Drug, &drug).unwrap();
     let list = rows(world.children(&at(), ChildKind::Drug, &number));
     assert_eq!((list.len(), &list[0]["jmlHari"]), (2, &json!(3)));
@@ -295,7 +319,8 @@ fn bpjs_takes_the_same_drug_twice_unless_switched() {
 fn compounds_get_a_code_that_their_parts_share() {
     let (mut world, number) = with_visit();
     let part = |code: Value| {
-        json!({ "noKunjungan": number, "racikan": true, "kdRacikan": code, "obatDPHO": false, "nmObatNonDPHO": "puyer", "signa1": 3, "signa2": 1, "jmlObat": 9 })
+        json!({ "noKunjungan": number, "racikan": true, "kdRacikan": code, "obatDPHO": false,
+    "nmObatNonDPHO": "puyer", "signa1": 3, "signa2": 1, "jmlObat": 9 })
     };
     let code = |done: Done| {
         let Done::Created(value) = done else { panic!("nothing was created") };
@@ -327,7 +352,8 @@ fn children_need_a_visit_and_known_codes() {
 #[test]
 fn activities_repeat_and_participants_do_not() {
     let mut world = world();
-    let activity = json!({ "eduId": null, "clubId": 36, "tglPelayanan": TODAY, "kdKegiatan": "01", "kdKelompok": "01", "materi": "Senam", "biaya": 20000 });
+    let activity = json!({ "eduId": null, "clubId": 36, "tglPelayanan": TODAY, "kdKegiatan": "01", "kdKelompok": "01",
+    "materi": "Senam", "biaya": 20000 });
     assert_eq!(created(&world.add_activity(&at(), &activity).unwrap()), "26110000001");
     assert_eq!(created(&world.add_activity(&at(), &activity).unwrap()), "26110000002");
     let person = json!({ "eduId": "26110000001", "noKartu": CARD });
@@ -357,7 +383,11 @@ fn pages_count_the_whole_and_start_where_told() {
     let mut world = world();
     let page = |world: &World, start: &str, limit: &str| {
         let Ok(Done::Found(found)) = world.page(reference::clinics(), start, limit) else { return None };
-        Some((found["count"].as_u64().unwrap(), found["list"].as_array().unwrap().len(), found["list"][0]["kdPoli"].clone()))
+        Some((
+            found["count"].as_u64().unwrap(),
+            found["list"].as_array().unwrap().len(),
+            found["list"][0]["kdPoli"].clone(),
+        ))
     };
     assert_eq!(page(&world, "0", "2"), Some((6, 2, json!("001"))));
     assert_eq!(page(&world, "4", "500"), Some((6, 2, json!("020"))));

@@ -1,15 +1,15 @@
 //! Visits: one per registration, checked as strictly as the sources say.
 //!
-//! Job: add, edit and delete of `kunjungan`. Invariants: a visit needs its registration and marks it as served; deleting
-//! the visit sets the registration free and drops what hangs on the visit; a locked visit stays as it is. Neighbours:
-//! `history` shows visits, `children` hangs things on them. What it does not do: clinical judgement.
+//! Job: add, edit and delete of `kunjungan`. Invariants: a visit needs its registration and marks it as served;
+//! deleting the visit sets the registration free and drops what hangs on the visit; a locked visit stays as it is.
+//! Neighbours: `history` shows visits, `children` hangs things on them. What it does not do: clinical judgement.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::registration::card_refusal;
-use super::{Done, Moment, Outcome, Origin, Refusal, RegistrationKey, Visit, World, date, number, reference, text};
+use super::{Done, Moment, Origin, Outcome, Refusal, RegistrationKey, Visit, World, date, number, reference, text};
 use crate::simulator::texts;
 
 /// The vital signs and what is still believed; a sick visit outside these is refused.
@@ -115,7 +115,8 @@ fn check_tacc(body: &Value) -> Result<(), Refusal> {
         let fits = reference::tacc_reason_fits(&code, &reason);
         return if fits { Ok(()) } else { Err(Refusal::array("alasanTacc", texts::TACC_REASON)) };
     }
-    let primary = text(body, "kdDiag1").and_then(|code| reference::diagnosis(&code)).is_some_and(|(.., primary)| primary);
+    let primary =
+        text(body, "kdDiag1").and_then(|code| reference::diagnosis(&code)).is_some_and(|(.., primary)| primary);
     if primary { Err(Refusal::array("kdTacc", texts::TACC_REQUIRED)) } else { Ok(()) }
 }
 
@@ -209,7 +210,8 @@ impl World {
     /// A special referral names no clinic: the card's registration of the day, rather one not yet served.
     fn any_registration(&self, day: Date, card: &str) -> Option<RegistrationKey> {
         let from = (day, String::new(), String::new());
-        let of_card = self.registrations.range(from..).take_while(|((on, ..), _)| *on == day).filter(|((_, _, c), _)| c == card);
+        let of_card =
+            self.registrations.range(from..).take_while(|((on, ..), _)| *on == day).filter(|((_, _, c), _)| c == card);
         of_card.min_by_key(|(_, found)| (found.visit.is_some(), found.seq)).map(|(key, _)| key.clone())
     }
 
@@ -255,7 +257,9 @@ impl World {
         if let Some(numbers) = self.visits_of.get_mut(&key.2) {
             numbers.retain(|number| number != no_kunjungan);
         }
-        if let Some(registration) = self.registrations.get_mut(&key).filter(|r| r.visit.as_deref() == Some(no_kunjungan)) {
+        if let Some(registration) =
+            self.registrations.get_mut(&key).filter(|r| r.visit.as_deref() == Some(no_kunjungan))
+        {
             registration.visit = None;
         }
         Ok(Done::Changed(Value::Null))
@@ -263,6 +267,9 @@ impl World {
 
     /// Locks a visit: billed, or its referral used by the hospital. False where there is no such visit.
     pub(crate) fn lock_visit(&mut self, no_kunjungan: &str, billed: bool, served_by_hospital: bool) -> bool {
-        self.visits.get_mut(no_kunjungan).map(|visit| (visit.billed, visit.served_by_hospital) = (billed, served_by_hospital)).is_some()
+        self.visits
+            .get_mut(no_kunjungan)
+            .map(|visit| (visit.billed, visit.served_by_hospital) = (billed, served_by_hospital))
+            .is_some()
     }
 }
