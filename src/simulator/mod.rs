@@ -3,8 +3,8 @@
 //! Job: answer P-Care's web service (`/pcare-rest`) as the public sources describe it, with scripted faults and a
 //! control plane (`/_sim`). V-Claim (`/vclaim-rest`), Antrean (`/antreanfktp`) and i-Care (`/wsihs`) get tables of
 //! their own later. Invariants: the same seed and requests give the same answers; bodies, cards and headers are never
-//! logged; nothing is kept on disk. Neighbours: `protocol` checks signatures and seals; whoever tests the bridge starts one.
-//! What it does not do: speak TLS, keep secrets, call out.
+//! logged; nothing is kept on disk. Neighbours: `protocol` checks signatures and seals; whoever tests the
+//! bridge starts one. What it does not do: speak TLS, keep secrets, call out.
 //!
 //! Reading order: [`world`] (what is remembered), `routes` (the operations), `gate` (the door), `face` (one request),
 //! [`faults`] and [`rules`] (what is scripted), `control` (`/_sim`), `server` (connections).

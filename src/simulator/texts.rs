@@ -57,6 +57,8 @@ pub const UNKNOWN_CONSUMER: &str = "Unauthorized, consumer ID tidak terdaftar";
 pub const BAD_SIGNATURE: &str = "Unauthorized, signature tidak sesuai";
 /// Web login refused (401).
 pub const BAD_LOGIN: &str = "Username atau password PCare tidak sesuai";
+/// `{start}` or `{limit}` is no number (400; .NET's words).
+pub const NOT_A_NUMBER: &str = "Input string was not in a correct format.";
 /// Card number malformed (412).
 pub const CARD_FORMAT: &str = "noKartu harus 13 digit numerik";
 /// NIK malformed (412).

@@ -228,16 +228,24 @@ impl World {
         *count
     }
 
-    /// A page of a list: `count` is the total, an empty page is "nothing found".
-    pub(crate) fn page(&self, mut rows: Vec<Value>, start: &str, limit: &str) -> Outcome {
+    /// A page of a list: `count` is the total, an empty page is "nothing found". Only the rows of the page are shown.
+    pub(crate) fn page_of<T>(&self, rows: Vec<T>, start: &str, limit: &str, show: impl Fn(T) -> Value) -> Outcome {
         let (Ok(start), Ok(limit)) = (start.parse::<usize>(), limit.parse::<usize>()) else {
-            return Err(Refusal::plain(400, "Input string was not in a correct format."));
+            return Err(Refusal::plain(400, texts::NOT_A_NUMBER));
         };
         let count = rows.len();
-        let skip = start.saturating_sub(self.rules.first_row).min(count);
-        rows.drain(..skip);
-        rows.truncate(limit.min(self.rules.max_rows.unwrap_or(limit)));
-        if rows.is_empty() { Err(Refusal::nothing()) } else { Ok(Done::Found(json!({ "count": count, "list": rows }))) }
+        let (skip, most) = (start.saturating_sub(self.rules.first_row), self.rules.max_rows.unwrap_or(limit));
+        let shown: Vec<Value> = rows.into_iter().skip(skip).take(limit.min(most)).map(show).collect();
+        if shown.is_empty() {
+            Err(Refusal::nothing())
+        } else {
+            Ok(Done::Found(json!({ "count": count, "list": shown })))
+        }
+    }
+
+    /// A page of rows that are ready.
+    pub(crate) fn page(&self, rows: Vec<Value>, start: &str, limit: &str) -> Outcome {
+        self.page_of(rows, start, limit, |row| row)
     }
 }
 

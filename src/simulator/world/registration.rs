@@ -121,8 +121,7 @@ impl World {
     /// `GET pendaftaran/tglDaftar/{tgl}/{start}/{limit}`.
     pub(crate) fn registrations_of(&self, at: &Moment, day: &str, start: &str, limit: &str) -> Outcome {
         let day = date(day).ok_or_else(|| Refusal::object("tglDaftar", texts::DATE_FORMAT))?;
-        let rows = self.of_day(day, at.now).into_iter().map(|(key, found)| self.sparse(key, found)).collect();
-        self.page(rows, start, limit)
+        self.page_of(self.of_day(day, at.now), start, limit, |(key, found)| self.sparse(key, found))
     }
 
     /// `GET pendaftaran/noUrut/{noUrut}/tglDaftar/{tgl}`.

@@ -392,6 +392,7 @@ fn pages_count_the_whole_and_start_where_told() {
     assert_eq!(page(&world, "0", "2"), Some((6, 2, json!("001"))));
     assert_eq!(page(&world, "4", "500"), Some((6, 2, json!("020"))));
     assert_eq!(page(&world, "6", "2"), None);
+    assert_eq!(world.page(reference::clinics(), "a", "2"), refusal(400, texts::NOT_A_NUMBER, Value::Null));
     world.rules.first_row = 1;
     world.rules.max_rows = Some(1);
     assert_eq!(page(&world, "1", "2"), Some((6, 1, json!("001"))));
