@@ -35,3 +35,4 @@ pub mod audit;
 pub mod store;
 
 pub mod cli;
+pub mod simulator;
