@@ -31,4 +31,5 @@ pub mod protocol;
 pub mod queue;
 
 pub mod audit;
+pub mod remote;
 pub mod store;
