@@ -32,6 +32,7 @@ pub mod protocol;
 pub mod queue;
 
 pub mod audit;
+pub mod remote;
 pub mod store;
 
 pub mod cli;
