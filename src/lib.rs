@@ -35,5 +35,7 @@ pub mod audit;
 pub mod remote;
 pub mod store;
 
+pub mod push;
+
 pub mod cli;
 pub mod simulator;
