@@ -22,6 +22,7 @@ mod words;
 pub mod chance;
 pub mod clock;
 pub mod config;
+pub mod observe;
 pub mod secret;
 pub mod telemetry;
 pub mod vault;
@@ -36,6 +37,7 @@ pub mod remote;
 pub mod store;
 
 pub mod push;
+pub mod reconcile;
 
 pub mod cli;
 pub mod simulator;
