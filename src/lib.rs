@@ -32,3 +32,7 @@ pub mod queue;
 
 pub mod audit;
 pub mod store;
+
+pub mod intake;
+
+pub mod http;
