@@ -23,6 +23,7 @@ pub mod chance;
 pub mod clock;
 pub mod config;
 pub mod secret;
+pub mod telemetry;
 pub mod vault;
 
 pub mod catalogue;
@@ -31,8 +32,12 @@ pub mod protocol;
 pub mod queue;
 
 pub mod audit;
+pub mod remote;
 pub mod store;
 
 pub mod intake;
+pub mod push;
 
+pub mod cli;
 pub mod http;
+pub mod simulator;
