@@ -36,8 +36,10 @@ pub mod audit;
 pub mod remote;
 pub mod store;
 
+pub mod intake;
 pub mod push;
 pub mod reconcile;
 
 pub mod cli;
+pub mod http;
 pub mod simulator;

@@ -5,6 +5,8 @@
 //! carries them. What it does not do: send, store, remind.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// The dates of a delivery under the contract.
@@ -18,4 +20,17 @@ pub struct Deadline {
     pub late: Option<Timestamp>,
     /// After this instant it can no longer be filed at all.
     pub last: Option<Timestamp>,
+}
+
+/// What the dates of an entry are counted from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServiceTime {
+    /// When the service happened, if the SIM said so.
+    pub occurred_at: Option<Timestamp>,
+    /// Day of service at the facility.
+    pub service_date: Date,
+    /// When the bridge accepted the entry.
+    pub accepted_at: Timestamp,
+    /// The facility's zone.
+    pub zone: TimeZone,
 }
