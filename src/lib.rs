@@ -32,3 +32,5 @@ pub mod queue;
 
 pub mod audit;
 pub mod store;
+
+pub mod status;

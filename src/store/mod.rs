@@ -25,7 +25,7 @@ pub use sealing::{Sealer, SealingError};
 pub use types::{
     Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, Counts,
     DeliveryFilter, EntryBody, Given, JournalRow, LaneStop, NewEntry, NewSubmission, OutageChange, OutageRow, Page,
-    PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, SubmissionRow, Totals,
+    PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, SubmissionRow, Totals, Verdict,
 };
 
 /// What can go wrong with the store.
