@@ -45,7 +45,7 @@ impl Clock {
     /// Moves a manual clock forward; a system clock is left alone.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(now) = &self.0 {
-            now.send_modify(|at| *at = *at + by);
+            now.send_modify(|at| *at += by);
         }
     }
 

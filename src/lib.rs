@@ -23,6 +23,7 @@ pub mod chance;
 pub mod clock;
 pub mod config;
 pub mod secret;
+pub mod telemetry;
 pub mod vault;
 
 pub mod catalogue;
@@ -31,6 +32,10 @@ pub mod protocol;
 pub mod queue;
 
 pub mod audit;
+pub mod remote;
 pub mod store;
+
+pub mod cli;
+pub mod simulator;
 
 pub mod status;

@@ -261,8 +261,8 @@ impl Reader {
         self.known.insert(path.clone());
         let given = facility.values.remove(key)?;
         let mut table = self.open(path.clone(), given)?;
-        // A URL with a password in it is refused and must not be repeated.
-        let secret = table.values.get("base_url").is_some_and(|url| url.to_string().contains('@'));
+        // A URL with a password or a key in it is refused and must not be repeated.
+        let secret = table.values.get("base_url").is_some_and(|url| url.to_string().contains(['@', '?', '#']));
         let echo = if secret { Echo::Hide } else { Echo::Show };
         self.demand(&table, "base_url");
         let base_url = self.value(&mut table, "base_url", echo, |given| value::base_url(given, allow_local));
@@ -371,12 +371,11 @@ impl Reader {
     }
 
     fn place(&self, path: &str, given: &Value) -> Place {
-        match self.lines.get(path) {
-            _ if given.origin() == Some("the environment") => Place::Environment,
-            Some(line) => Place::Line(*line),
-            // Only the environment can have put a key where the file has none.
-            None => Place::Environment,
+        if given.origin() == Some("the environment") {
+            return Place::Environment;
         }
+        // Only the environment can have put a key where the file has none.
+        self.lines.get(path).map_or(Place::Environment, |line| Place::Line(*line))
     }
 
     fn report(&mut self, key: &str, value: Option<String>, fault: Fault) {

@@ -264,7 +264,7 @@ impl Text {
     }
 }
 
-/// Turns each pair of three-byte surrogates into one four-byte character.
+/// Turns each pair of three-byte surrogates into one four-byte character; half a pair stays, and is no UTF-8.
 fn join_pairs(units: &[u8]) -> Result<Vec<u8>, LzError> {
     let mut joined = Vec::with_capacity(units.len());
     let mut rest = units;
@@ -277,7 +277,6 @@ fn join_pairs(units: &[u8]) -> Result<Vec<u8>, LzError> {
                 joined.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 after
             }
-            [0xED, 0xA0..=0xFF, ..] => return Err(LzError::Surrogate),
             _other => {
                 joined.push(first);
                 tail

@@ -5,9 +5,23 @@
 //! watchdog needs neither tokio nor the store. Neighbours: reads `store`, is told the rest through [`Live`]; `daemon`
 //! mounts [`router`]; `cli` prints [`StatusView`]. What it does not do: change anything.
 
+mod advice;
+mod gather;
 pub mod judge;
 mod live;
+mod metrics;
+mod page;
+mod router;
+mod session;
+pub mod systemd;
 mod text;
+mod view;
+pub mod watchdog;
 
-pub use judge::{Check, Facts, Level, Report};
+pub use advice::Headline;
+pub use gather::{Rows, gather, lanes_of};
+pub use judge::{Check, Facts, Level, Report, judge};
 pub use live::{Beat, ClockReading, Fact, Live, Snapshot, Stalled};
+pub use router::{StatusState, router};
+pub use session::{Authenticate, Visitor};
+pub use view::{AttentionView, CountView, LaneView, OutageView, PauseView, Scope, StatusView, TimeView};

@@ -150,6 +150,24 @@ pub(super) fn clock_off(skew: i64) -> String {
     format!("Jam server ini {direction} {} detik dari BPJS: samakan jam (NTP).", skew.unsigned_abs())
 }
 
+/// Texts of ours with every run of 10 digits or more blotted out, should a card number or NIK have slipped in.
+#[must_use]
+pub(super) fn without_numbers(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut run = String::new();
+    for c in text.chars().chain(std::iter::once(' ')) {
+        if c.is_ascii_digit() {
+            run.push(c);
+            continue;
+        }
+        clean.push_str(if run.len() >= 10 { "…" } else { &run });
+        run.clear();
+        clean.push(c);
+    }
+    clean.pop();
+    clean
+}
+
 /// Codes are ours; should another text ever come this way, it is not shown.
 fn plain(code: &str) -> &str {
     let ours = code.len() <= 32 && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');

@@ -130,6 +130,14 @@ fn unseal(backup: &[u8], passphrase: &str) -> Result<Content, VaultError> {
     Ok(Content { entries: entries.collect::<Result<_, _>>()? })
 }
 
+/// Reads a sealed backup; being sealed, it may be readable by anybody.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    disk::read_any(path)
+}
+
 /// Whether these bytes are a sealed backup (so that a passphrase is needed).
 #[must_use]
 pub fn is_sealed(bytes: &[u8]) -> bool {

@@ -6,6 +6,9 @@
 //! looked at each time. Neighbours: `http` authenticates, `cli::client` writes. What it does not do: sessions of the
 //! status page, signatures of the gateway (`protocol`).
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};

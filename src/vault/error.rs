@@ -297,7 +297,20 @@ impl VaultError {
             Self::ClientName => "nama klien 1 sampai 64 karakter a-z A-Z 0-9 . _ -".to_owned(),
             Self::Io { path, doing, kind } => format!("berkas {}: {kind} ({doing})", path.display()),
             Self::Stream { kind } => format!("masukan atau keluaran baku: {kind}"),
-            other => other.to_string(),
+            Self::Crypto { what } => format!("kriptografi gagal: {what}"),
+            // Said by the caller.
+            Self::Absent { .. }
+            | Self::AlreadyThere { .. }
+            | Self::LoosePermissions { .. }
+            | Self::KeySource
+            | Self::KeyAbsent { .. }
+            | Self::KeyLength { .. }
+            | Self::NoCredentialsDirectory { .. }
+            | Self::WrongKey { .. }
+            | Self::PassphraseChanged
+            | Self::Passphrase { .. }
+            | Self::PassphraseRefused
+            | Self::RotateNeedsKey => self.to_string(),
         }
     }
 }

@@ -217,10 +217,14 @@ impl Vault {
     fn read_again(&self, known: &Kek) -> Result<State, VaultError> {
         let Inner { path, source, access, .. } = &*self.0;
         let (bytes, stamp) = disk::read_private(path)?;
-        let (kek, content) = file::decode(path, &bytes, |header| match source {
-            _ if header.key_id == known.id => Ok(known.clone()),
-            KeySource::Prompt => Err(VaultError::PassphraseChanged),
-            KeySource::Credential(_) | KeySource::File(_) => source.find(&header.key_id, None, access),
+        let (kek, content) = file::decode(path, &bytes, |header| {
+            if header.key_id == known.id {
+                return Ok(known.clone());
+            }
+            match source {
+                KeySource::Prompt => Err(VaultError::PassphraseChanged),
+                KeySource::Credential(_) | KeySource::File(_) => source.find(&header.key_id, None, access),
+            }
         })?;
         Ok(State { stamp: Some(stamp), kek, content: Arc::new(content), fault: None })
     }

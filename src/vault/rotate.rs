@@ -60,15 +60,15 @@ impl Vault {
         }
     }
 
-    /// Finishes a rotation that crashed after the vault was replaced.
+    /// Finishes a rotation that crashed after the vault was replaced, so that `KEY` holds the key in use. Without that
+    /// certainty nothing goes on: the next step removes whatever is at `KEY.new`.
     pub(super) fn settle(&self, path: &Path) -> Result<(), VaultError> {
         let id = self.0.state.read().unwrap_or_else(PoisonError::into_inner).kek.id.clone();
-        let next = disk::beside(path, ".new");
-        match KeySource::File(next).existing(&self.0.access) {
-            Ok(kek) if kek.id == id => promote(path),
-            // A successor that never sealed anything: the next `stage` replaces it.
-            Ok(_) | Err(_) => Ok(()),
+        let holds = |path: &Path| KeySource::File(path.to_owned()).existing(&self.0.access).map(|kek| kek.id == id);
+        if holds(&disk::beside(path, ".new")) == Ok(true) {
+            return promote(path);
         }
+        if holds(path)? { Ok(()) } else { Err(VaultError::WrongKey { place: self.0.source.to_string(), wanted: id }) }
     }
 
     /// Replaces the vault file by one sealed under `kek`.

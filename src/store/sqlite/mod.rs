@@ -1,1 +1,285 @@
-//! The embedded store: SQLite in WAL mode, `synchronous=FULL`, one writer thread with group commit.
+//! The embedded store: SQLite in WAL mode, `synchronous=FULL`, one writer with group commit.
+//!
+//! Job: the [`Store`] trait on one file. Invariants: one writer thread owns the only writing connection; jobs that wait
+//! share one COMMIT, each in its own savepoint; a failed COMMIT poisons the store (the process must stop and reopen);
+//! the file is created under `synchronous=EXTRA` so that no file system order can undo it; an instance lock keeps a
+//! second process out. Neighbours: `daemon` opens it. What it does not do: retry, decide, read the clock.
+
+mod accept;
+mod claim;
+mod ledger;
+mod move_on;
+mod open;
+mod questions;
+mod rows;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+pub use open::{Opened, Settings};
+
+use super::{
+    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, DeliveryFilter,
+    EntryBody, JournalRow, LaneStop, NewSubmission, OutageChange, OutageRow, Page, PauseRow, Prerequisite,
+    ReconciliationRow, Recorded, Sealer, Store, StoreError, SubmissionRow, Totals,
+};
+use crate::catalogue::Catalogue;
+use crate::queue::{Delivery, DeliveryId, State, SubmissionId};
+
+/// A store on one SQLite file.
+pub struct SqliteStore {
+    writer: writer::Writer,
+    shared: Arc<Shared>,
+    /// Keeps other processes out for as long as the store lives.
+    _lock: Option<std::fs::File>,
+}
+
+/// What writer and readers share.
+pub(super) struct Shared {
+    sealer: Sealer,
+    catalogue: Arc<Catalogue>,
+    path: PathBuf,
+    readers: std::sync::Mutex<Vec<Connection>>,
+}
+
+/// A connection inside a transaction (or a reader), with what is needed to read and write rows.
+#[derive(Clone, Copy)]
+pub(super) struct Tx<'c> {
+    connection: &'c Connection,
+    shared: &'c Shared,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SqliteStore({})", self.shared.path.display())
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full(error.to_string()),
+            Some(_) | None => Self::Database(error.to_string()),
+        }
+    }
+}
+
+impl From<super::SealingError> for StoreError {
+    fn from(error: super::SealingError) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+impl SqliteStore {
+    async fn write<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.writer.run(Arc::clone(&self.shared), job).await
+    }
+
+    async fn read<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let asked = tokio::task::spawn_blocking(move || {
+            let connection = shared.reader()?;
+            let answer = question(Tx { connection: &connection, shared: &shared });
+            shared.give_back(connection);
+            answer
+        });
+        asked.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Stops the writer after what waits; later calls answer [`StoreError::Closed`].
+    pub fn close(&self) {
+        self.writer.close();
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn accept(&self, submission: NewSubmission) -> Result<Acceptance, StoreError> {
+        self.write(move |tx| tx.accept(&submission)).await
+    }
+
+    async fn find_entry(
+        &self,
+        client: &str,
+        facility: &str,
+        reference: &str,
+        entry_ref: &str,
+    ) -> Result<Option<Prerequisite>, StoreError> {
+        let key = [client, facility, reference, entry_ref].map(str::to_owned);
+        self.read(move |tx| tx.find_entry(&key)).await
+    }
+
+    async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>, StoreError> {
+        self.write(move |tx| tx.claim(&ask)).await
+    }
+
+    async fn record(&self, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
+        self.write(move |tx| tx.record(&recorded)).await
+    }
+
+    async fn owners(
+        &self,
+        facility: &str,
+        operation: &str,
+        scope: &[String],
+        ids: &[String],
+    ) -> Result<Vec<Option<DeliveryId>>, StoreError> {
+        let (facility, operation) = (facility.to_owned(), operation.to_owned());
+        let (scope, ids) = (scope.to_vec(), ids.to_vec());
+        self.read(move |tx| ids.iter().map(|id| tx.owner(&facility, &operation, &scope, id)).collect()).await
+    }
+
+    async fn next_due(&self, facility: &str, service: &str) -> Result<Option<Timestamp>, StoreError> {
+        let (facility, service) = (facility.to_owned(), service.to_owned());
+        self.read(move |tx| tx.next_due(&facility, &service)).await
+    }
+
+    async fn act(&self, act: Act) -> Result<Acted, StoreError> {
+        self.write(move |tx| tx.act(&act)).await
+    }
+
+    async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError> {
+        self.write(move |tx| tx.reclaim(now, all, &base)).await
+    }
+
+    async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
+        self.write(move |tx| tx.expire(now, limit, &base)).await
+    }
+
+    async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError> {
+        self.write(move |tx| tx.distrust(now, &base)).await
+    }
+
+    async fn set_pause(&self, facility: &str, pause: Option<PauseRow>, audit: AuditEntry) -> Result<(), StoreError> {
+        let facility = facility.to_owned();
+        self.write(move |tx| tx.set_pause(&facility, pause.as_ref(), &audit)).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<PauseRow>, StoreError> {
+        self.read(|tx| tx.pauses()).await
+    }
+
+    async fn set_lane_stop(&self, facility: &str, service: &str, stop: Option<LaneStop>) -> Result<(), StoreError> {
+        let (facility, service) = (facility.to_owned(), service.to_owned());
+        self.write(move |tx| tx.set_lane_stop(&facility, &service, stop.as_ref())).await
+    }
+
+    async fn lane_stops(&self) -> Result<Vec<LaneStop>, StoreError> {
+        self.read(|tx| tx.lane_stops()).await
+    }
+
+    async fn set_circuit(&self, row: CircuitRow) -> Result<(), StoreError> {
+        self.write(move |tx| tx.set_circuit(&row)).await
+    }
+
+    async fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
+        self.read(|tx| tx.circuits()).await
+    }
+
+    async fn change_outage(&self, change: OutageChange) -> Result<OutageRow, StoreError> {
+        self.write(move |tx| tx.change_outage(&change)).await
+    }
+
+    async fn outages(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
+        self.read(move |tx| tx.outages(limit)).await
+    }
+
+    async fn journal(&self, facility: &str, from: Date, to: Date) -> Result<Vec<JournalRow>, StoreError> {
+        let facility = facility.to_owned();
+        self.read(move |tx| tx.journal(&facility, from, to)).await
+    }
+
+    async fn put_reconciliation(&self, row: ReconciliationRow) -> Result<(), StoreError> {
+        self.write(move |tx| tx.put_reconciliation(&row)).await
+    }
+
+    async fn reconciliations(
+        &self,
+        facility: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ReconciliationRow>, StoreError> {
+        let facility = facility.map(str::to_owned);
+        self.read(move |tx| tx.reconciliations(facility.as_deref(), limit)).await
+    }
+
+    async fn reconciliation(&self, id: &str) -> Result<Option<ReconciliationRow>, StoreError> {
+        let id = id.to_owned();
+        self.read(move |tx| tx.reconciliation(&id)).await
+    }
+
+    async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionRow>, StoreError> {
+        self.read(move |tx| tx.submission(id)).await
+    }
+
+    async fn submissions(
+        &self,
+        facilities: &[String],
+        reference: Option<&str>,
+        state: Option<State>,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Page<SubmissionRow>, StoreError> {
+        let (facilities, reference) = (facilities.to_vec(), reference.map(str::to_owned));
+        self.read(move |tx| tx.submissions(&facilities, reference.as_deref(), state, after, limit)).await
+    }
+
+    async fn deliveries_of(&self, id: SubmissionId) -> Result<Vec<Delivery>, StoreError> {
+        self.read(move |tx| tx.deliveries_of(id)).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.read(move |tx| tx.delivery(id)).await
+    }
+
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
+        self.read(move |tx| tx.deliveries(&filter)).await
+    }
+
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<AttemptRecord>, StoreError> {
+        self.read(move |tx| tx.attempts(id)).await
+    }
+
+    async fn entry_body(&self, id: DeliveryId) -> Result<Option<EntryBody>, StoreError> {
+        self.read(move |tx| tx.entry_body(id)).await
+    }
+
+    async fn changes(&self, facilities: &[String], cursor: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
+        let facilities = facilities.to_vec();
+        self.read(move |tx| tx.changes(&facilities, cursor, limit)).await
+    }
+
+    async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError> {
+        self.read(move |tx| tx.totals(now)).await
+    }
+
+    async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError> {
+        self.read(move |tx| tx.audit_rows(after, limit)).await
+    }
+
+    async fn log(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.write(move |tx| tx.log(&entry)).await
+    }
+
+    fn wake_ups(&self) -> watch::Receiver<u64> {
+        self.writer.wake_ups()
+    }
+
+    fn fatal(&self) -> watch::Receiver<Option<String>> {
+        self.writer.fatal()
+    }
+}

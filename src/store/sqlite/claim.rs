@@ -1,0 +1,101 @@
+//! Claiming: lease what is due, with the attempt's row, before a byte leaves.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::Tx;
+use super::rows::{Millis, millis};
+use crate::catalogue::RemoteIds;
+use crate::queue::transition::{Event, next_step};
+use crate::queue::{Delivery, Lease, Purpose};
+use crate::secret::Private;
+use crate::store::{ClaimAsk, Claimed, Given, StoreError};
+
+impl Tx<'_> {
+    pub(super) fn claim(self, ask: &ClaimAsk) -> Result<Vec<Claimed>, StoreError> {
+        if self.is_stopped(ask)? {
+            return Ok(Vec::new());
+        }
+        let limit = i64::try_from(ask.limit).unwrap_or(i64::MAX);
+        let due = self.select(
+            "WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL \
+             AND lease_token IS NULL AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4",
+            &[&ask.facility, &ask.service, &millis(ask.now), &limit],
+        )?;
+        due.iter().map(|delivery| self.lease(delivery, ask)).collect()
+    }
+
+    /// A pause and refused credentials hold the whole lane.
+    fn is_stopped(self, ask: &ClaimAsk) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM pause WHERE facility IN (?1, '*')) OR EXISTS \
+             (SELECT 1 FROM lane_stop WHERE facility = ?1 AND service = ?2 AND credential_version >= ?3)",
+        )?;
+        Ok(statement.query_row(params![ask.facility, ask.service, ask.credential_version], |row| row.get(0))?)
+    }
+
+    fn lease(self, delivery: &Delivery, ask: &ClaimAsk) -> Result<Claimed, StoreError> {
+        let policy = self.policy(&delivery.operation, &ask.base)?;
+        let purpose = next_step(&delivery.progress, ask.now, &policy);
+        let (token, number) = self.insert_attempt(delivery, purpose, ask)?;
+        let lease = Lease { token, until: ask.lease_until, purpose };
+        let leased = self.apply(delivery, &Event::Claimed(lease), ask.now, &ask.base)?;
+        let leased = leased.map_err(|illegal| StoreError::Database(format!("{}: {illegal}", delivery.id)))?;
+        Ok(Claimed {
+            purpose,
+            token,
+            attempt: number,
+            payload: self.payload(&leased)?,
+            given: self.given(&leased)?,
+            delivery: leased,
+        })
+    }
+
+    fn insert_attempt(self, delivery: &Delivery, purpose: Purpose, ask: &ClaimAsk) -> Result<(i64, i64), StoreError> {
+        let id = delivery.id.to_string();
+        let number: i64 = self
+            .connection
+            .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE delivery = ?1")?
+            .query_row([&id], |row| row.get(0))?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO attempt (delivery, number, purpose, started_at, credential_version) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![id, number, purpose.word(), millis(ask.now), ask.credential_version])?;
+        Ok((self.connection.last_insert_rowid(), number))
+    }
+
+    pub(super) fn payload(self, delivery: &Delivery) -> Result<Private<serde_json::Value>, StoreError> {
+        let body = self.entry_body(delivery.id)?;
+        let missing = || StoreError::Unreadable(format!("payload of {} is gone", delivery.id));
+        body.map(|body| body.current).ok_or_else(missing)
+    }
+
+    /// Ids that the prerequisites have.
+    pub(super) fn given(self, delivery: &Delivery) -> Result<Vec<Given>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT d.id, d.operation, d.remote FROM prerequisite p JOIN delivery d ON d.id = p.parent \
+             WHERE p.child = ?1 ORDER BY d.seq DESC",
+        )?;
+        let rows = statement.query_map([delivery.id.to_string()], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
+        })?;
+        let mut given = Vec::new();
+        for row in rows {
+            let (id, operation, sealed) = row?;
+            let ids: RemoteIds = self.unseal(&delivery.facility, "remote", &id, sealed)?.unwrap_or_default();
+            given.push(Given { operation, ids: Private::new(ids) });
+        }
+        Ok(given)
+    }
+
+    pub(super) fn next_due(self, facility: &str, service: &str) -> Result<Option<Timestamp>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT min(due_at) FROM delivery WHERE facility = ?1 AND service = ?2 \
+             AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL",
+        )?;
+        let found = statement.query_row([facility, service], |row| row.get::<_, Option<Millis>>(0)).optional()?;
+        Ok(found.flatten().map(|at| at.0))
+    }
+}

@@ -1,0 +1,217 @@
+-- Times are milliseconds since 1970 UTC; days are yyyy-mm-dd at the facility. "sealed" columns are AES-256-GCM records
+-- bound to facility, column and row. The named constraints repeat the state diagram of queue/transition.rs.
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+CREATE TABLE submission (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  client TEXT NOT NULL,
+  facility TEXT NOT NULL,
+  ref TEXT NOT NULL,
+  body TEXT NOT NULL,              -- keyed hash of the canonical body
+  patient BLOB,                    -- sealed
+  accepted_at INTEGER NOT NULL,
+  warnings TEXT NOT NULL,
+  CONSTRAINT one_submission_per_client_facility_and_ref UNIQUE (client, facility, ref)
+) STRICT;
+
+CREATE TABLE delivery (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  submission TEXT NOT NULL REFERENCES submission (id),
+  position INTEGER NOT NULL,
+  entry_ref TEXT NOT NULL,
+  facility TEXT NOT NULL,
+  service TEXT NOT NULL,
+  operation TEXT NOT NULL,
+  lane TEXT NOT NULL,              -- keyed hash of the patient (or visit, or itself)
+  natural_key TEXT,                -- keyed hash
+  occurred_at INTEGER,
+  service_date TEXT,
+  accepted_at INTEGER NOT NULL,
+  rule TEXT NOT NULL,
+  target INTEGER,
+  late INTEGER,
+  last INTEGER,
+  rank INTEGER NOT NULL,           -- dispatch order: the target, or the acceptance where there is none
+
+  state TEXT NOT NULL,
+  how TEXT,
+  revision INTEGER NOT NULL,
+  due_at INTEGER NOT NULL,
+  blocked_kind TEXT,
+  blocked_id TEXT,
+  marked INTEGER NOT NULL,
+  question TEXT,
+  doubt_since INTEGER,
+  absent INTEGER NOT NULL,
+  absent_begun INTEGER,
+  absent_boot TEXT,
+  attempts INTEGER NOT NULL,
+  stumbles INTEGER NOT NULL,
+  faults INTEGER NOT NULL,
+  fault TEXT,
+  lease_token INTEGER,
+  lease_until INTEGER,
+  lease_purpose TEXT,
+  why_code TEXT,
+  why_who TEXT,
+  why_meaning TEXT,
+  why_next TEXT,
+  why_message BLOB,                -- sealed
+  remote BLOB,                     -- sealed
+  updated_at INTEGER NOT NULL,
+
+  CONSTRAINT an_entry_stands_once_in_its_submission UNIQUE (submission, entry_ref),
+  CONSTRAINT state_is_one_of_ours CHECK (state IN
+    ('waiting', 'sending', 'delivered', 'unanswered', 'refused', 'held', 'expired', 'cancelled')),
+  CONSTRAINT delivered_says_how CHECK ((state = 'delivered') = (how IS NOT NULL)),
+  CONSTRAINT how_is_one_of_ours CHECK (how IS NULL OR how IN ('accepted', 'already_there', 'adopted')),
+  CONSTRAINT sending_is_leased CHECK (state <> 'sending' OR lease_purpose IS 'send'),
+  CONSTRAINT only_unfinished_is_leased CHECK (lease_token IS NULL OR state IN ('waiting', 'sending', 'unanswered')),
+  CONSTRAINT a_lease_is_whole CHECK ((lease_token IS NULL) = (lease_until IS NULL)
+    AND (lease_token IS NULL) = (lease_purpose IS NULL)),
+  CONSTRAINT a_send_lease_means_sending CHECK (lease_purpose IS NOT 'send' OR state = 'sending'),
+  CONSTRAINT only_waiting_is_blocked CHECK (blocked_kind IS NULL OR state = 'waiting'),
+  CONSTRAINT blocked_names_a_row CHECK ((blocked_kind IS NULL) = (blocked_id IS NULL)),
+  CONSTRAINT blocked_is_not_leased CHECK (blocked_kind IS NULL OR lease_token IS NULL),
+  CONSTRAINT only_delivered_clears_the_mark CHECK (state <> 'delivered' OR marked = 0),
+  CONSTRAINT cancelled_was_never_in_doubt CHECK (state <> 'cancelled' OR marked = 0),
+  CONSTRAINT expired_is_not_in_doubt CHECK (state <> 'expired' OR marked = 0),
+  CONSTRAINT unanswered_knows_its_question CHECK (state <> 'unanswered' OR question IS NOT NULL),
+  CONSTRAINT a_stop_says_why CHECK (state NOT IN ('refused', 'held', 'expired') OR why_code IS NOT NULL)
+) STRICT;
+
+CREATE INDEX delivery_due ON delivery (facility, service, rank, seq)
+  WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
+CREATE INDEX delivery_due_at ON delivery (due_at)
+  WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
+CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
+CREATE INDEX delivery_leased ON delivery (lease_until) WHERE lease_token IS NOT NULL;
+CREATE INDEX delivery_unfinished ON delivery (accepted_at) WHERE state IN ('waiting', 'sending', 'unanswered');
+CREATE INDEX delivery_unfinished_late ON delivery (late) WHERE state IN ('waiting', 'sending', 'unanswered');
+CREATE INDEX delivery_last ON delivery (last) WHERE state = 'waiting' AND last IS NOT NULL;
+CREATE INDEX delivery_day ON delivery (facility, service_date);
+CREATE INDEX delivery_state ON delivery (state, seq);
+CREATE INDEX delivery_natural_key ON delivery (natural_key) WHERE natural_key IS NOT NULL;
+
+-- Payloads apart from the narrow rows that the queue walks.
+CREATE TABLE entry_body (
+  delivery TEXT PRIMARY KEY REFERENCES delivery (id),
+  original BLOB,                   -- sealed
+  current BLOB                     -- sealed; null while nothing was amended
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE prerequisite (
+  child TEXT NOT NULL REFERENCES delivery (id),
+  parent TEXT NOT NULL REFERENCES delivery (id),
+  PRIMARY KEY (child, parent)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX prerequisite_parent ON prerequisite (parent);
+
+CREATE TABLE attempt (
+  token INTEGER PRIMARY KEY AUTOINCREMENT,
+  delivery TEXT NOT NULL REFERENCES delivery (id),
+  number INTEGER NOT NULL,
+  purpose TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  credential_version INTEGER NOT NULL,
+  stamp INTEGER,
+  outcome TEXT,                    -- null: no end was recorded, so it is unanswered, never failed
+  status INTEGER,
+  code INTEGER,
+  detail BLOB,                     -- sealed
+  CONSTRAINT attempts_are_numbered UNIQUE (delivery, number),
+  CONSTRAINT an_end_has_an_outcome CHECK ((ended_at IS NULL) = (outcome IS NULL))
+) STRICT;
+
+-- Promise 2: one remote id, one owner. The key is a keyed hash of facility, operation, scope and id.
+CREATE TABLE remote_id (
+  key TEXT PRIMARY KEY,
+  owner TEXT NOT NULL REFERENCES delivery (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE change (
+  cursor INTEGER PRIMARY KEY AUTOINCREMENT,
+  delivery TEXT NOT NULL REFERENCES delivery (id),
+  facility TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX change_facility ON change (facility, cursor);
+
+-- Counts without counting.
+CREATE TABLE tally (
+  facility TEXT NOT NULL,
+  service TEXT NOT NULL,
+  state TEXT NOT NULL,
+  how TEXT NOT NULL,
+  count INTEGER NOT NULL CONSTRAINT no_negative_count CHECK (count >= 0),
+  PRIMARY KEY (facility, service, state, how)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pause (
+  facility TEXT PRIMARY KEY,       -- '*': all sending
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lane_stop (
+  facility TEXT NOT NULL,
+  service TEXT NOT NULL,
+  message BLOB NOT NULL,           -- sealed
+  since INTEGER NOT NULL,
+  credential_version INTEGER NOT NULL,
+  PRIMARY KEY (facility, service)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE circuit (
+  facility TEXT NOT NULL,
+  service TEXT NOT NULL,
+  open INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (facility, service)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outage (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  facility TEXT NOT NULL,
+  service TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  closed_at INTEGER,
+  cause TEXT NOT NULL,
+  verdict TEXT NOT NULL CONSTRAINT verdict_is_one_of_ours CHECK (verdict IN ('none', 'us', 'network', 'bpjs')),
+  evidence TEXT NOT NULL,
+  opened_by TEXT NOT NULL,
+  closed_by TEXT,
+  accepted INTEGER NOT NULL DEFAULT 0,
+  affected INTEGER NOT NULL DEFAULT 0,
+  late INTEGER NOT NULL DEFAULT 0,
+  CONSTRAINT a_closed_outage_says_by_whom CHECK ((closed_at IS NULL) = (closed_by IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX one_open_outage_per_service ON outage (facility, service) WHERE closed_at IS NULL;
+
+CREATE TABLE reconciliation (
+  id TEXT PRIMARY KEY,
+  facility TEXT NOT NULL,
+  from_day TEXT NOT NULL,
+  to_day TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  finished_at INTEGER NOT NULL,
+  counts TEXT NOT NULL,
+  report BLOB NOT NULL             -- sealed
+) STRICT;
+CREATE INDEX reconciliation_by_time ON reconciliation (started_at);
+
+-- The security log: each row's hash covers the row before it.
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  object TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  hash TEXT NOT NULL
+) STRICT;

@@ -1,0 +1,322 @@
+//! Moving deliveries on: every event goes through `queue::transition`, and what it means for others follows at once.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::Tx;
+use super::rows::{Parsed, Word, millis};
+use crate::catalogue::{Kind, Operation};
+use crate::queue::gate::{Gate, Neighbour, judge};
+use crate::queue::transition::{Event, Illegal, Policy, Recovery, transition};
+use crate::queue::{Delivery, DeliveryId, Finding, How, Outcome, State};
+use crate::store::{Act, Acted, AttemptEnd, Base, Recorded, Refused, StoreError};
+
+/// An id at BPJS: operation that made it, scope, value.
+type RemoteKey = (String, Vec<String>, String);
+
+impl Tx<'_> {
+    /// Applies one event, then whatever it means for the delivery's lane and its dependents.
+    pub(super) fn apply(
+        self,
+        delivery: &Delivery,
+        event: &Event,
+        now: Timestamp,
+        base: &Base,
+    ) -> Result<Result<Delivery, Illegal>, StoreError> {
+        let policy = self.policy(&delivery.operation, base)?;
+        let next = match transition(delivery, event, now, &policy) {
+            Ok(next) => next,
+            Err(illegal) => return Ok(Err(illegal)),
+        };
+        self.update(delivery, &next)?;
+        let moved = Delivery { progress: next, ..delivery.clone() };
+        self.follow_up(delivery, &moved, now, base)?;
+        Ok(Ok(moved))
+    }
+
+    pub(super) fn policy(self, operation: &str, base: &Base) -> Result<Policy, StoreError> {
+        let unknown = || StoreError::Unreadable(format!("operation {operation} is not in the catalogue"));
+        let operation = self.shared.catalogue.operation(operation).ok_or_else(unknown)?;
+        Ok(Policy {
+            recovery: recovery(operation),
+            settle: base.settle.unwrap_or_else(|| operation.settle()),
+            boot: base.boot,
+            chance: base.chance,
+            others_pass: base.others_pass,
+        })
+    }
+
+    fn follow_up(self, old: &Delivery, new: &Delivery, now: Timestamp, base: &Base) -> Result<(), StoreError> {
+        let (before, after) = (old.progress.state, new.progress.state);
+        if before == after {
+            return Ok(());
+        }
+        self.tally(old, -1)?;
+        self.tally(new, 1)?;
+        if after.is_final() {
+            self.connection
+                .prepare_cached("INSERT INTO change (delivery, facility, at) VALUES (?1, ?2, ?3)")?
+                .execute(params![new.id.to_string(), new.facility, millis(now)])?;
+        }
+        if before.is_final() != after.is_final() {
+            self.regate_lane(new, now, base)?;
+        }
+        self.regate_children(new.id, now, base)
+    }
+
+    pub(super) fn tally(self, delivery: &Delivery, by: i64) -> Result<(), StoreError> {
+        let service = delivery.operation.split('.').next().unwrap_or_default();
+        let how = delivery.progress.how.map_or("", How::word);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO tally (facility, service, state, how, count) VALUES (?1, ?2, ?3, ?4, max(?5, 0)) \
+                 ON CONFLICT (facility, service, state, how) DO UPDATE SET count = count + ?5",
+            )?
+            .execute(params![delivery.facility, service, delivery.progress.state.word(), how, by])?;
+        Ok(())
+    }
+
+    // ---- gates --------------------------------------------------------------------------------------------------
+
+    /// Judges anew every waiting delivery of the same lane.
+    fn regate_lane(self, around: &Delivery, now: Timestamp, base: &Base) -> Result<(), StoreError> {
+        let waiting = self.select(
+            "WHERE lane = ?1 AND state = 'waiting' AND lease_token IS NULL AND id <> ?2 ORDER BY seq",
+            &[around.lane.expose(), &around.id.to_string()],
+        )?;
+        waiting.iter().try_for_each(|delivery| self.regate(delivery, now, base))
+    }
+
+    fn regate_children(self, parent: DeliveryId, now: Timestamp, base: &Base) -> Result<(), StoreError> {
+        let children = self.select(
+            "WHERE id IN (SELECT child FROM prerequisite WHERE parent = ?1) AND lease_token IS NULL \
+             AND (state = 'waiting' OR (state = 'held' AND why_code = 'prerequisite')) ORDER BY seq",
+            &[&parent.to_string()],
+        )?;
+        children.iter().try_for_each(|child| self.regate(child, now, base))
+    }
+
+    /// Applies the gate's verdict where it differs from what the row says.
+    pub(super) fn regate(self, delivery: &Delivery, now: Timestamp, base: &Base) -> Result<(), StoreError> {
+        // An earlier step of the same cascade may have moved it.
+        let Some(delivery) = self.delivery(delivery.id)? else { return Ok(()) };
+        let gate = self.gate(&delivery)?;
+        let progress = &delivery.progress;
+        let held = progress.state == State::Held;
+        let unchanged = match gate {
+            Gate::Open { .. } => !held && progress.blocked.is_none(),
+            Gate::Wait(blocked) => !held && progress.blocked == Some(blocked),
+            Gate::Failed(_) => held,
+        };
+        if unchanged || progress.lease.is_some() {
+            return Ok(());
+        }
+        // A state that does not allow it (a person was faster) is left alone.
+        drop(self.apply(&delivery, &Event::Gated(gate), now, base)?);
+        Ok(())
+    }
+
+    /// What stands in the way of a delivery.
+    pub(super) fn gate(self, delivery: &Delivery) -> Result<Gate, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, state, how, why_code FROM delivery \
+             WHERE id IN (SELECT parent FROM prerequisite WHERE child = ?1) ORDER BY seq",
+        )?;
+        let neighbours = statement.query_map([delivery.id.to_string()], |row| {
+            Ok(Neighbour {
+                id: row.get::<_, Parsed<_>>(0)?.0,
+                state: row.get::<_, Word<State>>(1)?.0,
+                how: row.get::<_, Option<Word<How>>>(2)?.map(|how| how.0),
+                why: row.get(3)?,
+            })
+        })?;
+        let neighbours = neighbours.collect::<Result<Vec<_>, _>>()?;
+        Ok(judge(&neighbours, self.earlier(delivery)?))
+    }
+
+    /// The oldest unfinished delivery of the lane before this one. One that waits for a later day of service does not
+    /// hold up today's.
+    fn earlier(self, delivery: &Delivery) -> Result<Option<DeliveryId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id FROM delivery WHERE lane = ?1 AND seq < ?2 AND state IN ('waiting', 'sending', 'unanswered') \
+             AND NOT (state = 'waiting' AND service_date IS NOT NULL AND ?3 IS NOT NULL AND service_date > ?3) \
+             ORDER BY seq LIMIT 1",
+        )?;
+        let day = delivery.service_date.map(|day| day.to_string());
+        let found = statement.query_row(params![delivery.lane.expose(), delivery.seq, day], |row| {
+            Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
+        });
+        Ok(found.optional()?)
+    }
+
+    // ---- the ends of attempts -----------------------------------------------------------------------------------
+
+    pub(super) fn record(self, recorded: &Recorded) -> Result<Option<Delivery>, StoreError> {
+        let Some(delivery) = self.delivery(recorded.id)? else { return Ok(None) };
+        if delivery.progress.lease.is_none_or(|lease| lease.token != recorded.token) {
+            return Ok(None);
+        }
+        let event = self.respect_owner(&delivery, &recorded.event, recorded.end.owns.as_ref())?;
+        self.end_attempt(&delivery, recorded.token, &recorded.end, recorded.now)?;
+        let moved = self.apply(&delivery, &event, recorded.now, &recorded.base)?;
+        let moved = moved.map_err(|illegal| StoreError::Database(format!("{}: {illegal}", recorded.id)))?;
+        if moved.progress.state == State::Delivered {
+            self.own(&moved, recorded.end.owns.as_ref())?;
+            self.free(&moved.facility, recorded.end.frees.as_ref())?;
+        }
+        Ok(Some(moved))
+    }
+
+    /// Promise 2: who would own an owned id is refused, naming the owner.
+    fn respect_owner(self, delivery: &Delivery, event: &Event, owns: Option<&RemoteKey>) -> Result<Event, StoreError> {
+        let Some((operation, scope, id)) = owns else { return Ok(event.clone()) };
+        let owner = self.owner(&delivery.facility, operation, scope, id)?.filter(|owner| *owner != delivery.id);
+        Ok(match (owner, event) {
+            (Some(owner), Event::Looked { begun, .. }) => {
+                Event::Looked { finding: Finding::Owned { owner }, begun: *begun }
+            }
+            (Some(owner), Event::Ended(Outcome::Accepted(_))) => {
+                tracing::warn!(delivery.id = %delivery.id, %owner, "BPJS gave an id that another delivery owns");
+                Event::Ended(Outcome::Refused(owned_refusal(owner)))
+            }
+            (Some(_) | None, event) => event.clone(),
+        })
+    }
+
+    fn end_attempt(self, delivery: &Delivery, token: i64, end: &AttemptEnd, now: Timestamp) -> Result<(), StoreError> {
+        let detail = (!end.detail.expose().is_empty())
+            .then(|| self.seal(&delivery.facility, "attempt", &token.to_string(), end.detail.expose()))
+            .transpose()?;
+        self.connection
+            .prepare_cached(
+                "UPDATE attempt SET ended_at = ?2, outcome = ?3, status = ?4, code = ?5, stamp = ?6, detail = ?7 \
+                 WHERE token = ?1 AND ended_at IS NULL",
+            )?
+            .execute(params![token, millis(now), end.outcome, end.status, end.code, end.stamp, detail])?;
+        Ok(())
+    }
+
+    fn own(self, delivery: &Delivery, owns: Option<&RemoteKey>) -> Result<(), StoreError> {
+        let Some((operation, scope, id)) = owns else { return Ok(()) };
+        let key = self.remote_key(&delivery.facility, operation, scope, id);
+        self.connection
+            .prepare_cached("INSERT INTO remote_id (key, owner) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING")?
+            .execute(params![key, delivery.id.to_string()])?;
+        Ok(())
+    }
+
+    fn free(self, facility: &str, frees: Option<&RemoteKey>) -> Result<(), StoreError> {
+        let Some((operation, scope, id)) = frees else { return Ok(()) };
+        let key = self.remote_key(facility, operation, scope, id);
+        self.connection.prepare_cached("DELETE FROM remote_id WHERE key = ?1")?.execute([key])?;
+        Ok(())
+    }
+
+    pub(super) fn remote_key(self, facility: &str, operation: &str, scope: &[String], id: &str) -> String {
+        let mut parts = vec![facility, operation, id];
+        parts.extend(scope.iter().map(String::as_str));
+        self.shared.sealer.index("remote", &parts)
+    }
+
+    pub(super) fn owner(
+        self,
+        facility: &str,
+        operation: &str,
+        scope: &[String],
+        id: &str,
+    ) -> Result<Option<DeliveryId>, StoreError> {
+        let key = self.remote_key(facility, operation, scope, id);
+        let mut statement = self.connection.prepare_cached("SELECT owner FROM remote_id WHERE key = ?1")?;
+        Ok(statement.query_row([key], |row| Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)).optional()?)
+    }
+
+    // ---- people, time and crashes -------------------------------------------------------------------------------
+
+    pub(super) fn act(self, act: &Act) -> Result<Acted, StoreError> {
+        let Some(delivery) = self.delivery(act.id)? else { return Ok(Acted::Unknown) };
+        if let Some((operation, scope, id)) = &act.owns {
+            let owner = self.owner(&delivery.facility, operation, scope, id)?;
+            if let Some(owner) = owner.filter(|owner| *owner != act.id) {
+                return Ok(Acted::Refused(Box::new(delivery), Refused::Owned(owner)));
+            }
+        }
+        let moved = match self.apply(&delivery, &act.event, act.now, &act.base)? {
+            Ok(moved) => moved,
+            Err(illegal) => return Ok(Acted::Refused(Box::new(delivery), Refused::Illegal(illegal))),
+        };
+        if let Some(payload) = &act.payload {
+            let sealed = self.seal(&delivery.facility, "current", &act.id.to_string(), payload.expose())?;
+            self.connection
+                .prepare_cached("UPDATE entry_body SET current = ?2 WHERE delivery = ?1")?
+                .execute(params![act.id.to_string(), sealed])?;
+        }
+        if moved.progress.state == State::Delivered {
+            self.own(&moved, act.owns.as_ref())?;
+        }
+        self.log(&act.audit)?;
+        // Coming back from a final state it may find its lane or its prerequisites in the way.
+        if moved.progress.state == State::Waiting {
+            self.regate(&moved, act.now, &act.base)?;
+        }
+        Ok(self.delivery(act.id)?.map_or(Acted::Unknown, |delivery| Acted::Done(Box::new(delivery))))
+    }
+
+    pub(super) fn reclaim(self, now: Timestamp, all: bool, base: &Base) -> Result<usize, StoreError> {
+        let before = if all { i64::MAX } else { millis(now) };
+        let lost = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1 ORDER BY seq", &[&before])?;
+        for delivery in &lost {
+            if let Some(lease) = delivery.progress.lease {
+                let end = AttemptEnd { outcome: "lost".to_owned(), ..AttemptEnd::default() };
+                self.end_attempt(delivery, lease.token, &end, now)?;
+            }
+            if let Err(illegal) = self.apply(delivery, &Event::LeaseLost, now, base)? {
+                return Err(StoreError::Database(format!("{}: {illegal}", delivery.id)));
+            }
+        }
+        Ok(lost.len())
+    }
+
+    pub(super) fn expire(self, now: Timestamp, limit: usize, base: &Base) -> Result<usize, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let overdue = self.select(
+            "WHERE state = 'waiting' AND last IS NOT NULL AND last < ?1 AND lease_token IS NULL ORDER BY last LIMIT ?2",
+            &[&millis(now), &limit],
+        )?;
+        let mut moved = 0;
+        for delivery in &overdue {
+            // A cascade of an earlier one may have moved it already.
+            let Some(delivery) = self.delivery(delivery.id)? else { continue };
+            moved += usize::from(self.apply(&delivery, &Event::Expire, now, base)?.is_ok());
+        }
+        Ok(moved)
+    }
+
+    pub(super) fn distrust(self, now: Timestamp, base: &Base) -> Result<usize, StoreError> {
+        let unfinished = self.select("WHERE state IN ('waiting', 'unanswered') AND lease_token IS NULL", &[])?;
+        let mut moved = 0;
+        for delivery in &unfinished {
+            moved += usize::from(self.apply(delivery, &Event::Distrust, now, base)?.is_ok());
+        }
+        Ok(moved)
+    }
+}
+
+fn owned_refusal(owner: DeliveryId) -> crate::catalogue::Refusal {
+    crate::catalogue::Refusal {
+        code: 0,
+        message: crate::secret::Private::new(owner.to_string()),
+        rule: "owned".to_owned(),
+        meaning: "Nomor yang diberikan BPJS sudah dimiliki pengantaran lain dari jembatan ini.".to_owned(),
+        who: crate::catalogue::Who::Registration,
+        next: format!("Bandingkan dengan pengantaran {owner} di P-Care."),
+    }
+}
+
+/// How an operation recovers from an unknown outcome, as the catalogue says.
+pub(super) fn recovery(operation: &Operation) -> Recovery {
+    match (&operation.look_up, operation.kind) {
+        (Some(plan), _) => Recovery::LookUp { unique: plan.unique },
+        (None, Kind::Delete) => Recovery::RepeatUntilGone,
+        (None, Kind::Add | Kind::Edit | Kind::Read) => Recovery::RepeatSafe,
+    }
+}

@@ -1,0 +1,60 @@
+//! The systemd unit is understood by systemd and stays hardened.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+const UNIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/jembatan.service");
+
+/// Exposure times ten that `systemd-analyze security` may find: 1.2, "OK".
+const THRESHOLD: &str = "--threshold=12";
+
+/// Whether the tool is here. In CI its absence is a failure: otherwise nobody would notice that nothing was checked.
+fn analyzer() -> bool {
+    let found = Command::new("systemd-analyze").arg("--version").output().is_ok_and(|output| output.status.success());
+    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(found || !ci, "systemd-analyze is missing: apt-get install -y --no-install-recommends systemd");
+    found
+}
+
+fn analyze(arguments: &[&str], unit: &Path) -> io::Result<(bool, String)> {
+    let output = Command::new("systemd-analyze").args(arguments).arg(unit).output()?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
+}
+
+#[test]
+fn systemd_understands_every_line_of_the_unit() {
+    if !analyzer() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("jembatan.service");
+    // The program is not installed here; verify would complain about that and nothing else matters.
+    let unit = fs::read_to_string(UNIT).unwrap();
+    assert!(unit.contains("ExecStart=/usr/bin/jembatan serve --config /etc/jembatan/jembatan.toml\n"));
+    fs::write(&copy, unit.replace("ExecStart=/usr/bin/jembatan", "ExecStart=/bin/true")).unwrap();
+    let (good, text) = analyze(&["verify"], &copy).unwrap();
+    assert!(good && !text.contains("jembatan.service"), "{text}");
+}
+
+#[test]
+fn the_unit_exposes_little() {
+    if !analyzer() {
+        return;
+    }
+    let (good, text) = analyze(&["security", "--offline=true", "--no-pager", THRESHOLD], Path::new(UNIT)).unwrap();
+    assert!(good, "{text}");
+}
+
+#[test]
+fn the_unit_gives_the_key_and_the_port_that_the_defaults_expect() {
+    let unit = fs::read_to_string(UNIT).unwrap();
+    let config = jembatan::config::Config::default();
+    assert!(unit.contains(&format!("SocketBindAllow=tcp:{}\n", config.http.listen.port())));
+    let key = config.vault.key.to_string();
+    let name = key.strip_prefix("credential:").unwrap();
+    assert!(unit.contains(&format!("LoadCredentialEncrypted={name}:")));
+    assert!(config.vault.path.starts_with("/var/lib/jembatan") && unit.contains("StateDirectory=jembatan\n"));
+}
