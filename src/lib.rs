@@ -43,3 +43,5 @@ pub mod reconcile;
 pub mod cli;
 pub mod http;
 pub mod simulator;
+
+pub mod status;
