@@ -41,6 +41,7 @@ pub mod push;
 pub mod reconcile;
 
 pub mod cli;
+pub mod daemon;
 pub mod http;
 pub mod simulator;
 

@@ -134,15 +134,15 @@ impl Reconciler {
         let mut theirs = Theirs::default();
         for pass in 0..PASSES {
             while let Some(reads) = self.pending(&pool, &theirs) {
-                let answers = futures_util::stream::iter(reads)
-                    .map(|(operation, args)| async move {
-                        (operation, args.clone(), self.read(order, operation, &args).await)
-                    })
+                let answers: Vec<_> = futures_util::stream::iter(reads)
+                    .map(|key| self.read(order.facility.clone(), key))
                     .buffer_unordered(READS_AT_ONCE)
-                    .collect::<Vec<_>>()
+                    .collect()
                     .await;
-                for (operation, args, answer) in answers {
-                    take(order, operation, args, answer, &mut pool, &mut theirs);
+                for (key, answer) in answers {
+                    if let Some(operation) = self.catalogue.operation(&key.0) {
+                        take(order, operation, key.1, answer, &mut pool, &mut theirs);
+                    }
                 }
             }
             if theirs.failed.is_empty() || pass + 1 == PASSES {
@@ -182,37 +182,32 @@ impl Reconciler {
     }
 
     /// Reads that the pool allows and that were not made yet; `None` when there are none.
-    fn pending<'a>(&'a self, pool: &Pool, theirs: &Theirs) -> Option<Vec<(&'a Operation, Vec<(String, String)>)>> {
+    fn pending(&self, pool: &Pool, theirs: &Theirs) -> Option<Vec<ReadKey>> {
         let mut reads = Vec::new();
         for (operation, plan) in self.readable() {
             // Every plan so far takes one argument; one with more would need their combinations.
             let Some((name, field)) = plan.args.iter().next() else { continue };
-            for value in pool.get(field).into_iter().flatten() {
-                let args = vec![(name.clone(), value.clone())];
-                let key = (operation.name.clone(), args.clone());
-                if !theirs.done.contains(&key) && !theirs.failed.contains_key(&key) {
-                    reads.push((operation, args));
-                }
-            }
+            let keys = pool.get(field).into_iter().flatten();
+            let keys = keys.map(|value| (operation.name.clone(), vec![(name.clone(), value.clone())]));
+            reads.extend(keys.filter(|key| !theirs.done.contains(key) && !theirs.failed.contains_key(key)));
         }
         (!reads.is_empty()).then_some(reads)
     }
 
-    async fn read(
-        &self,
-        order: &Order,
-        operation: &Operation,
-        args: &[(String, String)],
-    ) -> Result<Vec<Value>, String> {
-        let Some(plan) = &operation.look_up else { return Ok(Vec::new()) };
-        self.remote.admit(&order.facility, operation.service).await;
+    /// One read, with its key so that answers may come in any order.
+    async fn read(&self, facility: String, key: ReadKey) -> (ReadKey, Result<Vec<Value>, String>) {
+        let Some((operation, plan)) = self.readable().find(|(operation, _)| operation.name == key.0) else {
+            return (key, Ok(Vec::new()));
+        };
+        self.remote.admit(&facility, operation.service).await;
         let stamp = Stamp::at(self.clock.now());
-        let read = self.remote.read(&order.facility, &plan.read, args, stamp).await;
-        match read {
+        let read = self.remote.read(&facility, &plan.read, &key.1, stamp).await;
+        let answer = match read {
             Ok(rows) if rows.is_complete() => Ok(rows.rows),
             Ok(_) => Err("list incomplete".to_owned()),
             Err(failure) => Err(failure.why),
-        }
+        };
+        (key, answer)
     }
 
     // ---- compare and adopt --------------------------------------------------------------------------------------
