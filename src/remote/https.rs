@@ -87,6 +87,7 @@ impl HttpsTransport {
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .no_proxy()
+                .user_agent(concat!("jembatan/", env!("CARGO_PKG_VERSION")))
                 .referer(false)
                 .http1_only()
                 .https_only(!config.allow_local)

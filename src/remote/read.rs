@@ -142,21 +142,22 @@ impl Remote {
             let page = self.read_page(facility, operation, &args, stamp).await?;
             all.count = page.count.or(all.count);
             let before = all.rows.len();
+            let shared = before.saturating_sub(limit as usize);
             for row in page.rows.into_inner() {
-                if !all.rows[..before].contains(&row) {
+                if !all.rows[shared..before].contains(&row) {
                     all.rows.push(row);
                 }
             }
-            let stopped = all.rows.len() == before;
-            let full = all.count.map_or(all.rows.len() - before < limit as usize, |_| all.is_complete());
-            if stopped || full {
-                break;
+            let counted = all.count.is_some() && all.is_complete();
+            // Without a count only a page that brings nothing new shows the end.
+            if counted || all.rows.len() == before {
+                return match all.count {
+                    Some(count) if !counted => Err(ReadFailure::incomplete(all.rows.len(), count)),
+                    Some(_) | None => Ok(all),
+                };
             }
         }
-        match all.count {
-            Some(count) if !all.is_complete() => Err(ReadFailure::incomplete(all.rows.len(), count)),
-            Some(_) | None => Ok(all),
-        }
+        Err(ReadFailure::incomplete(all.rows.len(), all.count.unwrap_or_default()))
     }
 
     async fn read_page(
