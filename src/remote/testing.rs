@@ -133,3 +133,11 @@ pub(super) fn local() -> RemoteConfig {
         ..RemoteConfig::default()
     }
 }
+
+/// A root certificate, so that no test needs the system's.
+pub(super) fn authority_pem() -> Vec<u8> {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.self_signed(&key).unwrap().pem().into_bytes()
+}
