@@ -20,6 +20,8 @@ use crate::remote::testing::local;
 enum Manner {
     /// Closes at once, without reading.
     Close,
+    /// Says this without reading, closes.
+    Blurt(&'static str),
     /// Reads the request and says nothing.
     Silence,
     /// Reads the request, says this, closes.
@@ -53,6 +55,7 @@ async fn server(manner: Manner) -> Server {
 async fn behave(mut stream: impl AsyncRead + AsyncWrite + Unpin, manner: Manner, requests: Arc<AtomicUsize>) {
     match manner {
         Manner::Close => return,
+        Manner::Blurt(text) => stream.write_all(text.as_bytes()).await.unwrap(),
         Manner::Silence => {
             read_head(&mut stream, &requests).await;
             Notify::new().notified().await;
@@ -155,6 +158,11 @@ fn post(server: &Server) -> Request {
     request(Method::Post, format!("http://{}/pcare-rest/pendaftaran?kartu=0009900000000", server.at))
 }
 
+/// A name that fails without asking any server: it has an empty label.
+fn unknown_name() -> String {
+    "http://tidak..ada/".to_owned()
+}
+
 fn broken(result: &Result<Reply, TransportError>) -> bool {
     matches!(result, Err(TransportError::Broken { .. }))
 }
@@ -164,7 +172,7 @@ async fn a_refused_port_and_an_unknown_name_are_not_sent() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let refused = transport().send(request(Method::Post, format!("http://{free}/"))).await;
     assert_eq!(refused.unwrap_err(), not_sent(Layer::Tcp, REFUSED));
-    let unknown = transport().send(request(Method::Post, "https://tidak-ada.invalid/".to_owned())).await;
+    let unknown = transport().send(request(Method::Post, unknown_name())).await;
     assert_eq!(unknown.unwrap_err(), not_sent(Layer::Dns, "name not resolved"));
 }
 
@@ -310,9 +318,10 @@ async fn a_good_certificate_is_accepted_and_bad_ones_get_no_request() {
         assert_eq!(server.requests.load(Ordering::SeqCst), 0);
     }
 
-    let no_tls = server(Manner::Say("HTTP/1.1 400 Bad Request\r\n\r\n")).await;
-    let refused = transport.send(to(&no_tls)).await.unwrap_err();
-    assert!(matches!(refused, TransportError::NotSent { layer: Layer::Tls, .. }), "{refused:?}");
+    for manner in [Manner::Blurt("HTTP/1.1 400 Bad Request\r\n\r\n"), Manner::Close] {
+        let refused = transport.send(to(&server(manner).await)).await.unwrap_err();
+        assert!(matches!(refused, TransportError::NotSent { layer: Layer::Tls, .. }), "{refused:?}");
+    }
 }
 
 #[tokio::test]
@@ -343,7 +352,7 @@ async fn the_layers_are_tried_in_order_until_one_fails() {
     assert_eq!(layers(format!("https://localhost:{silent}/")).await, "dns ok, tcp ok, tls timed out");
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     assert_eq!(layers(format!("https://localhost:{free}/")).await, "dns ok, tcp refused");
-    assert_eq!(layers("https://tidak-ada.invalid/".to_owned()).await, "dns name not resolved");
+    assert_eq!(layers(unknown_name()).await, "dns name not resolved");
     assert_eq!(layers("ftp://x/".to_owned()).await, "local not HTTPS");
 }
 
