@@ -361,11 +361,18 @@ const fn route(facility: &Facility, service: Service) -> Option<&ServiceConfig> 
 /// The operation's path with its placeholders filled.
 pub(super) fn rendered(operation: &Operation, value_of: impl Fn(&str) -> Option<String>) -> Result<String, Unready> {
     let path = render_path(&operation.path, value_of).map_err(|open| Unready::Path(open.field))?;
-    // A URL parser would take these two as steps up and down, and so call something else.
-    if path.split('/').any(|segment| matches!(segment, "." | "..")) {
-        return Err(Unready::Path("path".to_owned()));
-    }
-    Ok(path)
+    if keeps_its_shape(&path) { Ok(path) } else { Err(Unready::Path("path".to_owned())) }
+}
+
+/// Whether a URL parser leaves the path as it is: `.` and `..` (also as `%2e`) are steps up and down to it, `\\` is a
+/// slash, `#` an end, and control characters vanish. Any of them would call something else.
+pub(super) fn keeps_its_shape(path: &str) -> bool {
+    let before_query = path.split('?').next().unwrap_or_default();
+    let climbs = before_query.split('/').any(|segment| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        matches!(plain.as_str(), "." | "..")
+    });
+    !climbs && !path.contains(['\\', '#']) && !path.contains(|c: char| c.is_control() || c == ' ')
 }
 
 fn field_text(payload: &Value, name: &str) -> Option<String> {

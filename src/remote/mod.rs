@@ -30,5 +30,5 @@ pub use client::{Attempted, Evidence, Remote};
 pub use https::{HttpsTransport, SetupError};
 pub use limits::Bucket;
 pub use probe::{Check, ProbeReport, Status, Step, Verdict};
-pub use read::{ReadFailure, Rows};
+pub use read::{Fetched, ReadFailure, Rows};
 pub use transport::{Layer, LayerCheck, Reply, Request, Transport, TransportError};
