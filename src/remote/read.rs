@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::classify::{self, Heard, Page, Said};
-use super::client::{Call, Exchange, Remote, Unready, keeps_its_shape, rendered};
+use super::client::{Call, Evidence, Exchange, Remote, Unready, keeps_its_shape, rendered};
 use crate::catalogue::{Method, Operation, Service};
 use crate::protocol::sign::Stamp;
 use crate::queue::{Outcome, Suspicion};
@@ -54,6 +54,8 @@ pub struct ReadFailure {
     pub why: String,
     /// Whether BPJS's service answered.
     pub alive: bool,
+    /// What it says about the service, for the circuit.
+    pub evidence: Evidence,
     /// What a refusal of access is about.
     pub not_authorised: Option<Suspicion>,
     /// Not before then, if BPJS asked for patience and said so.
@@ -78,7 +80,14 @@ impl ReadFailure {
             Outcome::NotSent { why } | Outcome::Unreadable { why } => (format!("{word}: {why}"), None, None),
             Outcome::NoAnswer { after } => (format!("{word}: {} ms", after.as_millis()), None, None),
         };
-        Self { why, alive: outcome.shows_service_alive(), not_authorised, until, outcome: Box::new(outcome) }
+        Self {
+            why,
+            alive: outcome.shows_service_alive(),
+            evidence: Evidence::of(&outcome),
+            not_authorised,
+            until,
+            outcome: Box::new(outcome),
+        }
     }
 
     pub(super) fn unready(unready: &Unready) -> Self {
@@ -90,6 +99,7 @@ impl ReadFailure {
         Self {
             why: why.clone(),
             alive: false,
+            evidence: Evidence::Nothing,
             not_authorised,
             until: None,
             outcome: Box::new(Outcome::NotSent { why }),
@@ -98,7 +108,7 @@ impl ReadFailure {
 
     fn incomplete(rows: usize, count: u64) -> Self {
         let why = format!("list incomplete: {rows} of {count}");
-        Self { alive: true, ..Self::of(Outcome::Unreadable { why }) }
+        Self { alive: true, evidence: Evidence::Alive, ..Self::of(Outcome::Unreadable { why }) }
     }
 }
 

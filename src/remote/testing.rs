@@ -124,12 +124,12 @@ pub(super) fn bench_at(transport: Arc<dyn Transport>, base_url: &str, config: &R
     Bench { remote, vault, clock, catalogue, _directory: directory }
 }
 
-/// Development settings with short times.
+/// Development settings with times that a busy machine keeps.
 pub(super) fn local() -> RemoteConfig {
     RemoteConfig {
         allow_local: true,
-        connect_timeout: Duration::from_secs(2),
-        request_timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(20),
+        request_timeout: Duration::from_secs(20),
         ..RemoteConfig::default()
     }
 }

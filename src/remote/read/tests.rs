@@ -158,10 +158,11 @@ async fn a_failed_read_says_why_and_whether_bpjs_lives() {
         let bench = bench(Fake::new(move |_| ending.clone()));
         let failure = read_day(&bench).await.unwrap_err();
         assert_eq!((failure.why.as_str(), failure.alive, failure.not_authorised), (why, alive, not_authorised));
+        assert_eq!(failure.evidence, if alive { Evidence::Alive } else { Evidence::Failing }, "{why}");
     }
     let bench = bench(Fake::new(|_| panic!("nothing is sent")));
     let unknown = bench.remote.read(FACILITY, "pcare.tidak.ada", &[], Stamp::at(start())).await.unwrap_err();
-    assert_eq!((unknown.why.as_str(), unknown.alive), ("argument: operation", false));
+    assert_eq!((unknown.why.as_str(), unknown.evidence), ("argument: operation", Evidence::Nothing));
     let open = bench.remote.read(FACILITY, DAY, &[], Stamp::at(start())).await.unwrap_err();
     assert_eq!(open.why, "argument: tglDaftar");
 }
