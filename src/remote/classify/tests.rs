@@ -1,6 +1,7 @@
 //! Every rule of P-Care's answer table, every shape of envelope, and no input that panics.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -12,8 +13,9 @@ use crate::remote::transport::Layer;
 
 const STAMP: i64 = 1_795_222_923;
 
-fn catalogue() -> Catalogue {
-    Catalogue::shipped().unwrap()
+fn catalogue() -> &'static Catalogue {
+    static SHIPPED: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::shipped().unwrap());
+    &SHIPPED
 }
 
 fn hear_pcare(reply: &Reply) -> Heard {
@@ -24,7 +26,7 @@ fn hear_pcare(reply: &Reply) -> Heard {
 fn judge(operation: &str, reply: &Reply) -> Outcome {
     let catalogue = catalogue();
     let operation = catalogue.operation(operation).unwrap();
-    outcome(&catalogue, operation, &Ok(hear_pcare(reply)), Duration::from_millis(7))
+    outcome(catalogue, operation, &Ok(hear_pcare(reply)), Duration::from_millis(7))
 }
 
 /// The outcome in a word and the rule that made it.
@@ -267,7 +269,7 @@ fn an_end_without_an_answer_is_not_sent_only_when_that_is_certain() {
     let catalogue = catalogue();
     let operation = catalogue.operation("pcare.obat.add").unwrap();
     let took = Duration::from_millis(7);
-    let end = |error| outcome(&catalogue, operation, &Err(error), took);
+    let end = |error| outcome(catalogue, operation, &Err(error), took);
     for layer in Layer::ALL {
         let error = TransportError::NotSent { layer: *layer, detail: "x".to_owned() };
         assert_eq!(end(error), Outcome::NotSent { why: layer.word().to_owned() });
@@ -333,7 +335,7 @@ proptest! {
         if let Heard::Envelope(said) = &heard && let Ok(value) = said.response.expose() {
             let _rows = page(value);
         }
-        let outcome = outcome(&catalogue, operation, &Ok(heard), Duration::ZERO);
+        let outcome = outcome(catalogue, operation, &Ok(heard), Duration::ZERO);
         let ended_without = matches!(outcome, Outcome::NotSent { .. } | Outcome::NoAnswer { .. });
         prop_assert!(!ended_without);
         if let Outcome::Accepted(ids) = &outcome {
@@ -351,7 +353,7 @@ proptest! {
             1 => TransportError::Broken { detail: "reset".to_owned() },
             _ => TransportError::TooLarge,
         };
-        let outcome = outcome(&catalogue, writes[pick % writes.len()], &Err(error), Duration::from_millis(ms));
+        let outcome = outcome(catalogue, writes[pick % writes.len()], &Err(error), Duration::from_millis(ms));
         let doubt = matches!(outcome, Outcome::NoAnswer { .. } | Outcome::Unreadable { .. });
         prop_assert!(doubt);
     }
