@@ -3,7 +3,7 @@
 //! Job: carry one request and one reply, and say exactly how far a failed one got. Invariants: no redirect is followed
 //! (signatures must not travel to another host), nothing is repeated, no proxy is taken from the environment, nothing is
 //! decompressed, a body is read up to a cap. Neighbours: [`super::transport`] is what it implements, [`super::target`]
-//! resolves, [`super::tls`] has the roots. What it does not do: signing, judging.
+//! resolves, `tls` has the roots. What it does not do: signing, judging.
 
 use std::error::Error;
 use std::fmt;
