@@ -273,3 +273,6 @@ fn verdict(facts: &Facts, checks: &[Check]) -> Verdict {
 fn older(since: Timestamp, now: Timestamp, than: Duration) -> bool {
     Duration::try_from(now.duration_since(since)).is_ok_and(|age| age > than)
 }
+
+#[cfg(test)]
+mod tests;
