@@ -54,7 +54,7 @@ const fn word(level: Level) -> &'static str {
 fn side(report: &Report) -> &'static str {
     let open = report.checks.iter().any(|check| check.status > Level::Ok && check.name.starts_with("circuit."));
     match (report.status, report.verdict) {
-        (Level::Degraded, Verdict::None) if open => "sedang diperiksa di pihak mana",
+        (Level::Degraded, Verdict::None) if open => "sedang diperiksa",
         (_, verdict) => text::side(verdict),
     }
 }
@@ -83,7 +83,7 @@ const SENTENCES: [(&str, &str, &str); 7] = [
     ),
     (
         "credentials.",
-        "Entri tetap diterima; yang memakai akun itu menunggu dan tidak hilang.",
+        "Entri tetap diterima. BPJS menolak kredensial sebuah layanan: entrinya menunggu dan tidak hilang.",
         "Petugas TI: perbarui kredensial dengan «jembatan vault put». Pengiriman lanjut sendiri.",
     ),
     (
