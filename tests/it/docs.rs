@@ -2,7 +2,6 @@
 //!
 //! After a change of the tables: `UPDATE_DOCS=1 cargo test --test it docs::`.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use jembatan::catalogue::{Answer, AnswerClass, Catalogue, FieldType, Kind, LookUp, Operation, Service};
@@ -63,7 +62,7 @@ fn page(catalogue: &Catalogue) -> String {
         if operations.is_empty() {
             continue;
         }
-        write!(page, "\n## {}\n\n### Operations\n\n", title(*service)).unwrap();
+        page.push_str(&format!("\n## {}\n\n### Operations\n\n", title(*service)));
         table(
             &mut page,
             &["operation", "what", "method and path", "content type", "needs", "gives", "deadline", "source"],
@@ -100,11 +99,11 @@ const fn title(service: Service) -> &'static str {
 }
 
 fn table<const N: usize>(page: &mut String, head: &[&str; N], rows: impl Iterator<Item = [String; N]>) {
-    writeln!(page, "| {} |\n|{}", head.join(" | "), "---|".repeat(N)).unwrap();
+    page.push_str(&format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(N)));
     for row in rows {
         let cells: Vec<String> =
             row.iter().map(|cell| if cell.is_empty() { "–".into() } else { escape(cell) }).collect();
-        writeln!(page, "| {} |", cells.join(" | ")).unwrap();
+        page.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
 }
 
@@ -127,7 +126,7 @@ fn operation_cells(operation: &Operation) -> [String; 8] {
     };
     let mut gives = codes(&operation.gives);
     if !operation.gives_also.is_empty() {
-        write!(gives, ", perhaps {}", codes(&operation.gives_also)).unwrap();
+        gives.push_str(&format!(", perhaps {}", codes(&operation.gives_also)));
     }
     [
         code(&operation.name),
@@ -170,7 +169,7 @@ fn look_up_cells(operation: &Operation) -> [String; 6] {
 }
 
 fn payload(page: &mut String, operation: &Operation) {
-    write!(page, "#### `{}`\n\n", operation.name).unwrap();
+    page.push_str(&format!("#### `{}`\n\n", operation.name));
     let row = |(name, field): &(String, jembatan::catalogue::Field)| {
         let mut notes = Vec::new();
         if field.null {
@@ -193,7 +192,7 @@ fn payload(page: &mut String, operation: &Operation) {
     };
     table(page, &["field", "type", "required", "what", "notes"], operation.fields.iter().map(row));
     if !operation.omit_null.is_empty() {
-        write!(page, "\nLeft out when null: {}.\n", codes(&operation.omit_null)).unwrap();
+        page.push_str(&format!("\nLeft out when null: {}.\n", codes(&operation.omit_null)));
     }
     page.push('\n');
 }
