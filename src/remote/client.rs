@@ -201,6 +201,13 @@ impl Remote {
         self.0.routes.contains_key(&(facility.to_owned(), service))
     }
 
+    /// Version of the credentials that the next call would be signed with; 0 if they are missing.
+    #[must_use]
+    pub fn credential_version(&self, facility: &str, service: Service) -> u64 {
+        let route = self.0.routes.get(&(facility.to_owned(), service));
+        route.and_then(|route| self.0.keys(facility, service, route).ok()).map_or(0, |keys| keys.version)
+    }
+
     /// Takes one call from the facility's and service's rate without waiting. Ask before the stamp is taken and before
     /// the intention is recorded.
     ///

@@ -20,7 +20,7 @@ pub struct Live {
 
 #[derive(Debug)]
 struct Board {
-    beats: BTreeMap<&'static str, Beat>,
+    beats: BTreeMap<String, Beat>,
     clocks: BTreeMap<String, ClockReading>,
     vault: Fact,
     store: Fact,
@@ -75,7 +75,7 @@ pub struct Snapshot {
     /// When the process began.
     pub started: Timestamp,
     /// Tasks and their last beats.
-    pub beats: BTreeMap<&'static str, Beat>,
+    pub beats: BTreeMap<String, Beat>,
     /// Clock readings by facility.
     pub clocks: Vec<ClockReading>,
     /// The vault.
@@ -110,14 +110,16 @@ impl Live {
     }
 
     /// A heartbeat. The first one makes the task one that must go on beating (at most 45 s apart).
-    pub fn beat(&self, task: &'static str, now: Timestamp) {
+    pub fn beat(&self, task: &str, now: Timestamp) {
         let mut board = self.board();
-        let beat = board.beats.entry(task).or_insert(Beat { at: now, count: 0 });
-        *beat = Beat { at: now, count: beat.count.wrapping_add(1) };
+        match board.beats.get_mut(task) {
+            Some(beat) => *beat = Beat { at: now, count: beat.count.wrapping_add(1) },
+            None => drop(board.beats.insert(task.to_owned(), Beat { at: now, count: 1 })),
+        }
     }
 
     /// A task that ended on purpose no longer has to beat.
-    pub fn retire(&self, task: &'static str) {
+    pub fn retire(&self, task: &str) {
         self.board().beats.remove(task);
     }
 
@@ -191,7 +193,7 @@ impl Live {
         self.board().stalled = stalled;
     }
 
-    pub(super) fn beats(&self) -> BTreeMap<&'static str, Beat> {
+    pub(super) fn beats(&self) -> BTreeMap<String, Beat> {
         self.board().beats.clone()
     }
 

@@ -65,7 +65,7 @@ impl Drop for Watchdog {
 /// What the watchdog remembers; pure, time since its beginning is an argument.
 #[derive(Debug, Default)]
 struct Watch {
-    seen: BTreeMap<&'static str, (u64, Duration)>,
+    seen: BTreeMap<String, (u64, Duration)>,
     stalled: Vec<Stalled>,
     feed_every: Option<Duration>,
     fed: Option<Duration>,
@@ -86,16 +86,16 @@ impl Watch {
         Self { feed_every, ..Self::default() }
     }
 
-    fn look(&mut self, beats: &BTreeMap<&'static str, Beat>, elapsed: Duration) -> Look {
+    fn look(&mut self, beats: &BTreeMap<String, Beat>, elapsed: Duration) -> Look {
         self.seen.retain(|task, _| beats.contains_key(task));
         let mut stalled = Vec::new();
         for (task, beat) in beats {
-            let known = self.seen.entry(task).or_insert((beat.count, elapsed));
+            let known = self.seen.entry(task.clone()).or_insert((beat.count, elapsed));
             if known.0 != beat.count {
                 *known = (beat.count, elapsed);
             }
             if elapsed.saturating_sub(known.1) > STALL {
-                stalled.push(Stalled { task: (*task).to_owned(), last: beat.at });
+                stalled.push(Stalled { task: task.clone(), last: beat.at });
             }
         }
         let changed = stalled != self.stalled;

@@ -135,11 +135,15 @@ fn write_until_closed(
                 return;
             }
         };
+        let before = connection.total_changes();
         if let Err(error) = write_group(connection, first, waiting) {
             fatal.send_replace(Some(error));
             return;
         }
-        wake.send_modify(|count| *count = count.wrapping_add(1));
+        // A claim that found nothing changes nothing: waking for it would wake the claimer again.
+        if connection.total_changes() != before {
+            wake.send_modify(|count| *count = count.wrapping_add(1));
+        }
         checkpoint(connection, CHECKPOINT_CAP);
     }
 }

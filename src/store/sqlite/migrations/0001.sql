@@ -85,6 +85,8 @@ CREATE TABLE delivery (
 
 CREATE INDEX delivery_due ON delivery (facility, service, rank, seq)
   WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
+CREATE INDEX delivery_next ON delivery (facility, service, due_at)
+  WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
 CREATE INDEX delivery_due_at ON delivery (due_at)
   WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
 CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state IN ('waiting', 'sending', 'unanswered');

@@ -1,0 +1,164 @@
+//! The local HTTP API for the SIM, the operators' actions and the command line.
+//!
+//! Job: the route table ([`routes`]), one file per resource, one error envelope ([`problem`]), authentication ([`auth`])
+//! and an accept loop that cannot be starved ([`serve()`]). Invariants: every route stands in one table with the roles
+//! that may use it, and a route outside the table is nobody's; nothing is answered before it is on disk; side effects
+//! survive a client that hangs up; no personal data in logs, problems or addresses. Neighbours: `intake` accepts,
+//! `store` answers, `status` and the gateway are mounted beside. What it does not do: talk to BPJS, decide, hold
+//! secrets (of `vault` it knows only the clients).
+
+mod actions;
+mod auth;
+mod changes;
+mod deliveries;
+mod extract;
+mod guard;
+mod openapi;
+mod outages;
+mod pauses;
+mod problem;
+mod rate;
+mod reconciliations;
+mod routes;
+mod serve;
+mod submissions;
+pub mod view;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::catalogue::Catalogue;
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::config::Facility;
+use crate::intake::Intake;
+use crate::queue::BootId;
+use crate::secret::Private;
+use crate::store::{Base, SharedStore};
+use crate::vault::Clients;
+
+pub use actions::Action;
+pub use auth::{Caller, LOCAL_OPERATOR, local_operator_token};
+pub use problem::{Kind, Problem};
+pub use rate::{RATE, Rate, Rates};
+pub use routes::{Access, RULES, Rule};
+pub use serve::serve;
+
+/// What a reconciliation is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReconcileRequest {
+    /// kdProvider.
+    pub facility: String,
+    /// First day.
+    pub from: jiff::civil::Date,
+    /// Last day.
+    pub to: jiff::civil::Date,
+    /// The SIM's own list, if it was sent along, as it was sent.
+    pub sim: Option<Private<Value>>,
+    /// Who asks.
+    pub actor: String,
+}
+
+/// Why a reconciliation did not come about, in Indonesian for the caller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReconcileFault {
+    /// BPJS (or the way there) did not answer: later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The request cannot be carried out as it is.
+    #[error("{0}")]
+    Refused(String),
+    /// A defect or the store.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Carries a reconciliation out; the daemon injects it, because `http` never calls `reconcile`.
+pub type Reconciler = Arc<dyn Fn(ReconcileRequest) -> BoxFuture<'static, Result<Value, ReconcileFault>> + Send + Sync>;
+
+/// Free bytes on the store's disk, if they can be told.
+pub type FreeBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
+
+/// Everything the routes need; the daemon fills it.
+#[derive(Clone)]
+pub struct App {
+    /// Rows.
+    pub store: SharedStore,
+    /// Accepts submissions.
+    pub intake: Arc<Intake>,
+    /// The operations.
+    pub catalogue: Arc<Catalogue>,
+    /// The facilities served.
+    pub facilities: Arc<Vec<Facility>>,
+    /// Time.
+    pub clock: Clock,
+    /// Ids and jitter.
+    pub chance: Chance,
+    /// Who may come in.
+    pub clients: Clients,
+    /// See [`local_operator_token`].
+    pub operator_token: Private<Zeroizing<String>>,
+    /// This run of the process.
+    pub boot: BootId,
+    /// Replaces every catalogue value of settle, if set.
+    pub settle: Option<Duration>,
+    /// Free bytes on the store's disk.
+    pub free: FreeBytes,
+    /// Below this many free bytes nothing new is accepted.
+    pub min_free: u64,
+    /// Names besides loopback and addresses under which the API may be called (`Host`).
+    pub hosts: Arc<Vec<String>>,
+    /// Largest request body, in bytes.
+    pub body_limit: usize,
+    /// How long a client may take to send a body.
+    pub read_timeout: Duration,
+    /// Requests per client.
+    pub rates: Arc<Rates>,
+    /// Carries reconciliations out.
+    pub reconciler: Reconciler,
+    /// Ends long polls when the process stops.
+    pub closing: CancellationToken,
+    /// Routes of other faces (`status`, gateway), with their own authentication.
+    pub extra: Router,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("facilities", &self.facilities.len()).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    fn facility(&self, code: &str) -> Option<&Facility> {
+        self.facilities.iter().find(|facility| facility.code == code)
+    }
+
+    fn base(&self) -> Base {
+        Base { boot: self.boot, settle: self.settle, chance: self.chance.fraction(), others_pass: false }
+    }
+}
+
+/// The whole API with `app.extra` beside it, ready for [`serve()`].
+pub fn router(app: App) -> Router {
+    let extra = app.extra.clone().layer(axum::middleware::from_fn(guard::beside));
+    let app = Arc::new(app);
+    let mut router = Router::new();
+    for route in routes::table() {
+        router = router.route(route.path, route.handler);
+    }
+    let guarded = router
+        .route_layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::admit))
+        .with_state(Arc::clone(&app));
+    guarded
+        .merge(extra)
+        .fallback(guard::no_route)
+        .method_not_allowed_fallback(guard::no_method)
+        .layer(axum::middleware::from_fn_with_state(app, guard::wrap))
+}

@@ -1,0 +1,97 @@
+//! The route table: method, path, who may use it, how long it may take, what it does. One list makes the router, the
+//! authorisation and the paths of `/openapi.json`; a route that does not stand here does not exist.
+
+use std::time::Duration;
+
+use axum::routing::{self, MethodRouter};
+
+use super::{actions, changes, deliveries, openapi, outages, pauses, reconciliations, submissions};
+use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// No token needed.
+    Anybody,
+    /// Clients of these roles, within their facilities; `sim` and `network` only what they handed in themselves.
+    Roles(&'static [Role]),
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path with `{parameters}`.
+    pub path: &'static str,
+    /// Who may.
+    pub access: Access,
+    /// How long the whole request may take.
+    pub patience: Duration,
+    /// What it does, in Indonesian.
+    pub title: &'static str,
+}
+
+const OPEN: Access = Access::Anybody;
+const ALL: Access = Access::Roles(&[Sim, Network, Operator, Viewer]);
+const SUBMIT: Access = Access::Roles(&[Sim, Network]);
+/// Without `network`: what the puskesmas approved is not changed behind its back.
+const MEND: Access = Access::Roles(&[Sim, Operator]);
+const ACT: Access = Access::Roles(&[Operator]);
+const LOOK: Access = Access::Roles(&[Operator, Viewer]);
+/// The facility's own system may compare itself with BPJS; a clinic of the network sees only its own entries.
+const COMPARE: Access = Access::Roles(&[Sim, Operator]);
+const COMPARED: Access = Access::Roles(&[Sim, Operator, Viewer]);
+
+/// A row and its handler.
+pub(super) struct Route {
+    pub(super) path: &'static str,
+    pub(super) handler: MethodRouter<std::sync::Arc<super::App>>,
+}
+
+macro_rules! routes {
+    ($($method:literal $verb:ident $path:literal $access:ident $seconds:literal $title:literal $handler:path;)*) => {
+        /// Every route with who may use it.
+        pub const RULES: &[Rule] = &[$(Rule {
+            method: $method, path: $path, access: $access, patience: Duration::from_secs($seconds), title: $title,
+        },)*];
+
+        /// Every route with its handler.
+        pub(super) fn table() -> Vec<Route> {
+            vec![$(Route { path: $path, handler: routing::$verb($handler) },)*]
+        }
+    };
+}
+
+routes! {
+    "POST" post "/v1/submissions" SUBMIT 160 "Serahkan kiriman" submissions::submit;
+    "GET" get "/v1/submissions" ALL 30 "Daftar kiriman" submissions::list;
+    "GET" get "/v1/submissions/{id}" ALL 30 "Satu kiriman" submissions::show;
+    "GET" get "/v1/deliveries" ALL 30 "Daftar pengantaran" deliveries::list;
+    "POST" post "/v1/deliveries/actions" ACT 120 "Tindakan atas banyak pengantaran" actions::bulk;
+    "GET" get "/v1/deliveries/{id}" ALL 30 "Satu pengantaran dengan riwayat percobaannya" deliveries::show;
+    "POST" post "/v1/deliveries/{id}/retry" ACT 30 "Coba lagi" actions::retry;
+    "POST" post "/v1/deliveries/{id}/hold" ACT 30 "Tahan" actions::hold;
+    "POST" post "/v1/deliveries/{id}/release" ACT 30 "Lepaskan" actions::release;
+    "POST" post "/v1/deliveries/{id}/cancel" MEND 30 "Batalkan" actions::cancel;
+    "POST" post "/v1/deliveries/{id}/resolve" ACT 30 "Putuskan: ada di BPJS, atau tidak ada" actions::resolve;
+    "POST" post "/v1/deliveries/{id}/amend" MEND 30 "Perbaiki isi" actions::amend;
+    "GET" get "/v1/changes" ALL 80 "Yang menjadi final sejak kursor (long poll)" changes::feed;
+    "GET" get "/v1/outages" ALL 30 "Daftar gangguan" outages::list;
+    "POST" post "/v1/outages" ACT 30 "Buka gangguan secara manual" outages::open;
+    "GET" get "/v1/outages/{id}" ALL 30 "Satu gangguan" outages::show;
+    "POST" post "/v1/outages/{id}/close" ACT 30 "Tutup gangguan" outages::close;
+    "GET" get "/v1/reconciliations" COMPARED 30 "Daftar rekonsiliasi" reconciliations::list;
+    "POST" post "/v1/reconciliations" COMPARE 900 "Bandingkan dengan BPJS" reconciliations::run;
+    "GET" get "/v1/reconciliations/{id}" COMPARED 30 "Satu rekonsiliasi" reconciliations::show;
+    "GET" get "/v1/pauses" LOOK 30 "Yang sedang dijeda" pauses::list;
+    "POST" post "/v1/pauses" ACT 30 "Jeda pengiriman" pauses::pause;
+    "DELETE" delete "/v1/pauses" ACT 30 "Lanjutkan pengiriman" pauses::resume;
+    "GET" get "/openapi.json" OPEN 30 "Dokumen ini" openapi::document;
+}
+
+/// The row of a method and a matched path; HEAD is a GET without its body.
+pub(super) fn rule(method: &str, path: &str) -> Option<&'static Rule> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    RULES.iter().find(|rule| rule.method == method && rule.path == path)
+}

@@ -1,0 +1,144 @@
+//! One claimed delivery: fill its payload, send or look up, record.
+
+use serde_json::Value;
+
+use super::Push;
+use crate::catalogue::{Filled, NotFilled, Operation, Refusal, RemoteIds, Who, fill};
+use crate::observe::Seen;
+use crate::protocol::sign::Stamp;
+use crate::queue::transition::Event;
+use crate::queue::{Outcome, Purpose};
+use crate::remote::{Evidence, Lane};
+use crate::secret::Private;
+use crate::store::{AttemptEnd, Claimed, Given, Recorded};
+
+/// How an attempt ended, before it is recorded.
+pub(super) struct Ended {
+    pub(super) event: Event,
+    pub(super) end: AttemptEnd,
+    pub(super) evidence: Evidence,
+}
+
+impl Push {
+    /// Carries one claimed delivery through its attempt.
+    pub(super) async fn attempt(&self, lane: &Lane, claimed: Claimed) {
+        let ended = self.ended(lane, &claimed).await;
+        let now = self.clock.now();
+        lane.heard(ended.evidence, now);
+        if matches!(ended.event, Event::Ended(Outcome::Accepted(_))) {
+            lane.passed(now);
+        }
+        self.report(&claimed, &ended);
+        let recorded = Recorded {
+            id: claimed.delivery.id,
+            token: claimed.token,
+            attempt: claimed.attempt,
+            event: ended.event,
+            now,
+            base: self.base(lane, now),
+            end: ended.end,
+        };
+        match self.store.record(recorded).await {
+            Ok(Some(_)) => {}
+            Ok(None) => tracing::warn!(delivery.id = %claimed.delivery.id, "lease lost before the end was recorded"),
+            // The row still says `sending`: the lease runs out and the entry is looked up.
+            Err(error) => tracing::error!(%error, delivery.id = %claimed.delivery.id, "end not recorded"),
+        }
+    }
+
+    async fn ended(&self, lane: &Lane, claimed: &Claimed) -> Ended {
+        let Some(operation) = self.catalogue.operation(&claimed.delivery.operation) else {
+            return Ended::refused(unknown_operation(&claimed.delivery.operation));
+        };
+        let filled = match filled(operation, claimed) {
+            Ok(filled) => filled,
+            Err(open) => return Ended::refused(not_filled(&open)),
+        };
+        match claimed.purpose {
+            Purpose::Send => self.send(lane, claimed, operation, &filled).await,
+            Purpose::LookUp => self.look_up(lane, claimed, operation, &filled.payload).await,
+        }
+    }
+
+    fn report(&self, claimed: &Claimed, ended: &Ended) {
+        let operation = &claimed.delivery.operation;
+        (self.observe)(Seen::Attempt { operation, outcome: &ended.end.outcome });
+        tracing::info!(
+            delivery.id = %claimed.delivery.id,
+            facility = %claimed.delivery.facility,
+            operation = %operation,
+            attempt = claimed.attempt,
+            purpose = claimed.purpose.word(),
+            outcome = %ended.end.outcome,
+            code = ended.end.code,
+            status = ended.end.status,
+            "attempt ended"
+        );
+    }
+
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp::at(self.clock.now())
+    }
+}
+
+impl Ended {
+    fn refused(refusal: Refusal) -> Self {
+        let outcome = Outcome::Refused(refusal);
+        let end = AttemptEnd { outcome: outcome.word().to_owned(), ..AttemptEnd::default() };
+        Self { event: Event::Ended(outcome), end, evidence: Evidence::Nothing }
+    }
+}
+
+fn filled(operation: &Operation, claimed: &Claimed) -> Result<Filled, NotFilled> {
+    fill(operation, claimed.payload.expose(), |from, id| given_id(&claimed.given, from, id))
+}
+
+fn given_id(given: &[Given], from: &str, id: &str) -> Option<String> {
+    given.iter().filter(|given| given.operation == from).find_map(|given| given.ids.expose().get(id).cloned())
+}
+
+fn not_filled(open: &NotFilled) -> Refusal {
+    Refusal {
+        code: 0,
+        message: Private::new(open.to_string()),
+        rule: "not_filled".to_owned(),
+        meaning: format!("Isian {} kosong dan tidak diberikan oleh entri yang mendahuluinya.", open.field),
+        who: Who::It,
+        next: format!("Isi {} dengan 'amend'.", open.field),
+    }
+}
+
+fn unknown_operation(name: &str) -> Refusal {
+    Refusal {
+        code: 0,
+        message: Private::new(name.to_owned()),
+        rule: "unknown_operation".to_owned(),
+        meaning: "Operasi ini tidak ada dalam katalog jembatan yang berjalan.".to_owned(),
+        who: Who::It,
+        next: "Pasang kembali katalog atau versi jembatan yang mengenalnya, lalu 'retry'.".to_owned(),
+    }
+}
+
+/// Values of the fields within which an id is unique, as text.
+pub(super) fn scope_of(operation: &Operation, payload: &Value) -> Vec<String> {
+    operation.id_scope.iter().map(|field| text(payload, field).unwrap_or_default()).collect()
+}
+
+/// The `(operation, scope, id)` that a delivered add owns.
+pub(super) fn owns(operation: &Operation, payload: &Value, ids: &RemoteIds) -> Option<(String, Vec<String>, String)> {
+    let id = match (operation.gives.first(), &operation.own_id) {
+        (Some(name), _) => ids.get(name).cloned(),
+        (None, Some(field)) => text(payload, field),
+        (None, None) => None,
+    }?;
+    operation.look_up.as_ref()?;
+    Some((operation.name.clone(), scope_of(operation, payload), id))
+}
+
+pub(super) fn text(payload: &Value, field: &str) -> Option<String> {
+    match payload.get(field)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,118 @@
+//! Looking up: ask BPJS whether it has the entry before anything else happens.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::Push;
+use super::attempt::{Ended, owns, scope_of, text};
+use super::send::known_ids;
+use crate::catalogue::{Candidate, Operation, candidates};
+use crate::queue::transition::Event;
+use crate::queue::{DeliveryId, Finding, Suspicion};
+use crate::remote::{Evidence, Lane, ReadFailure, Rows};
+use crate::secret::Private;
+use crate::store::{AttemptEnd, Claimed, StoreError};
+
+impl Push {
+    pub(super) async fn look_up(
+        &self,
+        lane: &Lane,
+        claimed: &Claimed,
+        operation: &Operation,
+        payload: &Value,
+    ) -> Ended {
+        let (begun, stamp) = (self.clock.now(), self.stamp());
+        let Some(plan) = &operation.look_up else {
+            return looked(Finding::Failed { why: "no plan".to_owned() }, begun, None, Evidence::Nothing);
+        };
+        let args: Vec<(String, String)> =
+            plan.args.iter().filter_map(|(name, field)| Some((name.clone(), text(payload, field)?))).collect();
+        let read = self.remote.read(&lane.facility, &plan.read, &args, stamp).await;
+        let (finding, evidence) = match read {
+            Ok(rows) => (self.find(claimed, operation, payload, &rows).await, Evidence::Alive),
+            Err(failure) => self.failed(lane, &failure).await,
+        };
+        let mut ended = looked(finding, begun, Some(stamp.seconds()), evidence);
+        if let Event::Looked { finding: Finding::Found { ids, .. }, .. } = &mut ended.event {
+            ended.end.owns = owns(operation, payload, ids.expose());
+            let known = known_ids(operation, payload, ids.expose().clone());
+            *ids = Private::new(known);
+        }
+        ended
+    }
+
+    async fn find(&self, claimed: &Claimed, operation: &Operation, payload: &Value, rows: &Rows) -> Finding {
+        let found = candidates(operation, payload, &claimed.delivery.facility, &rows.rows);
+        match self.owners(claimed, operation, payload, &found).await {
+            // Half a list cannot show that something is absent.
+            Ok(_) if found.is_empty() && !rows.is_complete() => Finding::Failed { why: "list incomplete".to_owned() },
+            Ok(owners) => judge(operation, claimed.delivery.id, &found, &owners),
+            Err(error) => Finding::Failed { why: error.to_string() },
+        }
+    }
+
+    async fn owners(
+        &self,
+        claimed: &Claimed,
+        operation: &Operation,
+        payload: &Value,
+        found: &[Candidate],
+    ) -> Result<Vec<Option<DeliveryId>>, StoreError> {
+        let ids: Vec<String> = found.iter().map(|candidate| primary_id(operation, candidate)).collect();
+        let scope = scope_of(operation, payload);
+        self.store.owners(&claimed.delivery.facility, &operation.name, &scope, &ids).await
+    }
+
+    async fn failed(&self, lane: &Lane, failure: &ReadFailure) -> (Finding, Evidence) {
+        if failure.not_authorised == Some(Suspicion::Credentials)
+            && let crate::queue::Outcome::NotAuthorised(refusal, _) = &failure.outcome
+        {
+            let version = self.remote.credential_version(&lane.facility, lane.service);
+            self.stop_lane(lane, refusal, version).await;
+        }
+        let evidence = if failure.alive { Evidence::Alive } else { Evidence::Failing };
+        (Finding::Failed { why: failure.why.clone() }, evidence)
+    }
+}
+
+fn primary_id(operation: &Operation, candidate: &Candidate) -> String {
+    let name = operation.gives.first().or(operation.own_id.as_ref());
+    name.and_then(|name| candidate.ids.get(name)).cloned().unwrap_or_default()
+}
+
+/// What the rows with the entry's key say, given who owns them (promises 1 and 2).
+///
+/// Where BPJS keeps the entry unique, one row decides: it is ours, another delivery's, or something else in our place.
+/// Where it does not, copies are counted by the ids that nobody owns: an equal one is ours; one with the same key but
+/// other content might be ours, so a person decides.
+#[must_use]
+pub fn judge(operation: &Operation, id: DeliveryId, found: &[Candidate], owners: &[Option<DeliveryId>]) -> Finding {
+    let others = |owner: &Option<DeliveryId>| owner.filter(|owner| *owner != id);
+    let free: Vec<&Candidate> =
+        found.iter().zip(owners).filter(|(_, owner)| others(owner).is_none()).map(|(candidate, _)| candidate).collect();
+    if let Some(ours) = free.iter().find(|candidate| candidate.same) {
+        return Finding::Found { ids: Private::new(ours.ids.clone()), differs: ours.differs.clone() };
+    }
+    if let Some(other) = free.first() {
+        let detail =
+            format!("BPJS memiliki entri dengan kunci yang sama, isinya berbeda pada: {}", other.differs.join(", "));
+        return Finding::Ambiguous { detail };
+    }
+    match owners.iter().find_map(others) {
+        Some(owner) if operation.is_unique() => Finding::Owned { owner },
+        Some(_) | None => Finding::Absent,
+    }
+}
+
+fn looked(finding: Finding, begun: Timestamp, stamp: Option<i64>, evidence: Evidence) -> Ended {
+    let detail = match &finding {
+        Finding::Found { differs, .. } if !differs.is_empty() => format!("berbeda: {}", differs.join(", ")),
+        Finding::Ambiguous { detail } => detail.clone(),
+        Finding::Failed { why } => why.clone(),
+        Finding::Owned { owner } => owner.to_string(),
+        Finding::Found { .. } | Finding::Absent => String::new(),
+    };
+    let end =
+        AttemptEnd { outcome: finding.word().to_owned(), stamp, detail: Private::new(detail), ..AttemptEnd::default() };
+    Ended { event: Event::Looked { finding, begun }, end, evidence }
+}

@@ -1,0 +1,111 @@
+//! What is known of each facility's services while the process runs: the circuit, and whether entries pass.
+//!
+//! Job: one [`Lane`] per facility and service, shared by the stages that call BPJS there. Invariants: every answer and
+//! every probe is told to the circuit; a change of the circuit wakes who waits. Neighbours: `push` asks before it claims,
+//! `reconcile` probes. What it does not do: remember across restarts (`store`), decide (that is [`Circuit`]).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::circuit::{Circuit, State};
+use super::client::Evidence;
+use super::probe::ProbeReport;
+use crate::catalogue::Service;
+use crate::config::RemoteConfig;
+
+/// For this long after an entry was accepted, others are said to pass (promise 8).
+const PASSED_LATELY: Duration = Duration::from_mins(10);
+
+/// One facility's way to one service.
+#[derive(Debug)]
+pub struct Lane {
+    /// kdProvider.
+    pub facility: String,
+    /// The service.
+    pub service: Service,
+    circuit: Mutex<Circuit>,
+    passed: Mutex<Option<Timestamp>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Lane {
+    /// A lane from which nothing was heard yet.
+    #[must_use]
+    pub fn new(facility: &str, service: Service, config: &RemoteConfig) -> Arc<Self> {
+        Arc::new(Self {
+            facility: facility.to_owned(),
+            service,
+            circuit: Mutex::new(Circuit::closed(config.circuit_retry_max, config.probe_interval)),
+            passed: Mutex::new(None),
+            changed: watch::Sender::new(0),
+        })
+    }
+
+    fn change<T>(&self, act: impl FnOnce(&mut Circuit) -> T) -> T {
+        let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = circuit.state();
+        let result = act(&mut circuit);
+        if circuit.state() != before {
+            self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        }
+        result
+    }
+
+    /// An attempt or read ended.
+    pub fn heard(&self, evidence: Evidence, now: Timestamp) {
+        self.change(|circuit| match evidence {
+            Evidence::Alive => circuit.on_success(now),
+            Evidence::Failing => circuit.on_failure(now),
+            Evidence::Nothing => {}
+        });
+    }
+
+    /// A probe ended.
+    pub fn probed(&self, report: &ProbeReport, now: Timestamp) {
+        self.change(|circuit| circuit.on_probe(now, report.service_works()));
+    }
+
+    /// Nothing is believed until a probe has answered (an outage was open when the process stopped).
+    pub fn suspect(&self, now: Timestamp) {
+        self.change(|circuit| circuit.on_failure(now));
+    }
+
+    /// An entry was accepted by BPJS.
+    pub fn passed(&self, now: Timestamp) {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// Whether entries passed lately.
+    #[must_use]
+    pub fn others_pass(&self, now: Timestamp) -> bool {
+        let passed = *self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        passed.is_some_and(|at| now <= at + PASSED_LATELY)
+    }
+
+    /// Whether a send or look-up may begin.
+    #[must_use]
+    pub fn allows_sending(&self, now: Timestamp) -> bool {
+        self.change(|circuit| circuit.allows_sending(now))
+    }
+
+    /// Whether a probe is due.
+    #[must_use]
+    pub fn wants_probe(&self, now: Timestamp) -> bool {
+        self.change(|circuit| circuit.wants_probe(now))
+    }
+
+    /// Where the circuit stands.
+    #[must_use]
+    pub fn circuit(&self) -> State {
+        self.change(|circuit| circuit.state())
+    }
+
+    /// Wakes at every change of the circuit's state.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+}
