@@ -129,7 +129,7 @@ pub(super) fn store_fault(code: &str) -> String {
     let meaning = match code {
         "timeout" => "Basis data tidak menjawab.",
         "full" => "Disk penuh: kosongkan ruang.",
-        "unknown" => "Penyimpanan terakhir tidak pasti: layanan harus dimulai ulang.",
+        "unknown" | "commit_unknown" => "Penyimpanan terakhir tidak pasti: layanan harus dimulai ulang.",
         "busy" => "Basis data dipakai proses lain.",
         "newer" => "Basis data dari versi yang lebih baru: pasang program yang lebih baru.",
         _other => "Basis data gagal.",

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::*;
 
-fn beats(of: &[(&'static str, u64)]) -> BTreeMap<&'static str, Beat> {
-    of.iter().map(|(task, count)| (*task, Beat { at: Timestamp::UNIX_EPOCH, count: *count })).collect()
+fn beats(of: &[(&str, u64)]) -> BTreeMap<String, Beat> {
+    of.iter().map(|(task, count)| ((*task).to_owned(), Beat { at: Timestamp::UNIX_EPOCH, count: *count })).collect()
 }
 
 const fn s(seconds: u64) -> Duration {
