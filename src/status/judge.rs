@@ -226,9 +226,7 @@ fn credentials(lane: &Lane) -> Check {
 fn circuit(lane: &Lane) -> Check {
     let name = format!("circuit.{}.{}", lane.facility, lane.service);
     match lane.open_since {
-        Some(since) => {
-            check(&name, Level::Degraded, Some(since), "BPJS tidak terjangkau: dicoba terus, entri menunggu.")
-        }
+        Some(since) => check(&name, Level::Degraded, Some(since), "Sambungan terputus: dicoba terus, entri menunggu."),
         None => check(&name, Level::Ok, None, "Terhubung."),
     }
 }
