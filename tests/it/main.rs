@@ -2,4 +2,5 @@
 
 mod docs;
 mod simulator;
+mod tidy;
 mod unit_file;
