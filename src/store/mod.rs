@@ -200,6 +200,9 @@ pub trait Store: Send + Sync {
     /// The security log from `after` on, oldest first.
     async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError>;
 
+    /// The newest row of the security log: the journal's checkpoint on paper.
+    async fn audit_head(&self) -> Result<Option<crate::audit::Entry>, StoreError>;
+
     /// Adds a row to the security log.
     async fn log(&self, entry: AuditEntry) -> Result<(), StoreError>;
 

@@ -275,6 +275,10 @@ impl Store for SqliteStore {
         self.read(move |tx| tx.audit_rows(after, limit)).await
     }
 
+    async fn audit_head(&self) -> Result<Option<crate::audit::Entry>, StoreError> {
+        self.read(|tx| tx.audit_head()).await
+    }
+
     async fn log(&self, entry: AuditEntry) -> Result<(), StoreError> {
         self.write(move |tx| tx.log(&entry)).await
     }
