@@ -153,7 +153,7 @@ fn row(catalogue: &Catalogue, body: &SubmissionBody, entry: &Entry, operation: &
         occurred_at: entry.occurred_at,
         service_date: None,
         deadline: crate::contract::Deadline::default(),
-        due_at: Timestamp::MAX,
+        due_at: Timestamp::UNIX_EPOCH,
         about: if card.is_some() { None } else { about(catalogue, operation, payload) },
         no_kartu: card,
         natural_key: natural_key(operation, payload),

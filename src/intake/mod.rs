@@ -36,6 +36,9 @@ pub use dates::{AHEAD_MAX, Ahead, ahead, due_at, payload_date};
 pub use entry::{about, scope_values};
 pub(crate) use entry::{card_of, payload_faults, text_of};
 
+/// The time of an entry that waits for approval: 9000-01-01, which no worker lives to see.
+const NEVER: Timestamp = Timestamp::constant(221_845_392_000, 0);
+
 /// Dates an entry by a rule of the contract profile in force.
 pub type Dates = Arc<dyn Fn(&str, &ServiceTime) -> Deadline + Send + Sync>;
 
@@ -229,7 +232,7 @@ impl Intake {
     ) -> NewSubmission {
         let mut entries = entry::rows(body, checked, now, self);
         if origin == Origin::Network {
-            entries.iter_mut().for_each(|entry| entry.due_at = Timestamp::MAX);
+            entries.iter_mut().for_each(|entry| entry.due_at = NEVER);
         }
         NewSubmission {
             id: SubmissionId::new(now, &self.chance.ten()),
@@ -250,8 +253,7 @@ impl Intake {
         let mut held = false;
         for delivery in deliveries {
             let progress = &delivery.progress;
-            if progress.state != State::Waiting || progress.due_at < Timestamp::MAX - jiff::SignedDuration::from_secs(1)
-            {
+            if progress.state != State::Waiting || progress.due_at < NEVER {
                 continue;
             }
             let reason = "menunggu persetujuan puskesmas (entri jejaring)".to_owned();
