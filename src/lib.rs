@@ -22,6 +22,7 @@ mod words;
 pub mod chance;
 pub mod clock;
 pub mod config;
+pub mod observe;
 pub mod secret;
 pub mod telemetry;
 pub mod vault;
@@ -37,7 +38,11 @@ pub mod store;
 
 pub mod intake;
 pub mod push;
+pub mod reconcile;
 
 pub mod cli;
+pub mod daemon;
 pub mod http;
 pub mod simulator;
+
+pub mod status;

@@ -15,6 +15,7 @@ mod payload;
 use std::collections::BTreeMap;
 
 pub use answers::{Answer, AnswerClass, Refusal, RemoteIds, Who};
+pub(crate) use fields::read_date;
 pub use fields::{Field, FieldType, Problem};
 pub use look_up::{Candidate, LookUp, candidates, differing};
 pub use operation::{Kind, Method, Need, Operation, Service};

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Push, Seen};
+use super::Push;
 use crate::catalogue::{Filled, NotFilled, Operation, Refusal, RemoteIds, Who, fill};
+use crate::observe::Seen;
 use crate::protocol::sign::Stamp;
 use crate::queue::transition::Event;
 use crate::queue::{Outcome, Purpose};

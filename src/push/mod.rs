@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::catalogue::{Catalogue, Service};
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::observe::{Observe, Seen};
 use crate::queue::BootId;
 use crate::remote::{Lane, Remote};
 use crate::store::{Base, ClaimAsk, SharedStore, StoreError};
@@ -30,30 +31,6 @@ pub use look_up::judge;
 const LOOK_AROUND: Duration = Duration::from_secs(2);
 /// Spare time between the end of an attempt and the moment its holder is taken for dead.
 const LEASE_SPARE: Duration = Duration::from_secs(30);
-
-/// What observers (health, metrics) are told.
-#[derive(Debug, Clone, Copy)]
-pub enum Seen<'a> {
-    /// A loop turned.
-    Beat(&'a str),
-    /// An attempt ended.
-    Attempt {
-        /// Catalogue operation.
-        operation: &'a str,
-        /// Word of the outcome or finding.
-        outcome: &'a str,
-    },
-    /// BPJS's `Date` was compared with our clock.
-    Skew {
-        /// kdProvider.
-        facility: &'a str,
-        /// Ours minus theirs, seconds.
-        seconds: i64,
-    },
-}
-
-/// Where observers listen.
-pub type Observe = Arc<dyn Fn(Seen<'_>) + Send + Sync>;
 
 /// The stage, shared by its lanes.
 pub struct Push {

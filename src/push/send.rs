@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::Push;
 use super::attempt::{Ended, owns, scope_of, text};
-use super::{Push, Seen};
 use crate::catalogue::{Filled, Kind, Operation, Refusal, RemoteIds};
+use crate::observe::Seen;
 use crate::queue::transition::Event;
 use crate::queue::{Outcome, Suspicion};
 use crate::remote::{Attempted, Lane, ProbeReport};

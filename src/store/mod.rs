@@ -112,6 +112,9 @@ pub trait Store: Send + Sync {
     /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many.
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError>;
 
+    /// Destroys the payloads of entries delivered before `before`, at most `limit`; keys and ids stay. Returns how many.
+    async fn retire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
     // ---- lanes, circuits, outages -------------------------------------------------------------------------------
 
     /// Pauses (`Some`) or resumes (`None`) a facility, or everything (`facility` = `*`), with its row in the log.

@@ -165,6 +165,10 @@ impl Store for SqliteStore {
         self.write(move |tx| tx.distrust(now, &base)).await
     }
 
+    async fn retire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.write(move |tx| tx.retire(before, limit)).await
+    }
+
     async fn set_pause(&self, facility: &str, pause: Option<PauseRow>, audit: AuditEntry) -> Result<(), StoreError> {
         let facility = facility.to_owned();
         self.write(move |tx| tx.set_pause(&facility, pause.as_ref(), &audit)).await

@@ -1,0 +1,219 @@
+//! Outages: opened and closed by evidence, on record with their cause.
+//!
+//! Job: one loop per lane that probes when the circuit wants it, opens an episode when the probe fails, closes it when
+//! the probe passes, and tries new credentials on a stopped lane. Invariants: an outage is opened only by our own failed
+//! probe and closed only by a passing one (or a person); refused credentials are never probed twice in the same version
+//! (they could lock the account). Neighbours: `remote` probes, `store` keeps the episodes, `push` waits for the circuit.
+//! What it does not do: send entries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::observe::{Observe, Seen};
+use crate::remote::circuit::State;
+use crate::remote::{Lane, ProbeReport, Remote, Verdict as ProbeVerdict};
+use crate::secret::Private;
+use crate::store::{CircuitRow, LaneStop, OutageChange, OutageRow, SharedStore, StoreError, Verdict};
+
+/// How often the circuit is asked whether it wants a probe.
+const TICK: Duration = Duration::from_millis(250);
+/// Probes kept as evidence of one episode: the first of them and the latest.
+const EVIDENCE_MAX: usize = 20;
+
+/// The watch over one lane.
+pub struct Watch {
+    /// Keeps episodes, circuits and stopped lanes.
+    pub store: SharedStore,
+    /// Probes.
+    pub remote: Remote,
+    /// Time.
+    pub clock: Clock,
+    /// The lane.
+    pub lane: Arc<Lane>,
+    /// Health and metrics.
+    pub observe: Observe,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("lane", &self.lane).finish_non_exhaustive()
+    }
+}
+
+impl Watch {
+    /// Watches until `stop`. A failure to write is logged and tried again at the next tick.
+    pub async fn run(self, stop: CancellationToken) {
+        let name = format!("outages.{}.{}", self.lane.facility, self.lane.service.word());
+        if let Err(error) = self.remember().await {
+            tracing::warn!(%error, lane = %name, "earlier outage not read");
+        }
+        while !stop.is_cancelled() {
+            (self.observe)(Seen::Beat(&name));
+            if let Err(error) = self.tick().await {
+                tracing::warn!(%error, lane = %name, "outage not recorded");
+            }
+            let mut changed = self.lane.changes();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = changed.changed() => {}
+                () = self.clock.sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// After a restart an episode that was open is still open until a probe passes.
+    async fn remember(&self) -> Result<(), StoreError> {
+        if self.open_episode().await?.is_some() {
+            self.lane.suspect(self.clock.now());
+        }
+        Ok(())
+    }
+
+    async fn tick(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if let Some(stop) = self.stopped().await? {
+            return self.try_new_credentials(&stop).await;
+        }
+        if self.lane.wants_probe(now) {
+            let report = self.probe().await;
+            self.judge(&report).await?;
+        }
+        Ok(())
+    }
+
+    async fn probe(&self) -> ProbeReport {
+        let report = self.remote.probe(&self.lane.facility, self.lane.service).await;
+        self.lane.probed(&report, self.clock.now());
+        if let Some(seconds) = report.skew_seconds {
+            (self.observe)(Seen::Skew { facility: &self.lane.facility, seconds });
+        }
+        report
+    }
+
+    async fn judge(&self, report: &ProbeReport) -> Result<(), StoreError> {
+        let episode = self.open_episode().await?;
+        match (report.cause(), episode) {
+            (None, Some(episode)) => self.close(&episode).await,
+            (None, None) => Ok(()),
+            (Some("credentials"), episode) => {
+                self.stop_lane(report).await?;
+                // BPJS answers again, only not to us: the outage is over, the lane stays stopped.
+                if let Some(episode) = episode { self.close(&episode).await } else { Ok(()) }
+            }
+            (Some("clock" | "config"), _) => Ok(()),
+            (Some(cause), None) => self.open(cause, report).await,
+            (Some(_), Some(episode)) => self.add_evidence(episode, report).await,
+        }
+    }
+
+    // ---- episodes -----------------------------------------------------------------------------------------------
+
+    async fn open_episode(&self) -> Result<Option<OutageRow>, StoreError> {
+        let ours = |row: &OutageRow| {
+            row.closed_at.is_none() && row.facility == self.lane.facility && row.service == self.lane.service.word()
+        };
+        Ok(self.store.outages(64).await?.into_iter().find(ours))
+    }
+
+    async fn open(&self, cause: &str, report: &ProbeReport) -> Result<(), StoreError> {
+        let at = match self.lane.circuit() {
+            State::Open { since, .. } | State::Suspect { since } => since,
+            State::Closed => self.clock.now(),
+        };
+        let row = self
+            .store
+            .change_outage(OutageChange::Open {
+                facility: self.lane.facility.clone(),
+                service: self.lane.service.word().to_owned(),
+                cause: cause.to_owned(),
+                verdict: verdict_of(report.verdict()),
+                evidence: serde_json::json!([report]),
+                at,
+                actor: "jembatan".to_owned(),
+            })
+            .await?;
+        tracing::warn!(outage = row.id, facility = %row.facility, service = %row.service, cause, "outage opened");
+        self.keep_circuit(true, at).await
+    }
+
+    async fn add_evidence(&self, episode: OutageRow, report: &ProbeReport) -> Result<(), StoreError> {
+        let mut evidence = episode.evidence.as_array().cloned().unwrap_or_default();
+        if evidence.len() >= EVIDENCE_MAX {
+            evidence.remove(EVIDENCE_MAX / 2);
+        }
+        evidence.push(serde_json::json!(report));
+        let change = OutageChange::Evidence { id: episode.id, evidence: evidence.into() };
+        self.store.change_outage(change).await.map(|_| ())
+    }
+
+    async fn close(&self, episode: &OutageRow) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        let close = OutageChange::Close { id: episode.id, at, actor: "jembatan: probe lolos".to_owned() };
+        let row = self.store.change_outage(close).await?;
+        tracing::info!(outage = row.id, accepted = row.accepted, affected = row.affected, "outage closed");
+        self.keep_circuit(false, at).await
+    }
+
+    async fn keep_circuit(&self, open: bool, since: Timestamp) -> Result<(), StoreError> {
+        let row = CircuitRow {
+            facility: self.lane.facility.clone(),
+            service: self.lane.service.word().to_owned(),
+            open,
+            since,
+        };
+        self.store.set_circuit(row).await
+    }
+
+    // ---- credentials --------------------------------------------------------------------------------------------
+
+    async fn stopped(&self) -> Result<Option<LaneStop>, StoreError> {
+        let ours = |stop: &LaneStop| stop.facility == self.lane.facility && stop.service == self.lane.service.word();
+        Ok(self.store.lane_stops().await?.into_iter().find(ours))
+    }
+
+    async fn stop_lane(&self, report: &ProbeReport) -> Result<(), StoreError> {
+        let stop = LaneStop {
+            facility: self.lane.facility.clone(),
+            service: self.lane.service.word().to_owned(),
+            message: Private::new(format!("probe: {}", report.code.map_or_else(String::new, |code| code.to_string()))),
+            since: self.clock.now(),
+            credential_version: i64::try_from(report.credential_version).unwrap_or(i64::MAX),
+        };
+        tracing::warn!(facility = %stop.facility, service = %stop.service, "BPJS refuses the credentials: lane stopped");
+        self.store.set_lane_stop(&self.lane.facility, self.lane.service.word(), Some(stop)).await
+    }
+
+    /// One probe per new version; it passes, and the lane goes on.
+    async fn try_new_credentials(&self, stop: &LaneStop) -> Result<(), StoreError> {
+        let version = self.remote.credential_version(&self.lane.facility, self.lane.service);
+        let tried = i64::try_from(version).unwrap_or(i64::MAX) <= stop.credential_version;
+        let now = self.clock.now();
+        let may_ask = self.lane.allows_sending(now) || self.lane.wants_probe(now);
+        if tried || !may_ask {
+            return Ok(());
+        }
+        let report = self.probe().await;
+        match report.cause() {
+            None => {
+                tracing::info!(facility = %stop.facility, service = %stop.service, "credentials accepted: lane goes on");
+                self.store.set_lane_stop(&self.lane.facility, self.lane.service.word(), None).await
+            }
+            Some("credentials") => self.stop_lane(&report).await,
+            // The probe met something else; the same version may be tried again once that is over.
+            Some(_) => self.judge(&report).await,
+        }
+    }
+}
+
+const fn verdict_of(verdict: ProbeVerdict) -> Verdict {
+    match verdict {
+        ProbeVerdict::None => Verdict::None,
+        ProbeVerdict::Us => Verdict::Us,
+        ProbeVerdict::Network => Verdict::Network,
+        ProbeVerdict::Bpjs => Verdict::Bpjs,
+    }
+}
