@@ -173,7 +173,7 @@ impl Intake {
         let mut faults = Vec::new();
         let operations = entry::operations(&self.catalogue, facility, body, &mut faults);
         entry::check_payloads(body, &operations, &mut faults);
-        let warnings = entry::check_instants(body, now, &mut faults);
+        let warnings = entry::check_instants(body, &operations, now, &self.settings.bpjs_zone, &mut faults);
         let before = self.resolve(client, body, &mut faults).await?;
         let order = after::order(body, &before).unwrap_or_else(|cycle| {
             faults.extend(cycle);

@@ -108,74 +108,81 @@ fn quick_limits() -> HttpLimits {
     }
 }
 
+/// The API's state on a new store in `directory`.
+fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
+    let catalogue = Arc::new(Catalogue::shipped().unwrap());
+    let settings = sqlite::Settings {
+        path: directory.join("jembatan.db"),
+        sealer: Sealer::new(&[1; 32], &[2; 32]),
+        catalogue: Arc::clone(&catalogue),
+    };
+    let store: SharedStore = Arc::new(SqliteStore::open(settings).unwrap().0);
+    let (boot, chance) = (BootId::new(clock.now(), &[9; 10]), Chance::seeded(7));
+    let facilities = vec![facility(FACILITY), facility(OTHER)];
+    let bpjs_zone = jiff::tz::TimeZone::get("Asia/Jakarta").unwrap();
+    let intake = Intake {
+        store: Arc::clone(&store),
+        catalogue: Arc::clone(&catalogue),
+        dates: dates(),
+        clock: clock.clone(),
+        chance: chance.clone(),
+        settings: Settings { facilities: facilities.clone(), bpjs_zone, boot },
+    };
+    App {
+        store,
+        intake: Arc::new(intake),
+        catalogue,
+        facilities: Arc::new(facilities),
+        clock: clock.clone(),
+        chance,
+        clients: Clients::open(&directory.join("vault")).unwrap(),
+        operator_token: Private::new(local_operator_token(&[3; 32])),
+        boot,
+        settle: None,
+        free: Arc::new(|| None),
+        min_free: 1000,
+        hosts: Arc::new(vec!["jembatan.lan".to_owned()]),
+        body_limit: usize::try_from(limits.body).unwrap(),
+        read_timeout: limits.read_timeout,
+        rates: Arc::new(Rates::default()),
+        reconciler: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
+        closing: CancellationToken::new(),
+        extra: Router::new().route("/health/live", axum::routing::get(|| async { "ok" })),
+    }
+}
+
 impl Bridge {
     async fn start() -> Self {
         Self::with(HttpLimits { connections_per_peer: 64, ..HttpLimits::default() }).await
     }
 
     async fn with(limits: HttpLimits) -> Self {
+        Self::behind(limits, None).await
+    }
+
+    async fn behind(limits: HttpLimits, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-21T03:00:00Z".parse().unwrap());
-        let catalogue = Arc::new(Catalogue::shipped().unwrap());
-        let settings = sqlite::Settings {
-            path: directory.path().join("jembatan.db"),
-            sealer: Sealer::new(&[1; 32], &[2; 32]),
-            catalogue: Arc::clone(&catalogue),
-        };
-        let store: SharedStore = Arc::new(SqliteStore::open(settings).unwrap().0);
-        let clients = Clients::open(&directory.path().join("vault")).unwrap();
         let (free, asked) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::<Mutex<Vec<ReconcileRequest>>>::default());
-        let (stop, boot) = (CancellationToken::new(), BootId::new(clock.now(), &[9; 10]));
-        let chance = Chance::seeded(7);
-        let facilities = vec![facility(FACILITY), facility(OTHER)];
-        let intake = Intake {
-            store: Arc::clone(&store),
-            catalogue: Arc::clone(&catalogue),
-            dates: dates(),
-            clock: clock.clone(),
-            chance: chance.clone(),
-            settings: Settings {
-                facilities: facilities.clone(),
-                bpjs_zone: jiff::tz::TimeZone::get("Asia/Jakarta").unwrap(),
-                boot,
-            },
+        let stop = CancellationToken::new();
+        let mut app = app(directory.path(), &clock, &limits);
+        app.closing = stop.clone();
+        app.free = {
+            let free = Arc::clone(&free);
+            Arc::new(move || Some(free.load(Ordering::SeqCst)))
         };
-        let app = App {
-            store: Arc::clone(&store),
-            intake: Arc::new(intake),
-            catalogue,
-            facilities: Arc::new(facilities),
-            clock: clock.clone(),
-            chance,
-            clients: clients.clone(),
-            operator_token: Private::new(local_operator_token(&[3; 32])),
-            boot,
-            settle: None,
-            free: {
-                let free = Arc::clone(&free);
-                Arc::new(move || Some(free.load(Ordering::SeqCst)))
-            },
-            min_free: 1000,
-            hosts: Arc::new(vec!["jembatan.lan".to_owned()]),
-            body_limit: usize::try_from(limits.body).unwrap(),
-            read_timeout: limits.read_timeout,
-            rates: Arc::new(Rates::default()),
-            reconciler: {
-                let asked = Arc::clone(&asked);
-                Arc::new(move |request| {
-                    asked.lock().unwrap().push(request);
-                    Box::pin(async { Ok(json!({ "id": "r-1", "counts": { "equal": 3 }, "items": [] })) })
-                })
-            },
-            closing: stop.clone(),
-            extra: Router::new().route("/health/live", axum::routing::get(|| async { "ok" })),
+        app.reconciler = {
+            let asked = Arc::clone(&asked);
+            Arc::new(move |request| {
+                asked.lock().unwrap().push(request);
+                Box::pin(async { Ok(json!({ "id": "r-1", "counts": { "equal": 3 }, "items": [] })) })
+            })
         };
+        let (store, clients) = (Arc::clone(&app.store), app.clients.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shutdown = stop.clone();
-        let served =
-            tokio::spawn(async move { http::serve(listener, None, http::router(app), &limits, shutdown).await });
-        let operator = local_operator_token(&[3; 32]).to_string();
+        let (router, shutdown) = (http::router(app), stop.clone());
+        let served = tokio::spawn(async move { http::serve(listener, tls, router, &limits, shutdown).await });
         let mut bridge = Self {
             address,
             store,
@@ -185,7 +192,7 @@ impl Bridge {
             asked,
             stop,
             served,
-            operator,
+            operator: local_operator_token(&[3; 32]).to_string(),
             sim: String::new(),
             _directory: directory,
         };
@@ -229,6 +236,12 @@ impl Bridge {
 
     async fn submit(&self, body: &Value) -> Answer {
         self.post("/v1/submissions", &self.sim, body).await
+    }
+
+    /// Waits until something has been accepted.
+    async fn something_stored(&self) {
+        let accepted = async { while self.store.totals(self.clock.now()).await.unwrap().counts.is_empty() {} };
+        tokio::time::timeout(Duration::from_secs(20), accepted).await.unwrap();
     }
 
     /// How many submissions and deliveries there are.
@@ -314,7 +327,7 @@ impl Bridge {
     }
 }
 
-async fn read_answer(stream: &mut TcpStream) -> Answer {
+async fn read_answer<S: AsyncReadExt + Unpin>(stream: &mut S) -> Answer {
     let mut bytes = Vec::new();
     let _reset_after_the_answer_is_fine = stream.read_to_end(&mut bytes).await;
     let text = String::from_utf8(bytes).unwrap();

@@ -233,3 +233,24 @@ async fn a_reconciliation_is_handed_on_with_its_days() {
     assert_eq!(days, ["2026-11-20..2026-11-20", "2026-11-01..2026-11-20"]);
     assert_eq!(asked[0].actor, "operator");
 }
+
+#[tokio::test]
+async fn what_a_lane_waits_for_is_said_at_each_of_its_deliveries() {
+    use jembatan::store::{CircuitRow, LaneStop};
+    let bridge = Bridge::start().await;
+    let id = one_delivery(&bridge).await;
+    let blocked = async || bridge.get(&format!("/v1/deliveries/{id}"), &bridge.sim).await.body["blocked_by"].clone();
+    assert_eq!(blocked().await, Value::Null, "nothing is in the way");
+    let (facility, service, since) = (FACILITY.to_owned(), "pcare".to_owned(), bridge.clock.now());
+    let circuit = CircuitRow { facility: facility.clone(), service: service.clone(), open: true, since };
+    bridge.store.set_circuit(circuit).await.unwrap();
+    assert_eq!(blocked().await["kind"], "circuit");
+    let message = Private::new("Username atau password salah".to_owned());
+    let stop = LaneStop { facility, service, message, since, credential_version: 1 };
+    bridge.store.set_lane_stop(FACILITY, "pcare", Some(stop)).await.unwrap();
+    assert_eq!(blocked().await["kind"], "credentials", "goes before the circuit");
+    bridge.store.set_lane_stop(FACILITY, "vclaim", None).await.unwrap();
+    bridge.post("/v1/pauses", &bridge.operator, &json!({ "facility": "*", "reason": "uji" })).await;
+    let pause = json!({ "kind": "lane", "id": null, "detail": "uji" });
+    assert_eq!(blocked().await, pause, "a pause goes before both");
+}

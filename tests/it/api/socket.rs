@@ -98,8 +98,7 @@ async fn the_end_answers_those_who_wait_and_then_closes() {
         let (bridge, body) = (Arc::clone(&bridge), single("reg-1", CARD).to_string());
         async move { bridge.ask("POST", "/v1/submissions", &bridge.sim, "Prefer: wait=60\r\n", Some(&body)).await }
     });
-    let accepted = async { while bridge.store.totals(bridge.clock.now()).await.unwrap().counts.is_empty() {} };
-    tokio::time::timeout(Duration::from_secs(20), accepted).await.unwrap();
+    bridge.something_stored().await;
     bridge.stop.cancel();
     let answer = tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap();
     assert_eq!((answer.status, &answer.body["deliveries"][0]["state"]), (202, &json!("waiting")));
@@ -128,4 +127,32 @@ async fn a_client_that_hangs_up_does_not_stop_what_it_began() {
     // Whether or not the first one got far enough, the repetition is the same submission.
     assert_eq!(bridge.submit(&single("reg-1", CARD)).await.status, 202);
     assert_eq!(bridge.stored().await, (1, 1));
+}
+
+#[tokio::test]
+async fn over_tls_the_same_api_answers_and_plain_http_does_not() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
+    let server = server.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let server = server.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let bridge = Bridge::behind(quick_limits(), Some(Arc::new(server))).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let client = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let client = client.with_root_certificates(roots).with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+    let stream = TcpStream::connect(bridge.address).await.unwrap();
+    let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert_eq!(read_answer(&mut stream).await.status, 200);
+    let plain = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut stream = TcpStream::connect(bridge.address).await.unwrap();
+    stream.write_all(plain).await.unwrap();
+    let mut answer = Vec::new();
+    let _reset = stream.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP"), "no plain answer");
+    let (_, took) = stall(&bridge, "").await;
+    assert!(took < Duration::from_secs(10), "a handshake that never comes is not waited for: {took:?}");
 }

@@ -104,14 +104,15 @@ async fn an_entry_may_come_after_one_of_an_earlier_submission() {
 #[tokio::test]
 async fn a_client_may_wait_for_the_outcome() {
     let bridge = Arc::new(Bridge::start().await);
-    let body = single("reg-1", CARD).to_string();
-    let hasty = bridge.ask("POST", "/v1/submissions", &bridge.sim, "Prefer: wait=0\r\n", Some(&body)).await;
-    assert_eq!((hasty.status, hasty.header("preference-applied")), (202, Some("wait=0")));
     let waiting = tokio::spawn({
-        let (bridge, body) = (Arc::clone(&bridge), body.clone());
+        let (bridge, body) = (Arc::clone(&bridge), single("reg-1", CARD).to_string());
         async move { bridge.ask("POST", "/v1/submissions", &bridge.sim, "Prefer: wait=60\r\n", Some(&body)).await }
     });
-    assert_eq!(bridge.deliver_all().await, 1);
+    bridge.something_stored().await;
+    let body = single("reg-2", "0009900000001").to_string();
+    let hasty = bridge.ask("POST", "/v1/submissions", &bridge.sim, "Prefer: wait=0\r\n", Some(&body)).await;
+    assert_eq!((hasty.status, hasty.header("preference-applied")), (202, Some("wait=0")));
+    assert_eq!(bridge.deliver_all().await, 2);
     let answer = waiting.await.unwrap();
     assert_eq!((answer.status, &answer.body["deliveries"][0]["state"]), (200, &json!("delivered")));
     assert_eq!(answer.header("preference-applied"), Some("wait=60"));
@@ -125,7 +126,9 @@ async fn a_time_ahead_is_taken_with_a_warning_and_a_day_ahead_waits() {
     body["entries"][0]["payload"]["tglDaftar"] = json!("23-11-2026");
     let taken = bridge.submit(&body).await;
     assert_eq!(taken.status, 202, "{taken:?}");
-    assert!(taken.body["warnings"][0].as_str().unwrap().contains("/entries/0/occurred_at"), "{taken:?}");
+    for (i, place) in ["/entries/0/payload/tglDaftar", "/entries/0/occurred_at"].iter().enumerate() {
+        assert!(taken.body["warnings"][i].as_str().unwrap().contains(place), "{taken:?}");
+    }
     let blocked = &taken.body["deliveries"][0]["blocked_by"];
     assert_eq!(*blocked, json!({ "kind": "time", "id": null, "detail": "2026-11-23T01:00:00+08:00" }));
     assert_eq!(bridge.deliver_all().await, 0);
