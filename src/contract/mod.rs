@@ -18,6 +18,9 @@ pub use calendar::zone_label;
 pub use profile::{Day, Offset, Profile, Rule, RuleKind, ServiceHours, Shift, Unit};
 pub use read::{ProfileError, ProfileFault, ProfileProblem};
 
+/// The profile of Bontang 2024 as text, as it is shipped under `config/contracts/`.
+pub const BONTANG: &str = include_str!("../../config/contracts/bontang-2024.toml");
+
 /// The dates of a delivery under the contract.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Deadline {

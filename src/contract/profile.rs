@@ -169,7 +169,7 @@ impl Profile {
     /// Its mistakes: a defect that the tests of this module exclude.
     pub fn shipped_bontang() -> Result<Self, ProfileError> {
         let name = "config/contracts/bontang-2024.toml";
-        read::parse(Path::new(name), include_str!("../../config/contracts/bontang-2024.toml"))
+        read::parse(Path::new(name), super::BONTANG)
     }
 
     /// The rule of that name.
