@@ -15,6 +15,7 @@ mod needs;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -200,26 +201,34 @@ impl Intake {
         body: &SubmissionBody,
         faults: &mut Vec<Fault>,
     ) -> Result<Vec<Vec<Before>>, StoreError> {
+        // One question per name, however many entries come after it.
+        let mut known: HashMap<&str, Option<Before>> = HashMap::new();
         let mut before = Vec::with_capacity(body.entries.len());
         for (i, entry) in body.entries.iter().enumerate() {
             let mut list = Vec::with_capacity(entry.after.len());
             for (k, name) in entry.after.iter().enumerate() {
-                let found = match after::meaning(body, name) {
-                    after::Name::Own(place) => Some(Before::Own(place)),
-                    after::Name::Earlier(reference, entry_ref) => {
-                        let earlier = self.store.find_entry(client, &body.facility, &reference, &entry_ref).await?;
-                        earlier.map(Before::Earlier)
-                    }
-                    after::Name::Unknown => None,
-                };
-                match found {
-                    Some(found) => list.push(found),
+                if !known.contains_key(name.as_str()) {
+                    known.insert(name, self.find(client, body, name).await?);
+                }
+                match known.get(name.as_str()).and_then(Option::as_ref) {
+                    Some(found) => list.push(found.clone()),
                     None => faults.push(after::unknown(i, k)),
                 }
             }
             before.push(list);
         }
         Ok(before)
+    }
+
+    async fn find(&self, client: &str, body: &SubmissionBody, name: &str) -> Result<Option<Before>, StoreError> {
+        Ok(match after::meaning(body, name) {
+            after::Name::Own(place) => Some(Before::Own(place)),
+            after::Name::Earlier(reference, entry_ref) => {
+                let earlier = self.store.find_entry(client, &body.facility, &reference, &entry_ref).await?;
+                earlier.map(Before::Earlier)
+            }
+            after::Name::Unknown => None,
+        })
     }
 
     fn rows(
