@@ -7,6 +7,8 @@
 //! facility as associated data; card numbers and remote ids are found again by keyed hashes. Neighbours: every stage
 //! holds an `Arc<dyn Store>`. What it does not do: decide (that is `queue`), talk to BPJS, read the clock.
 
+#[cfg(test)]
+mod conformance;
 mod sealing;
 pub mod sqlite;
 mod types;

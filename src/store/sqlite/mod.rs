@@ -12,6 +12,8 @@ mod move_on;
 mod open;
 mod questions;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::PathBuf;
