@@ -147,7 +147,7 @@ fn every_mistake_of_a_profile_is_reported_at_once_in_both_languages() {
         clause = "c"
         text = "t"
     "#;
-    let error = super::read::parse(Path::new("p.toml"), text).unwrap_err();
+    let error = read::parse(Path::new("p.toml"), text).unwrap_err();
     let mut keys: Vec<&str> = error.problems.iter().map(|problem| problem.key.as_str()).collect();
     keys.sort_unstable();
     let wanted = [

@@ -29,12 +29,15 @@ pub struct Headline {
 /// The headline. `paused`: since when some sending is paused; `started`: when the process began.
 pub(super) fn headline(report: &Report, paused: Option<Timestamp>, started: Timestamp) -> Headline {
     let wrong: Vec<&Check> = report.checks.iter().filter(|check| check.status > Level::Ok).collect();
-    let since = wrong.iter().filter_map(|check| check.since).min();
+    let all = wrong.iter().filter_map(|check| check.since).min();
+    let since = subject(&wrong).and_then(|(name, _, _)| {
+        wrong.iter().filter(|check| check.name.starts_with(name)).filter_map(|check| check.since).min()
+    });
     let (meanwhile, next) = sentences(&wrong, report.verdict, paused.is_some());
     Headline {
         word: word(report.status).to_owned(),
         side: side(report).to_owned(),
-        since: since.or(paused).unwrap_or(started),
+        since: since.or(all).or(paused).unwrap_or(started),
         meanwhile: meanwhile.to_owned(),
         next: next.to_owned(),
     }
@@ -51,7 +54,7 @@ const fn word(level: Level) -> &'static str {
 fn side(report: &Report) -> &'static str {
     let open = report.checks.iter().any(|check| check.status > Level::Ok && check.name.starts_with("circuit."));
     match (report.status, report.verdict) {
-        (Level::Degraded, Verdict::None) if open => "sedang diperiksa di pihak mana",
+        (Level::Degraded, Verdict::None) if open => "sedang diperiksa",
         (_, verdict) => text::side(verdict),
     }
 }
@@ -80,7 +83,7 @@ const SENTENCES: [(&str, &str, &str); 7] = [
     ),
     (
         "credentials.",
-        "Entri tetap diterima; yang memakai akun itu menunggu dan tidak hilang.",
+        "Entri tetap diterima. BPJS menolak kredensial sebuah layanan: entrinya menunggu dan tidak hilang.",
         "Petugas TI: perbarui kredensial dengan «jembatan vault put». Pengiriman lanjut sendiri.",
     ),
     (
@@ -97,9 +100,13 @@ const SENTENCES: [(&str, &str, &str); 7] = [
 
 const CUT_OFF: &str = "Entri tetap diterima dan disimpan. Jembatan terus mencoba, lalu mengirim semuanya sesuai urutan begitu tersambung.";
 
+/// What the headline is about, where it is ours to put right.
+fn subject(wrong: &[&Check]) -> Option<&'static (&'static str, &'static str, &'static str)> {
+    SENTENCES.iter().find(|(name, _, _)| wrong.iter().any(|check| check.name.starts_with(name)))
+}
+
 fn sentences(wrong: &[&Check], verdict: Verdict, paused: bool) -> (&'static str, &'static str) {
-    let known = SENTENCES.iter().find(|(name, _, _)| wrong.iter().any(|check| check.name.starts_with(name)));
-    if let Some((_, meanwhile, next)) = known {
+    if let Some((_, meanwhile, next)) = subject(wrong) {
         return (meanwhile, next);
     }
     let cut_off = wrong.iter().any(|check| check.name == "outage" || check.name.starts_with("circuit."));

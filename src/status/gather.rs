@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::judge::{Facts, Lane, OpenOutage};
+use super::judge::{BACKLOG_DEGRADED, Facts, Lane, OpenOutage};
 use super::live::Live;
 use crate::config::Facility;
 use crate::store::{CircuitRow, LaneStop, OutageRow, PauseRow, Store, StoreError, Totals};
@@ -31,7 +31,7 @@ pub struct Rows {
     pub circuits: Vec<CircuitRow>,
     /// Outages, newest first.
     pub outages: Vec<OutageRow>,
-    /// Earliest due instant by facility and service.
+    /// Earliest due instant by facility and service, where something has been due for long on a free lane.
     pub due: BTreeMap<(String, String), Timestamp>,
 }
 
@@ -83,9 +83,13 @@ async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> R
         outages: store.outages(OUTAGES).await?,
         due: BTreeMap::new(),
     };
-    for (facility, service) in lanes {
-        if let Some(due) = store.next_due(facility, service).await? {
-            rows.due.insert((facility.clone(), service.clone()), due);
+    // One question per lane is too many for a host of a thousand facilities, and only an old due instant matters.
+    let old = |due: Timestamp| now - BACKLOG_DEGRADED > due;
+    if rows.totals.oldest_due.is_some_and(old) {
+        for lane in join(lanes, &rows).into_iter().filter(Lane::is_free) {
+            if let Some(due) = store.next_due(&lane.facility, &lane.service).await? {
+                rows.due.insert((lane.facility, lane.service), due);
+            }
         }
     }
     Ok(rows)

@@ -73,8 +73,16 @@ pub struct Lane {
     pub open_since: Option<Timestamp>,
     /// Whether its facility or everything is paused.
     pub paused: bool,
-    /// The oldest instant at which something of this lane became due and was not taken.
+    /// The oldest instant at which something of this lane became due and was not taken, if that is long ago.
     pub due: Option<Timestamp>,
+}
+
+impl Lane {
+    /// Whether nothing known keeps it from sending.
+    #[must_use]
+    pub const fn is_free(&self) -> bool {
+        !self.paused && self.refused_since.is_none() && self.open_since.is_none()
+    }
 }
 
 /// An open outage.
@@ -175,8 +183,8 @@ fn workers(facts: &Facts, now: Timestamp) -> Check {
 
 /// Only what nothing else explains: lanes that are paused, stopped or cut off have checks of their own.
 fn backlog(facts: &Facts, now: Timestamp) -> Check {
-    let free = |lane: &&Lane| !lane.paused && lane.refused_since.is_none() && lane.open_since.is_none();
-    let oldest = facts.lanes.iter().filter(free).filter_map(|lane| lane.due).filter(|due| *due <= now).min();
+    let oldest =
+        facts.lanes.iter().filter(|lane| lane.is_free()).filter_map(|lane| lane.due).filter(|due| *due <= now).min();
     let level = match oldest {
         Some(due) if older(due, now, BACKLOG_DOWN) => Level::Down,
         Some(due) if older(due, now, BACKLOG_DEGRADED) => Level::Degraded,
@@ -218,9 +226,7 @@ fn credentials(lane: &Lane) -> Check {
 fn circuit(lane: &Lane) -> Check {
     let name = format!("circuit.{}.{}", lane.facility, lane.service);
     match lane.open_since {
-        Some(since) => {
-            check(&name, Level::Degraded, Some(since), "BPJS tidak terjangkau: dicoba terus, entri menunggu.")
-        }
+        Some(since) => check(&name, Level::Degraded, Some(since), "Sambungan terputus: dicoba terus, entri menunggu."),
         None => check(&name, Level::Ok, None, "Terhubung."),
     }
 }
@@ -273,3 +279,6 @@ fn verdict(facts: &Facts, checks: &[Check]) -> Verdict {
 fn older(since: Timestamp, now: Timestamp, than: Duration) -> bool {
     Duration::try_from(now.duration_since(since)).is_ok_and(|age| age > than)
 }
+
+#[cfg(test)]
+mod tests;

@@ -212,3 +212,6 @@ fn form_field(body: &[u8], name: &str) -> Option<zeroize::Zeroizing<String>> {
     let decoded = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
     Some(zeroize::Zeroizing::new(decoded.trim().to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,9 +92,9 @@ pub(super) const fn state(state: State) -> &'static str {
 pub(super) const fn side(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::None => "tidak ada gangguan",
-        Verdict::Us => "di pihak kita",
-        Verdict::Network => "di jaringan",
-        Verdict::Bpjs => "di pihak BPJS",
+        Verdict::Us => "kita",
+        Verdict::Network => "jaringan",
+        Verdict::Bpjs => "BPJS",
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn store_fault(code: &str) -> String {
     let meaning = match code {
         "timeout" => "Basis data tidak menjawab.",
         "full" => "Disk penuh: kosongkan ruang.",
-        "unknown" => "Penyimpanan terakhir tidak pasti: layanan harus dimulai ulang.",
+        "unknown" | "commit_unknown" => "Penyimpanan terakhir tidak pasti: layanan harus dimulai ulang.",
         "busy" => "Basis data dipakai proses lain.",
         "newer" => "Basis data dari versi yang lebih baru: pasang program yang lebih baru.",
         _other => "Basis data gagal.",
@@ -172,4 +172,37 @@ pub(super) fn without_numbers(text: &str) -> String {
 fn plain(code: &str) -> &str {
     let ours = code.len() <= 32 && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     if ours { code } else { "lain" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_said_in_the_two_units_that_matter() {
+        let said = |seconds| span(SignedDuration::from_secs(seconds));
+        assert_eq!(said(-5), "0 detik");
+        assert_eq!(said(59), "59 detik");
+        assert_eq!(said(60), "1 menit");
+        assert_eq!(said(7200), "2 jam");
+        assert_eq!(said(7500), "2 jam 5 menit");
+        assert_eq!(said(90_000), "1 hari 1 jam");
+    }
+
+    #[test]
+    fn sizes_and_instants_are_written_as_in_indonesia() {
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1,5 KB");
+        assert_eq!(bytes(200 << 20), "200,0 MB");
+        assert_eq!(bytes(u64::MAX), "16777215,9 TB");
+        let at: Timestamp = "2026-08-17T02:05:00Z".parse().unwrap();
+        assert_eq!(instant(at, &TimeZone::get("Asia/Jayapura").unwrap()), "17 Agustus 2026 11.05 WIT");
+    }
+
+    #[test]
+    fn long_numbers_are_blotted_out_and_short_ones_stay() {
+        assert_eq!(without_numbers("kartu 0009900000000, kode 412"), "kartu …, kode 412");
+        assert_eq!(without_numbers("6474010101900001"), "…");
+        assert_eq!(without_numbers(""), "");
+    }
 }

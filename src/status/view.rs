@@ -309,6 +309,10 @@ fn group(groups: &mut Groups, delivery: &Delivery) {
         next: why.map_or_else(|| advice::next(state), |why| text::without_numbers(&why.next)),
     });
     item.count += 1;
+    // A step that names one delivery would mislead about the others.
+    if why.is_some_and(|why| text::without_numbers(&why.next) != item.next) {
+        item.next = advice::next(state);
+    }
     if !item.facilities.contains(&delivery.facility) {
         item.facilities.push(delivery.facility.clone());
     }
