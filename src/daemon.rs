@@ -154,7 +154,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let catalogue = Arc::new(Catalogue::shipped()?);
     let vault = Vault::open(&config.vault.path, &config.vault.key, parts.keys.clone())?;
     let clients = Clients::open(&config.vault.path)?;
-    let profile = Arc::new(Profile::load(&config.contract.profile)?);
+    let profile = Arc::new(Profile::load_or_shipped(&config.contract.profile)?);
     let (store, opened) = open_store(&config, &vault, &catalogue)?;
     let store = Arc::new(store);
     let boot = BootId::new(now, &parts.chance.ten());
