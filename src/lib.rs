@@ -41,5 +41,8 @@ pub mod push;
 pub mod reconcile;
 
 pub mod cli;
+pub mod daemon;
 pub mod http;
 pub mod simulator;
+
+pub mod status;

@@ -1,3 +1,7 @@
 //! The `jembatan` binary: parse, run, map the error to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jembatan::cli::root::main(std::env::args_os())
+}

@@ -5,6 +5,10 @@
 //! exit codes. What it does not do: business rules.
 
 pub mod client;
+pub mod demo;
+pub mod root;
+pub mod serve;
+pub mod simulate;
 pub mod vault;
 
 use std::io::{BufRead, BufReader, Read, Write};

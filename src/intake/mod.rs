@@ -15,6 +15,7 @@ mod needs;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,6 +36,9 @@ pub use body::{AFTER_MAX, ENTRIES_MAX, Entry, REF_MAX, SubmissionBody, read};
 pub use dates::{AHEAD_MAX, Ahead, ahead, due_at, payload_date};
 pub use entry::{about, scope_values};
 pub(crate) use entry::{card_of, payload_faults, text_of};
+
+/// The time of an entry that waits for approval: 9000-01-01, which no worker lives to see.
+const NEVER: Timestamp = Timestamp::constant(221_845_392_000, 0);
 
 /// Dates an entry by a rule of the contract profile in force.
 pub type Dates = Arc<dyn Fn(&str, &ServiceTime) -> Deadline + Send + Sync>;
@@ -170,7 +174,7 @@ impl Intake {
         let mut faults = Vec::new();
         let operations = entry::operations(&self.catalogue, facility, body, &mut faults);
         entry::check_payloads(body, &operations, &mut faults);
-        let warnings = entry::check_instants(body, now, &mut faults);
+        let warnings = entry::check_instants(body, &operations, now, &self.settings.bpjs_zone, &mut faults);
         let before = self.resolve(client, body, &mut faults).await?;
         let order = after::order(body, &before).unwrap_or_else(|cycle| {
             faults.extend(cycle);
@@ -197,26 +201,34 @@ impl Intake {
         body: &SubmissionBody,
         faults: &mut Vec<Fault>,
     ) -> Result<Vec<Vec<Before>>, StoreError> {
+        // One question per name, however many entries come after it.
+        let mut known: HashMap<&str, Option<Before>> = HashMap::new();
         let mut before = Vec::with_capacity(body.entries.len());
         for (i, entry) in body.entries.iter().enumerate() {
             let mut list = Vec::with_capacity(entry.after.len());
             for (k, name) in entry.after.iter().enumerate() {
-                let found = match after::meaning(body, name) {
-                    after::Name::Own(place) => Some(Before::Own(place)),
-                    after::Name::Earlier(reference, entry_ref) => {
-                        let earlier = self.store.find_entry(client, &body.facility, &reference, &entry_ref).await?;
-                        earlier.map(Before::Earlier)
-                    }
-                    after::Name::Unknown => None,
-                };
-                match found {
-                    Some(found) => list.push(found),
+                if !known.contains_key(name.as_str()) {
+                    known.insert(name, self.find(client, body, name).await?);
+                }
+                match known.get(name.as_str()).and_then(Option::as_ref) {
+                    Some(found) => list.push(found.clone()),
                     None => faults.push(after::unknown(i, k)),
                 }
             }
             before.push(list);
         }
         Ok(before)
+    }
+
+    async fn find(&self, client: &str, body: &SubmissionBody, name: &str) -> Result<Option<Before>, StoreError> {
+        Ok(match after::meaning(body, name) {
+            after::Name::Own(place) => Some(Before::Own(place)),
+            after::Name::Earlier(reference, entry_ref) => {
+                let earlier = self.store.find_entry(client, &body.facility, &reference, &entry_ref).await?;
+                earlier.map(Before::Earlier)
+            }
+            after::Name::Unknown => None,
+        })
     }
 
     fn rows(
@@ -229,7 +241,7 @@ impl Intake {
     ) -> NewSubmission {
         let mut entries = entry::rows(body, checked, now, self);
         if origin == Origin::Network {
-            entries.iter_mut().for_each(|entry| entry.due_at = Timestamp::MAX);
+            entries.iter_mut().for_each(|entry| entry.due_at = NEVER);
         }
         NewSubmission {
             id: SubmissionId::new(now, &self.chance.ten()),
@@ -250,8 +262,7 @@ impl Intake {
         let mut held = false;
         for delivery in deliveries {
             let progress = &delivery.progress;
-            if progress.state != State::Waiting || progress.due_at < Timestamp::MAX - jiff::SignedDuration::from_secs(1)
-            {
+            if progress.state != State::Waiting || progress.due_at < NEVER {
                 continue;
             }
             let reason = "menunggu persetujuan puskesmas (entri jejaring)".to_owned();

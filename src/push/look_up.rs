@@ -65,13 +65,12 @@ impl Push {
 
     async fn failed(&self, lane: &Lane, failure: &ReadFailure) -> (Finding, Evidence) {
         if failure.not_authorised == Some(Suspicion::Credentials)
-            && let crate::queue::Outcome::NotAuthorised(refusal, _) = &failure.outcome
+            && let crate::queue::Outcome::NotAuthorised(refusal, _) = failure.outcome.as_ref()
         {
             let version = self.remote.credential_version(&lane.facility, lane.service);
             self.stop_lane(lane, refusal, version).await;
         }
-        let evidence = if failure.alive { Evidence::Alive } else { Evidence::Failing };
-        (Finding::Failed { why: failure.why.clone() }, evidence)
+        (Finding::Failed { why: failure.why.clone() }, failure.evidence)
     }
 }
 

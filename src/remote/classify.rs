@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::transport::{Reply, TransportError};
-use crate::catalogue::{AnswerClass, Catalogue, Operation, Refusal, RemoteIds, Service, Who};
+use crate::catalogue::{AnswerClass, Catalogue, Kind, Operation, Refusal, RemoteIds, Service, Who};
 use crate::protocol::envelope::{self, Envelope, NotAnEnvelope};
 use crate::protocol::seal::{Limits, Unreadable};
 use crate::protocol::sign::Stamp;
@@ -132,9 +132,33 @@ pub fn outcome(
 ) -> Outcome {
     match heard {
         Err(error) => of_transport(error, took),
-        Ok(Heard::Other { status, what, until }) => of_other(catalogue, operation, *status, *what, *until),
+        Ok(Heard::Other { status, what, until }) => {
+            of_other(catalogue, (operation.service, operation.kind), *status, *what, *until)
+        }
         Ok(Heard::Envelope(said)) if said.success => of_success(operation, said),
         Ok(Heard::Envelope(said)) => of_failure(catalogue, operation, said),
+    }
+}
+
+/// What the service said to a read of `service` that took so long, whatever it said.
+///
+/// # Errors
+/// How the read ended if the service said nothing that can be read.
+pub fn said(
+    catalogue: &Catalogue,
+    service: Service,
+    heard: Result<Heard, TransportError>,
+    took: Duration,
+) -> Result<Box<Said>, Outcome> {
+    match heard {
+        Err(error) => Err(of_transport(&error, took)),
+        Ok(Heard::Other { status, what, until }) => {
+            Err(of_other(catalogue, (service, Kind::Read), status, what, until))
+        }
+        Ok(Heard::Envelope(said)) => match said.response.expose() {
+            Ok(_) => Ok(said),
+            Err(fault) => Err(unreadable(&fault.to_string())),
+        },
     }
 }
 
@@ -156,16 +180,14 @@ fn unreadable(why: &str) -> Outcome {
 /// the gateway before the service; the rest may have landed.
 fn of_other(
     catalogue: &Catalogue,
-    operation: &Operation,
+    asked: (Service, Kind),
     status: u16,
     what: NotAnEnvelope,
     until: Option<Timestamp>,
 ) -> Outcome {
     match (status, what) {
         (429, _) => Outcome::RateLimited { until },
-        (401 | 403, NotAnEnvelope::NoMetaData) => {
-            judged(catalogue, operation, &[i64::from(status)], String::new(), until)
-        }
+        (401 | 403, NotAnEnvelope::NoMetaData) => judged(catalogue, asked, &[i64::from(status)], String::new(), until),
         (500.., _) => Outcome::Unavailable { status },
         (_, what) => unreadable(&format!("HTTP {status}: {what}")),
     }
@@ -223,7 +245,7 @@ fn of_failure(catalogue: &Catalogue, operation: &Operation, said: &Said) -> Outc
     let status = i64::from(said.status);
     let codes = [said.code, status];
     let codes = if http_success || said.code == status { &codes[..1] } else { &codes[..] };
-    judged(catalogue, operation, codes, text_of(said), said.until)
+    judged(catalogue, (operation.service, operation.kind), codes, text_of(said), said.until)
 }
 
 /// The words of a refusal: `metaData.message`, then every field error as `field: message`, joined by `; `.
@@ -258,12 +280,11 @@ pub fn text_of(said: &Said) -> String {
 /// Applies the answer table to the first of `codes` that it knows.
 fn judged(
     catalogue: &Catalogue,
-    operation: &Operation,
+    (service, kind): (Service, Kind),
     codes: &[i64],
     text: String,
     until: Option<Timestamp>,
 ) -> Outcome {
-    let (service, kind) = (operation.service, operation.kind);
     let known = codes.iter().find_map(|&code| Some((code, catalogue.answer(service, kind, code, &text)?)));
     let first = codes.first().copied().unwrap_or_default();
     match known {

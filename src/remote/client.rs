@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::classify::{self, Heard, Opener};
 use super::limits::Bucket;
-use super::transport::{Reply, Request, Transport, TransportError};
+use super::transport::{Layer, Reply, Request, Transport, TransportError};
 use crate::catalogue::{Catalogue, Method, Operation, Service, render_path};
 use crate::clock::Clock;
 use crate::config::{Facility, PCARE_APP_CODE, RemoteConfig, ServiceConfig};
@@ -61,6 +61,21 @@ pub enum Evidence {
     Failing,
     /// Nothing was tried: configuration or credentials are missing here.
     Nothing,
+}
+
+impl Evidence {
+    /// What an outcome says. Failing before the network begins (`local`) is nobody's fault but ours.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        let nothing = matches!(outcome, Outcome::NotSent { why } if why == Layer::Local.word());
+        if nothing {
+            Self::Nothing
+        } else if outcome.shows_service_alive() {
+            Self::Alive
+        } else {
+            Self::Failing
+        }
+    }
 }
 
 /// One attempt, ended.
@@ -258,7 +273,7 @@ impl Remote {
             "attempt ended"
         );
         Attempted {
-            evidence: if outcome.shows_service_alive() { Evidence::Alive } else { Evidence::Failing },
+            evidence: Evidence::of(&outcome),
             outcome,
             status: exchange.status(),
             code: exchange.code(),
@@ -368,11 +383,18 @@ const fn route(facility: &Facility, service: Service) -> Option<&ServiceConfig> 
 /// The operation's path with its placeholders filled.
 pub(super) fn rendered(operation: &Operation, value_of: impl Fn(&str) -> Option<String>) -> Result<String, Unready> {
     let path = render_path(&operation.path, value_of).map_err(|open| Unready::Path(open.field))?;
-    // A URL parser would take these two as steps up and down, and so call something else.
-    if path.split('/').any(|segment| matches!(segment, "." | "..")) {
-        return Err(Unready::Path("path".to_owned()));
-    }
-    Ok(path)
+    if keeps_its_shape(&path) { Ok(path) } else { Err(Unready::Path("path".to_owned())) }
+}
+
+/// Whether a URL parser leaves the path as it is: `.` and `..` (also as `%2e`) are steps up and down to it, `\` is a
+/// slash, `#` an end, and control characters vanish. Any of them would call something else.
+pub(super) fn keeps_its_shape(path: &str) -> bool {
+    let before_query = path.split('?').next().unwrap_or_default();
+    let climbs = before_query.split('/').any(|segment| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        matches!(plain.as_str(), "." | "..")
+    });
+    !climbs && !path.contains(['\\', '#']) && !path.contains(|c: char| c.is_control() || c == ' ')
 }
 
 fn field_text(payload: &Value, name: &str) -> Option<String> {

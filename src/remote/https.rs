@@ -3,7 +3,7 @@
 //! Job: carry one request and one reply, and say exactly how far a failed one got. Invariants: no redirect is followed
 //! (signatures must not travel to another host), nothing is repeated, no proxy is taken from the environment, nothing is
 //! decompressed, a body is read up to a cap. Neighbours: [`super::transport`] is what it implements, [`super::target`]
-//! resolves, [`super::tls`] has the roots. What it does not do: signing, judging.
+//! resolves, `tls` has the roots. What it does not do: signing, judging.
 
 use std::error::Error;
 use std::fmt;
@@ -87,6 +87,7 @@ impl HttpsTransport {
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .no_proxy()
+                .user_agent(concat!("jembatan/", env!("CARGO_PKG_VERSION")))
                 .referer(false)
                 .http1_only()
                 .https_only(!config.allow_local)
@@ -202,7 +203,7 @@ fn lost_reading(error: &reqwest::Error, begun: Instant) -> TransportError {
     if error.is_timeout() {
         return TransportError::NoAnswer { after: begun.elapsed() };
     }
-    let detail = find::<io::Error>(error).map_or("closed before the answer was complete", |io| io_word(io.kind()));
+    let detail = cause(error).map_or("closed before the answer was complete", io_word);
     TransportError::Broken { detail: detail.to_owned() }
 }
 
@@ -213,7 +214,7 @@ fn of_connect(error: &reqwest::Error) -> TransportError {
             ResolveError::Forbidden => not_sent(Layer::Dns, FORBIDDEN),
         };
     }
-    if let Some(tls) = find_tls(error) {
+    if let Some(tls) = find::<rustls::Error>(error) {
         return not_sent(Layer::Tls, layers::tls_word(tls));
     }
     // The connector's own timer covers name, TCP and TLS; which one was slow is not told. TCP is by far the likeliest,
@@ -221,26 +222,39 @@ fn of_connect(error: &reqwest::Error) -> TransportError {
     if error.is_timeout() {
         return not_sent(Layer::Tcp, TIMED_OUT);
     }
-    not_sent(Layer::Tcp, find::<io::Error>(error).map_or("no connection", |io| io_word(io.kind())))
+    match cause(error) {
+        // `connect` itself never ends so: the peer took the connection and dropped it during the handshake.
+        Some(kind) if is_dropped(kind) => not_sent(Layer::Tls, io_word(kind)),
+        Some(kind) => not_sent(Layer::Tcp, io_word(kind)),
+        None => not_sent(Layer::Local, "no connection"),
+    }
+}
+
+const fn is_dropped(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe
+    )
 }
 
 /// The first error of type `E` in the chain.
 fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(current) = next {
-        if let Some(found) = current.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = inner(current);
-    }
-    None
+    chain(error).find_map(|current| current.downcast_ref::<E>())
 }
 
-/// rustls' error hides inside an `io::Error`, which does not name it as its source.
-fn find_tls(error: &reqwest::Error) -> Option<&rustls::Error> {
-    find::<rustls::Error>(error)
+/// The kind of the innermost error of the system: the outer ones only wrap it.
+fn cause(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    chain(error).filter_map(|current| current.downcast_ref::<io::Error>()).last().map(io::Error::kind)
 }
 
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |current| inner(*current))
+}
+
+/// The next error in the chain. rustls' hides inside an `io::Error`, which does not name it as its source.
 fn inner<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),

@@ -40,6 +40,8 @@ impl Bucket {
         let paid_at = self.paid_at(now);
         let free_at = paid_at.checked_sub(self.tolerance).unwrap_or(now);
         if free_at > now {
+            // Kept, so that the promise holds after the clock was set back.
+            self.paid_at = Some(paid_at);
             return Err(free_at);
         }
         self.paid_at = paid_at.checked_add(self.step).ok();

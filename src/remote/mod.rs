@@ -32,5 +32,5 @@ pub use https::{HttpsTransport, SetupError};
 pub use lanes::Lane;
 pub use limits::Bucket;
 pub use probe::{Check, ProbeReport, Status, Step, Verdict};
-pub use read::{ReadFailure, Rows};
+pub use read::{Fetched, ReadFailure, Rows};
 pub use transport::{Layer, LayerCheck, Reply, Request, Transport, TransportError};

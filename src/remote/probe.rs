@@ -225,13 +225,10 @@ impl Remote {
         probing.credential_version = exchange.version;
         probing.code = exchange.code();
         let took = exchange.took;
-        let failure = match self.page_of(operation, exchange) {
-            Ok(_) => {
-                probing.note(Step::Http, None, took);
-                probing.note(Step::Business, None, took);
-                return probing.ends(None);
-            }
-            Err(failure) => failure,
+        let Err(failure) = self.page_of(operation, exchange) else {
+            probing.note(Step::Http, None, took);
+            probing.note(Step::Business, None, took);
+            return probing.ends(None);
         };
         if let Err(TransportError::NotSent { layer, detail }) = &exchange.heard {
             probing.note(step_of(*layer), Some(detail.clone()), took);

@@ -10,11 +10,12 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::classify::{self, Heard, Page};
-use super::client::{Call, Exchange, Remote, Unready, rendered};
-use crate::catalogue::Operation;
+use super::classify::{self, Heard, Page, Said};
+use super::client::{Call, Evidence, Exchange, Remote, Unready, keeps_its_shape, rendered};
+use crate::catalogue::{Method, Operation, Service};
 use crate::protocol::sign::Stamp;
 use crate::queue::{Outcome, Suspicion};
+use crate::secret::Private;
 
 /// Pages read at most for one question.
 const MAX_PAGES: u64 = 200;
@@ -53,12 +54,14 @@ pub struct ReadFailure {
     pub why: String,
     /// Whether BPJS's service answered.
     pub alive: bool,
+    /// What it says about the service, for the circuit.
+    pub evidence: Evidence,
     /// What a refusal of access is about.
     pub not_authorised: Option<Suspicion>,
     /// Not before then, if BPJS asked for patience and said so.
     pub until: Option<Timestamp>,
     /// The whole outcome, with BPJS's words.
-    pub outcome: Outcome,
+    pub outcome: Box<Outcome>,
 }
 
 impl ReadFailure {
@@ -77,7 +80,14 @@ impl ReadFailure {
             Outcome::NotSent { why } | Outcome::Unreadable { why } => (format!("{word}: {why}"), None, None),
             Outcome::NoAnswer { after } => (format!("{word}: {} ms", after.as_millis()), None, None),
         };
-        Self { why, alive: outcome.shows_service_alive(), not_authorised, until, outcome }
+        Self {
+            why,
+            alive: outcome.shows_service_alive(),
+            evidence: Evidence::of(&outcome),
+            not_authorised,
+            until,
+            outcome: Box::new(outcome),
+        }
     }
 
     pub(super) fn unready(unready: &Unready) -> Self {
@@ -86,16 +96,62 @@ impl ReadFailure {
             Unready::NoCredentials(names) => (format!("vault: {names}"), Some(Suspicion::Credentials)),
             Unready::Path(field) => (format!("argument: {field}"), None),
         };
-        Self { why: why.clone(), alive: false, not_authorised, until: None, outcome: Outcome::NotSent { why } }
+        Self {
+            why: why.clone(),
+            alive: false,
+            evidence: Evidence::Nothing,
+            not_authorised,
+            until: None,
+            outcome: Box::new(Outcome::NotSent { why }),
+        }
     }
 
     fn incomplete(rows: usize, count: u64) -> Self {
         let why = format!("list incomplete: {rows} of {count}");
-        Self { alive: true, ..Self::of(Outcome::Unreadable { why }) }
+        Self { alive: true, evidence: Evidence::Alive, ..Self::of(Outcome::Unreadable { why }) }
     }
 }
 
+/// An answer to [`Remote::fetch`], in the clear.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Fetched {
+    /// HTTP status.
+    pub status: u16,
+    /// `metaData.code`.
+    pub code: i64,
+    /// `metaData.message`, word for word.
+    pub message: Private<String>,
+    /// Whether status and code both say success.
+    pub success: bool,
+    /// `response`; null if there was none.
+    pub response: Private<Value>,
+}
+
 impl Remote {
+    /// Passes one GET through (for the gateway): `path` below the base URL as the client wrote it, percent-encoded, with
+    /// its query. Whatever the service says in its envelope comes back, also a no.
+    ///
+    /// # Errors
+    /// [`ReadFailure`] if the service said nothing that can be read, or the path would leave the service.
+    pub async fn fetch(
+        &self,
+        facility: &str,
+        service: Service,
+        path: &str,
+        stamp: Stamp,
+    ) -> Result<Fetched, ReadFailure> {
+        if !keeps_its_shape(path) {
+            return Err(ReadFailure::unready(&Unready::Path("path".to_owned())));
+        }
+        let call = Call { facility, service, method: Method::Get, path, body: None, stamp, timeout: self.0.timeout };
+        let exchange = self.0.call(call).await.map_err(|unready| ReadFailure::unready(&unready))?;
+        let said =
+            classify::said(&self.0.catalogue, service, exchange.heard, exchange.took).map_err(ReadFailure::of)?;
+        let Said { status, code, message, success, response, .. } = *said;
+        let response = Private::new(response.into_inner().unwrap_or_default());
+        Ok(Fetched { status, code, message, success, response })
+    }
+
     /// Reads `operation` (a GET of the catalogue) with the placeholders' values in `args`. If its path has `{start}` and
     /// `{limit}` and `args` does not give them, every page is read; `stamp` signs the first, later pages (each taken from
     /// the rate) have fresh ones. Code 204 is no rows.
@@ -142,21 +198,22 @@ impl Remote {
             let page = self.read_page(facility, operation, &args, stamp).await?;
             all.count = page.count.or(all.count);
             let before = all.rows.len();
+            let shared = before.saturating_sub(limit as usize);
             for row in page.rows.into_inner() {
-                if !all.rows[..before].contains(&row) {
+                if !all.rows[shared..before].contains(&row) {
                     all.rows.push(row);
                 }
             }
-            let stopped = all.rows.len() == before;
-            let full = all.count.map_or(all.rows.len() - before < limit as usize, |_| all.is_complete());
-            if stopped || full {
-                break;
+            let counted = all.count.is_some() && all.is_complete();
+            // Without a count only a page that brings nothing new shows the end.
+            if counted || all.rows.len() == before {
+                return match all.count {
+                    Some(count) if !counted => Err(ReadFailure::incomplete(all.rows.len(), count)),
+                    Some(_) | None => Ok(all),
+                };
             }
         }
-        match all.count {
-            Some(count) if !all.is_complete() => Err(ReadFailure::incomplete(all.rows.len(), count)),
-            Some(_) | None => Ok(all),
-        }
+        Err(ReadFailure::incomplete(all.rows.len(), all.count.unwrap_or_default()))
     }
 
     async fn read_page(

@@ -114,6 +114,9 @@ pub trait Store: Send + Sync {
     /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many.
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError>;
 
+    /// Destroys the payloads of entries delivered before `before`, at most `limit`; keys and ids stay. Returns how many.
+    async fn retire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
     // ---- lanes, circuits, outages -------------------------------------------------------------------------------
 
     /// Pauses (`Some`) or resumes (`None`) a facility, or everything (`facility` = `*`), with its row in the log.
@@ -198,6 +201,9 @@ pub trait Store: Send + Sync {
 
     /// The security log from `after` on, oldest first.
     async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError>;
+
+    /// The newest row of the security log: the journal's checkpoint on paper.
+    async fn audit_head(&self) -> Result<Option<crate::audit::Entry>, StoreError>;
 
     /// Adds a row to the security log.
     async fn log(&self, entry: AuditEntry) -> Result<(), StoreError>;

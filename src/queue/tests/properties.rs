@@ -91,7 +91,7 @@ fn chosen(step: &Step, delivery: &Delivery, now: Timestamp, policy: &Policy) -> 
     // Walk on more often than at random: claim what can be claimed, end what is claimed.
     match delivery.progress.lease.map(|lease| lease.purpose) {
         None => Event::Claimed(lease(next_step(&delivery.progress, now, policy))),
-        Some(Purpose::LookUp) if step.event % 3 == 0 => {
+        Some(Purpose::LookUp) if step.event.is_multiple_of(3) => {
             Event::Looked { finding: findings().swap_remove(3).1, begun: now }
         }
         Some(Purpose::LookUp) => Event::Looked { finding: Finding::Absent, begun: now },

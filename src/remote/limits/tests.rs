@@ -1,1 +1,82 @@
-//! Tests.
+//! The bucket lets through what it promises, whatever the clock does.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn at(ms: u64) -> Timestamp {
+    START + Duration::from_millis(1_000_000_000_000 + ms)
+}
+
+#[test]
+fn a_full_bucket_gives_its_burst_and_then_says_when_the_next_call_may_begin() {
+    let mut bucket = Bucket::new(10.0, 3);
+    assert_eq!([0, 0, 0].map(|ms| bucket.take(at(ms))), [Ok(()); 3]);
+    assert_eq!(bucket.take(at(0)), Err(at(100)));
+    assert_eq!(bucket.take(at(99)), Err(at(100)));
+    assert_eq!(bucket.take(at(100)), Ok(()));
+    assert_eq!(bucket.take(at(100)), Err(at(200)));
+    // A second of rest fills it again, and no more than full.
+    assert_eq!([1500; 3].map(|ms| bucket.take(at(ms))), [Ok(()); 3]);
+    assert!(bucket.take(at(1500)).is_err());
+}
+
+#[test]
+fn without_a_rate_nothing_is_held() {
+    for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let mut bucket = Bucket::new(rate, 1);
+        assert!((0..1000).all(|_| bucket.take(at(0)).is_ok()), "{rate}");
+    }
+}
+
+#[test]
+fn a_forced_call_is_paid_for_by_later_ones_but_never_by_more_than_a_burst() {
+    let mut bucket = Bucket::new(10.0, 2);
+    (0..1000).for_each(|_| bucket.force(at(0)));
+    let free = bucket.take(at(0)).unwrap_err();
+    assert_eq!(free, at(100));
+    assert_eq!(bucket.take(free), Ok(()));
+}
+
+#[test]
+fn a_clock_set_back_by_a_year_costs_one_burst_at_most() {
+    let mut bucket = Bucket::new(2.0, 4);
+    let year = 365 * 86_400_000;
+    (0..4).for_each(|_| bucket.take(at(year)).unwrap());
+    let free = bucket.take(at(0)).unwrap_err();
+    assert!(free <= at(2000), "{free}");
+    assert_eq!(bucket.take(free), Ok(()));
+}
+
+proptest! {
+    #[test]
+    fn never_more_calls_than_burst_plus_rate_times_time(
+        burst in 1_u32..8,
+        rate in 1_u32..50,
+        waits in proptest::collection::vec(0_u64..300, 1..200),
+    ) {
+        let mut bucket = Bucket::new(f64::from(rate), burst);
+        let (mut now, mut taken) = (0, 0_u64);
+        for wait in &waits {
+            now += wait;
+            taken += u64::from(bucket.take(at(now)).is_ok());
+        }
+        // One more for rounding of the step.
+        prop_assert!(taken <= u64::from(burst) + now * u64::from(rate) / 1000 + 1);
+    }
+
+    #[test]
+    fn the_promised_time_is_kept(burst in 1_u32..8, rate in 1_u32..50, calls in 1_usize..40) {
+        let mut bucket = Bucket::new(f64::from(rate), burst);
+        let mut now = at(0);
+        for _ in 0..calls {
+            if let Err(free) = bucket.take(now) {
+                prop_assert!(free > now);
+                now = free;
+                prop_assert_eq!(bucket.take(now), Ok(()));
+            }
+        }
+    }
+}

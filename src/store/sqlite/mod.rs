@@ -167,6 +167,10 @@ impl Store for SqliteStore {
         self.write(move |tx| tx.distrust(now, &base)).await
     }
 
+    async fn retire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.write(move |tx| tx.retire(before, limit)).await
+    }
+
     async fn set_pause(&self, facility: &str, pause: Option<PauseRow>, audit: AuditEntry) -> Result<(), StoreError> {
         let facility = facility.to_owned();
         self.write(move |tx| tx.set_pause(&facility, pause.as_ref(), &audit)).await
@@ -271,6 +275,10 @@ impl Store for SqliteStore {
 
     async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError> {
         self.read(move |tx| tx.audit_rows(after, limit)).await
+    }
+
+    async fn audit_head(&self) -> Result<Option<crate::audit::Entry>, StoreError> {
+        self.read(|tx| tx.audit_head()).await
     }
 
     async fn log(&self, entry: AuditEntry) -> Result<(), StoreError> {

@@ -351,6 +351,19 @@ impl Tx<'_> {
         Ok(moved)
     }
 
+    pub(super) fn retire(self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let gone = self
+            .connection
+            .prepare_cached(
+                "UPDATE entry_body SET original = NULL, current = NULL WHERE delivery IN (SELECT d.id FROM delivery d \
+                 JOIN entry_body b ON b.delivery = d.id WHERE d.state = 'delivered' AND d.updated_at < ?1 \
+                 AND b.original IS NOT NULL LIMIT ?2)",
+            )?
+            .execute(params![millis(before), limit])?;
+        Ok(gone)
+    }
+
     pub(super) fn distrust(self, now: Timestamp, base: &Base) -> Result<usize, StoreError> {
         let may_be_sent = self.select(
             "WHERE state IN ('waiting', 'unanswered', 'held', 'refused', 'expired') AND lease_token IS NULL",

@@ -1,0 +1,397 @@
+//! The composition root: builds everything, starts the loops, orders the shutdown.
+//!
+//! Job: from a [`Config`] to a running bridge ([`start`]) and back ([`Running::stop`]). Invariants: the only place that
+//! spawns long-lived tasks; every lease of an earlier process is put into doubt before anything is claimed; a restored or
+//! upgraded store starts paused (promise 13); a failed commit stops the process, so that it reopens and looks up.
+//! Neighbours: all. What it does not do: decide anything that a module could.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
+
+use crate::catalogue::{BadTable, Catalogue, Service};
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::config::{Config, Facility, StoreUrl};
+use crate::contract::{Profile, ProfileError};
+use crate::http;
+use crate::intake::{self, Intake};
+use crate::observe::{Observe, Seen};
+use crate::push::Push;
+use crate::queue::BootId;
+use crate::reconcile::day::{Order, Reconciler};
+use crate::reconcile::{leases, outages::Watch, overdue};
+use crate::remote::{HttpsTransport, Lane, Remote, SetupError, Transport};
+use crate::secret::Private;
+use crate::status::watchdog::Watchdog;
+use crate::status::{self, Live};
+use crate::store::sqlite::{Opened, Settings, SqliteStore};
+use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError};
+use crate::vault::{Clients, KeyAccess, Vault, VaultError};
+
+mod face;
+mod housekeeping;
+
+/// How long the shutdown waits for attempts in flight; below the unit's `TimeoutStopSec`.
+const FAREWELL: Duration = Duration::from_secs(25);
+
+/// What tests and the demo put in place of the machine's own.
+#[derive(Clone)]
+pub struct Parts {
+    /// Time.
+    pub clock: Clock,
+    /// Chance.
+    pub chance: Chance,
+    /// Where keys come from.
+    pub keys: KeyAccess,
+    /// The way out; the network if absent.
+    pub transport: Option<Arc<dyn Transport>>,
+    /// Folder with extra root certificates (PEM), `certs` beside the configuration.
+    pub certs: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            clock: Clock::system(),
+            chance: Chance::system(),
+            keys: KeyAccess::of_process(),
+            transport: None,
+            certs: None,
+        }
+    }
+}
+
+/// Why the bridge does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A shipped or overriding table is malformed.
+    #[error(transparent)]
+    Catalogue(#[from] BadTable),
+    /// The vault does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The contract profile is malformed.
+    #[error("contract profile: {0}")]
+    Profile(#[from] ProfileError),
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The network side cannot be set up.
+    #[error(transparent)]
+    Remote(#[from] SetupError),
+    /// The database is of a kind that this program does not serve yet.
+    #[error("store.url: only sqlite: is served by this version")]
+    Backend,
+    /// The API cannot be served.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+}
+
+/// A running bridge.
+#[derive(Debug)]
+pub struct Running {
+    /// Where the API listens.
+    pub address: SocketAddr,
+    /// The token of the local operator.
+    pub operator_token: Private<Zeroizing<String>>,
+    /// What opening the store found.
+    pub opened: Opened,
+    stop: CancellationToken,
+    failed: CancellationToken,
+    tasks: TaskTracker,
+    store: Arc<SqliteStore>,
+    watchdog: Option<Watchdog>,
+}
+
+/// What every task shares.
+#[derive(Clone)]
+struct Shared {
+    config: Arc<Config>,
+    parts: Parts,
+    catalogue: Arc<Catalogue>,
+    vault: Vault,
+    clients: Clients,
+    profile: Arc<Profile>,
+    store: SharedStore,
+    remote: Remote,
+    live: Arc<Live>,
+    observe: Observe,
+    boot: BootId,
+    stop: CancellationToken,
+}
+
+impl Shared {
+    fn base(&self) -> Base {
+        let settle = self.config.remote.settle;
+        Base { boot: self.boot, settle, chance: self.parts.chance.fraction(), others_pass: false }
+    }
+}
+
+/// Starts the bridge; when it returns, the API answers.
+///
+/// # Errors
+/// [`StartError`], with everything released again.
+pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> {
+    let now = parts.clock.now();
+    let catalogue = Arc::new(Catalogue::shipped()?);
+    let vault = Vault::open(&config.vault.path, &config.vault.key, parts.keys.clone())?;
+    let clients = Clients::open(&config.vault.path)?;
+    let profile = Arc::new(Profile::load(&config.contract.profile)?);
+    let (store, opened) = open_store(&config, &vault, &catalogue)?;
+    let store = Arc::new(store);
+    let boot = BootId::new(now, &parts.chance.ten());
+    let live = Arc::new(Live::new(now, config.store.min_free));
+    let transport = transport(&config, &parts)?;
+    let remote = Remote::new(
+        &config.remote,
+        &config.facilities,
+        Arc::clone(&catalogue),
+        vault.clone(),
+        parts.clock.clone(),
+        transport,
+    );
+    let shared = Shared {
+        observe: observe(&live, &parts.clock),
+        config: Arc::new(config),
+        catalogue,
+        vault,
+        clients,
+        profile,
+        store: Arc::clone(&store) as SharedStore,
+        remote,
+        live,
+        boot,
+        stop: CancellationToken::new(),
+        parts,
+    };
+    prepare_store(&shared, opened).await?;
+    run(shared, store, opened).await
+}
+
+fn open_store(config: &Config, vault: &Vault, catalogue: &Arc<Catalogue>) -> Result<(SqliteStore, Opened), StartError> {
+    let StoreUrl::Sqlite(path) = &config.store.url else { return Err(StartError::Backend) };
+    let sealer = Sealer::new(vault.store_key()?.expose(), vault.index_key()?.expose());
+    let settings = Settings { path: path.clone(), sealer, catalogue: Arc::clone(catalogue) };
+    Ok(SqliteStore::open(settings)?)
+}
+
+fn transport(config: &Config, parts: &Parts) -> Result<Arc<dyn Transport>, StartError> {
+    if let Some(transport) = &parts.transport {
+        return Ok(Arc::clone(transport));
+    }
+    let roots = parts.certs.as_deref().map(extra_roots).transpose()?.unwrap_or_default();
+    Ok(Arc::new(HttpsTransport::new(&config.remote, &roots)?))
+}
+
+/// The PEM files of `certs/`: roots and intermediates that the system does not have.
+fn extra_roots(folder: &Path) -> Result<Vec<Vec<u8>>, StartError> {
+    let io = |error| StartError::Io { what: folder.display().to_string(), error };
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut roots = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|kind| kind == "pem") && !path.with_extension("key").exists() {
+            roots.push(std::fs::read(&path).map_err(io)?);
+        }
+    }
+    Ok(roots)
+}
+
+fn observe(live: &Arc<Live>, clock: &Clock) -> Observe {
+    let (live, clock) = (Arc::clone(live), clock.clone());
+    Arc::new(move |seen| match seen {
+        Seen::Beat(task) => live.beat(task, clock.now()),
+        Seen::Attempt { operation, outcome } => live.attempt(operation, outcome),
+        Seen::Skew { facility, seconds } => live.clock(facility, seconds, true, clock.now()),
+    })
+}
+
+/// Every holder of a lease died with the last process; what came out of a backup is not trusted.
+async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError> {
+    let now = shared.parts.clock.now();
+    let lost = shared.store.reclaim(now, true, shared.base()).await?;
+    if lost > 0 {
+        tracing::warn!(lost, "attempts without a recorded end: looked up before anything else happens");
+    }
+    if opened.restored || opened.upgraded {
+        let what = if opened.restored { "basis data dipulihkan dari cadangan" } else { "skema basis data dinaikkan" };
+        let moved = shared.store.distrust(now, shared.base()).await?;
+        let reason = format!("{what}: periksa, lalu 'jembatan resume'");
+        let audit = AuditEntry {
+            at: now,
+            actor: "jembatan".to_owned(),
+            action: "pause".to_owned(),
+            object: "*".to_owned(),
+            detail: reason.clone(),
+        };
+        let pause = PauseRow { facility: "*".to_owned(), reason, actor: "jembatan".to_owned(), since: now };
+        shared.store.set_pause("*", Some(pause), audit).await?;
+        tracing::warn!(moved, "{what}: sending is paused until somebody resumes it");
+    }
+    if shared.profile.is_past_term(now.to_zoned(jiff::tz::TimeZone::UTC).date()) {
+        tracing::warn!(profile = %shared.profile.id, "the contract profile is past its term; it still applies");
+    }
+    Ok(())
+}
+
+async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<Running, StartError> {
+    let listen = shared.config.http.listen;
+    let bound = TcpListener::bind(listen).await;
+    let listener = bound.map_err(|error| StartError::Io { what: format!("http.listen {listen}"), error })?;
+    let address = listener.local_addr().map_err(|error| StartError::Io { what: "http.listen".to_owned(), error })?;
+    let tls = face::tls(&shared.config)?;
+    let operator_token = Private::new(http::local_operator_token(shared.vault.index_key()?.expose()));
+    let tasks = TaskTracker::new();
+    let (stop, failed) = (shared.stop.clone(), CancellationToken::new());
+    let lanes = lanes(&shared);
+    for lane in &lanes {
+        start_lane(&shared, &tasks, lane);
+    }
+    start_tasks(&shared, &tasks, &failed);
+    let app = face::router(&shared, &operator_token, tls.is_some());
+    let limits = shared.config.http.limits.clone();
+    let closing = stop.clone();
+    tasks.spawn(async move {
+        if let Err(error) = http::serve(listener, tls, app, &limits, closing).await {
+            tracing::error!(%error, "the API stopped");
+        }
+    });
+    tasks.close();
+    let watchdog = status::watchdog::spawn(Arc::clone(&shared.live), Duration::from_secs(1), housekeeping::alarm)
+        .map_err(|error| StartError::Io { what: "watchdog".to_owned(), error })?;
+    tracing::info!(%address, facilities = shared.config.facilities.len(), lanes = lanes.len(), "the bridge is up");
+    Ok(Running { address, operator_token, opened, stop, failed, tasks, store, watchdog: Some(watchdog) })
+}
+
+/// One lane per facility and service that something can be written to.
+fn lanes(shared: &Shared) -> Vec<Arc<Lane>> {
+    let written = |service: Service| {
+        shared.catalogue.operations().any(|operation| operation.service == service && operation.is_write())
+    };
+    let of = |facility: &Facility| {
+        Service::ALL
+            .iter()
+            .filter(|service| written(**service) && shared.remote.serves(&facility.code, **service))
+            .map(|service| Lane::new(&facility.code, *service, &shared.config.remote))
+            .collect::<Vec<_>>()
+    };
+    shared.config.facilities.iter().flat_map(of).collect()
+}
+
+fn start_lane(shared: &Shared, tasks: &TaskTracker, lane: &Arc<Lane>) {
+    let config = &shared.config.remote;
+    let push = Arc::new(Push {
+        store: Arc::clone(&shared.store),
+        remote: shared.remote.clone(),
+        catalogue: Arc::clone(&shared.catalogue),
+        clock: shared.parts.clock.clone(),
+        chance: shared.parts.chance.clone(),
+        boot: shared.boot,
+        settle: config.settle,
+        concurrency: config.concurrency,
+        attempt_timeout: config.connect_timeout + config.request_timeout,
+        observe: Arc::clone(&shared.observe),
+    });
+    let watch = Watch {
+        store: Arc::clone(&shared.store),
+        remote: shared.remote.clone(),
+        clock: shared.parts.clock.clone(),
+        lane: Arc::clone(lane),
+        observe: Arc::clone(&shared.observe),
+    };
+    tasks.spawn(watch.run(shared.stop.clone()));
+    tasks.spawn(push.run(Arc::clone(lane), shared.stop.clone()));
+}
+
+fn start_tasks(shared: &Shared, tasks: &TaskTracker, failed: &CancellationToken) {
+    let (store, clock, stop) = (&shared.store, &shared.parts.clock, &shared.stop);
+    let observe = || Arc::clone(&shared.observe);
+    tasks.spawn(leases::run(Arc::clone(store), clock.clone(), shared.base(), observe(), stop.clone()));
+    let (live, facilities) = (Arc::clone(&shared.live), shared.config.facilities.clone());
+    let confirmed = move || facilities.iter().any(|facility| live.clock_confirmed(&facility.code));
+    tasks.spawn(overdue::run(Arc::clone(store), clock.clone(), shared.base(), confirmed, observe(), stop.clone()));
+    tasks.spawn(housekeeping::run(shared.clone(), failed.clone()));
+}
+
+impl Running {
+    /// Waits until the store fails; the process must then stop, reopen and look up.
+    pub async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// Whether the store failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_cancelled()
+    }
+
+    /// Stops: no new work, a last answer for what is in flight, then the store. What is cut off is in doubt, not lost.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if tokio::time::timeout(FAREWELL, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some attempts were cut off: they are looked up after the next start");
+        }
+        drop(self.watchdog.take());
+        self.store.close();
+        tracing::info!("the bridge is down");
+    }
+}
+
+/// A reconciler on the running bridge's parts.
+fn reconciler(shared: &Shared) -> Reconciler {
+    Reconciler {
+        store: Arc::clone(&shared.store),
+        remote: shared.remote.clone(),
+        catalogue: Arc::clone(&shared.catalogue),
+        clock: shared.parts.clock.clone(),
+        chance: shared.parts.chance.clone(),
+        boot: shared.boot,
+        settle: shared.config.remote.settle,
+    }
+}
+
+fn intake(shared: &Shared) -> Intake {
+    let profile = Arc::clone(&shared.profile);
+    Intake {
+        store: Arc::clone(&shared.store),
+        catalogue: Arc::clone(&shared.catalogue),
+        dates: Arc::new(move |rule, time| profile.deadline(rule, time)),
+        clock: shared.parts.clock.clone(),
+        chance: shared.parts.chance.clone(),
+        settings: intake::Settings {
+            facilities: shared.config.facilities.clone(),
+            bpjs_zone: jiff::tz::TimeZone::get("Asia/Jakarta").unwrap_or(jiff::tz::TimeZone::UTC),
+            boot: shared.boot,
+        },
+    }
+}
+
+/// What a reconciliation asked for over the API becomes.
+fn order_of(request: http::ReconcileRequest) -> Order {
+    let reference = |item: &serde_json::Value| {
+        let named = item.as_str().or_else(|| item.get("ref").and_then(serde_json::Value::as_str));
+        named.map(str::to_owned)
+    };
+    let sim = request.sim.map(|list| list.expose().as_array().into_iter().flatten().filter_map(reference).collect());
+    Order { facility: request.facility, from: request.from, to: request.to, sim, actor: request.actor }
+}

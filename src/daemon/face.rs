@@ -1,0 +1,98 @@
+//! The local faces put together: API, status, TLS.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+use super::{Shared, StartError, housekeeping, intake, order_of, reconciler};
+use crate::config::{Config, StoreUrl};
+use crate::http::{self, App, RATE, Rates, ReconcileFault};
+use crate::secret::Private;
+use crate::status::{self, StatusState, Visitor};
+use crate::vault::Role;
+
+/// The TLS side of `[http.tls]`, if it is configured.
+pub(super) fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+    let Some(files) = &config.http.tls else { return Ok(None) };
+    let fault = |path: &Path, what: String| StartError::Io {
+        what: path.display().to_string(),
+        error: std::io::Error::other(what),
+    };
+    let chain = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fault(&files.certificate, error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| fault(&files.key, error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let built = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
+    built.map(|config| Some(Arc::new(config))).map_err(|error| fault(&files.certificate, error.to_string()))
+}
+
+/// All routes.
+pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>>, secure: bool) -> Router {
+    let config = &shared.config;
+    let data = match &config.store.url {
+        StoreUrl::Sqlite(path) => path.clone(),
+        StoreUrl::Postgres(_) => std::path::PathBuf::from("."),
+    };
+    let app = App {
+        store: Arc::clone(&shared.store),
+        intake: Arc::new(intake(shared)),
+        catalogue: Arc::clone(&shared.catalogue),
+        facilities: Arc::new(config.facilities.clone()),
+        clock: shared.parts.clock.clone(),
+        chance: shared.parts.chance.clone(),
+        clients: shared.clients.clone(),
+        operator_token: operator_token.clone(),
+        boot: shared.boot,
+        settle: config.remote.settle,
+        free: Arc::new(move || housekeeping::free_bytes(&data)),
+        min_free: config.store.min_free,
+        hosts: Arc::new(Vec::new()),
+        body_limit: usize::try_from(config.http.limits.body).unwrap_or(usize::MAX),
+        read_timeout: config.http.limits.read_timeout,
+        rates: Arc::new(Rates::new(RATE)),
+        reconciler: reconcile(shared),
+        closing: shared.stop.clone(),
+        extra: status::router(status_state(shared, operator_token, secure)),
+    };
+    http::router(app)
+}
+
+fn reconcile(shared: &Shared) -> http::Reconciler {
+    let reconciler = Arc::new(reconciler(shared));
+    Arc::new(move |request| {
+        let reconciler = Arc::clone(&reconciler);
+        Box::pin(async move {
+            let done = reconciler.run(order_of(request)).await;
+            done.map_err(|error| ReconcileFault::Failed(format!("rekonsiliasi tidak dapat disimpan: {error}")))
+        })
+    })
+}
+
+/// Operators and viewers may look at the status page; the local operator sees everything.
+fn status_state(shared: &Shared, operator_token: &Private<Zeroizing<String>>, secure: bool) -> StatusState {
+    let (clients, clock, local) = (shared.clients.clone(), shared.parts.clock.clone(), operator_token.clone());
+    let authenticate = move |token: &str| {
+        use subtle::ConstantTimeEq as _;
+        if bool::from(local.expose().as_bytes().ct_eq(token.as_bytes())) {
+            return Some(Visitor { name: http::LOCAL_OPERATOR.to_owned(), facilities: Vec::new() });
+        }
+        let client = clients.authenticate(token, clock.now()).ok()?;
+        let looks = matches!(client.role, Role::Operator | Role::Viewer);
+        looks.then_some(Visitor { name: client.name, facilities: client.facilities })
+    };
+    StatusState {
+        store: Arc::clone(&shared.store),
+        live: Arc::clone(&shared.live),
+        clock: shared.parts.clock.clone(),
+        facilities: shared.config.facilities.clone().into(),
+        authenticate: Arc::new(authenticate),
+        secure,
+    }
+}
