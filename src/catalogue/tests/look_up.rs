@@ -97,7 +97,7 @@ fn a_drug_outside_the_list_goes_by_its_name() {
 fn blank_and_zero_and_missing_numbers_are_the_same() {
     let mcu = json!({ "tglPelayanan": "21-11-2026", "lemakDarahHDL": 0 });
     let row = json!({ "kdMCU": 5, "tglPelayanan": "21-11-2026", "lemakDarahHDL": null, "lemakDarahLDL": "0", "gulaDarahPuasa": 0.0 });
-    assert!(found("pcare.mcu.add", &mcu, &[row.clone()])[0].same);
+    assert!(found("pcare.mcu.add", &mcu, std::slice::from_ref(&row))[0].same);
     let mut other = row;
     other["lemakDarahHDL"] = json!("45,0");
     assert_eq!(found("pcare.mcu.add", &mcu, &[other])[0].differs, ["lemakDarahHDL"]);
