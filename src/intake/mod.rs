@@ -27,18 +27,14 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Facility;
 use crate::contract::{Deadline, ServiceTime};
-use crate::queue::transition::Event;
-use crate::queue::{BootId, Delivery, State, SubmissionId};
-use crate::store::{Acceptance, Act, AuditEntry, Base, NewSubmission, SharedStore, StoreError, SubmissionRow};
+use crate::queue::{BootId, Delivery, SubmissionId};
+use crate::store::{Acceptance, NewSubmission, SharedStore, StoreError, SubmissionRow};
 
 pub use after::Before;
 pub use body::{AFTER_MAX, ENTRIES_MAX, Entry, REF_MAX, SubmissionBody, read};
 pub use dates::{AHEAD_MAX, Ahead, ahead, due_at, payload_date};
 pub use entry::{about, scope_values};
 pub(crate) use entry::{card_of, payload_faults, text_of};
-
-/// The time of an entry that waits for approval: 9000-01-01, which no worker lives to see.
-const NEVER: Timestamp = Timestamp::constant(221_845_392_000, 0);
 
 /// Dates an entry by a rule of the contract profile in force.
 pub type Dates = Arc<dyn Fn(&str, &ServiceTime) -> Deadline + Send + Sync>;
@@ -158,10 +154,7 @@ impl Intake {
             Acceptance::Same(row) => (row, false),
             Acceptance::Conflict(row) => return Err(IntakeError::Conflict(Box::new(row))),
         };
-        let mut deliveries = self.store.deliveries_of(submission.id).await?;
-        if origin == Origin::Network && self.hold_for_approval(&deliveries, now).await? {
-            deliveries = self.store.deliveries_of(submission.id).await?;
-        }
+        let deliveries = self.store.deliveries_of(submission.id).await?;
         Ok(Accepted { submission, deliveries, fresh })
     }
 
@@ -239,10 +232,6 @@ impl Intake {
         checked: &Checked<'_>,
         now: Timestamp,
     ) -> NewSubmission {
-        let mut entries = entry::rows(body, checked, now, self);
-        if origin == Origin::Network {
-            entries.iter_mut().for_each(|entry| entry.due_at = NEVER);
-        }
         NewSubmission {
             id: SubmissionId::new(now, &self.chance.ten()),
             client: client.to_owned(),
@@ -252,33 +241,8 @@ impl Intake {
             patient: body.patient.clone(),
             accepted_at: now,
             warnings: checked.warnings.clone(),
-            entries,
+            approval: origin == Origin::Network,
+            entries: entry::rows(body, checked, now, self),
         }
-    }
-
-    /// Holds what the network handed in. Until it is held its time is the end of time, so that it cannot be sent in
-    /// between, and a crash in between is made good by the client's repetition.
-    async fn hold_for_approval(&self, deliveries: &[Delivery], now: Timestamp) -> Result<bool, StoreError> {
-        let mut held = false;
-        for delivery in deliveries {
-            let progress = &delivery.progress;
-            if progress.state != State::Waiting || progress.due_at < NEVER {
-                continue;
-            }
-            let reason = "menunggu persetujuan puskesmas (entri jejaring)".to_owned();
-            let audit = AuditEntry {
-                at: now,
-                actor: "jembatan".to_owned(),
-                action: "delivery.hold".to_owned(),
-                object: delivery.id.to_string(),
-                detail: reason.clone(),
-            };
-            let base =
-                Base { boot: self.settings.boot, settle: None, chance: self.chance.fraction(), others_pass: false };
-            let event = Event::Hold { reason };
-            self.store.act(Act { id: delivery.id, event, payload: None, owns: None, now, base, audit }).await?;
-            held = true;
-        }
-        Ok(held)
     }
 }

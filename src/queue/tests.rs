@@ -199,6 +199,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("gate: wait", Event::Gated(wait)),
         ("gate: parent failed", Event::Gated(Gate::Failed(other(2)))),
         ("retry", Event::Retry),
+        ("await approval", Event::AwaitApproval),
         ("hold", Event::Hold { reason: "ditahan".to_owned() }),
         ("release", Event::Release),
         ("cancel", Event::Cancel { reason: "batal".to_owned() }),

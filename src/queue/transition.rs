@@ -84,6 +84,8 @@ pub enum Event {
     Gated(Gate),
     /// A person wants it tried again.
     Retry,
+    /// It comes from the network and waits for the puskesmas.
+    AwaitApproval,
     /// A person stops it.
     Hold {
         /// The person's reason.
@@ -164,6 +166,10 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
         Event::LeaseLost => lease_lost(&mut next, now, policy)?,
         Event::Gated(gate) => gated(&mut next, *gate, now, policy)?,
         Event::Retry | Event::Release => try_again(&mut next, event, now, policy)?,
+        Event::AwaitApproval => {
+            require(old.state == State::Waiting && old.lease.is_none() && !old.doubt.marked, old)?;
+            held(&mut next, HeldCode::Approval, Private::new(String::new()));
+        }
         Event::Hold { reason } => hold(&mut next, reason)?,
         Event::Cancel { reason } => cancel(&mut next, reason)?,
         Event::Adopt { ids } => adopt(&mut next, ids)?,

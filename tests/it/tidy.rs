@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("contract", &["words"]),
     ("catalogue", &["contract", "secret", "words"]),
     ("queue", &["catalogue", "contract", "secret", "words"]),
-    ("store", &["audit", "catalogue", "contract", "queue", "secret", "words"]),
+    ("store", &["audit", "catalogue", "chance", "contract", "queue", "secret", "words"]),
     ("remote", &["catalogue", "clock", "config", "protocol", "queue", "secret", "vault", "words"]),
     ("intake", &["catalogue", "chance", "clock", "config", "contract", "queue", "secret", "store"]),
     ("push", &["catalogue", "chance", "clock", "observe", "protocol", "queue", "remote", "secret", "store"]),

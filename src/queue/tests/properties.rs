@@ -66,6 +66,7 @@ impl Witness {
             | Event::Gated(_)
             | Event::Retry
             | Event::Release
+            | Event::AwaitApproval
             | Event::Hold { .. }
             | Event::Cancel { .. }
             | Event::Adopt { .. }

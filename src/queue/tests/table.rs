@@ -115,6 +115,7 @@ fn nobody_touches_what_is_being_sent_or_looked_up() {
         let by_hand = matches!(
             event,
             Event::Retry
+                | Event::AwaitApproval
                 | Event::Hold { .. }
                 | Event::Release
                 | Event::Cancel { .. }

@@ -84,6 +84,7 @@ impl Desk {
             patient: Some(Private::new(json!({ "noKartu": CARD, "nama": "SITI CONTOH" }))),
             accepted_at: at(0),
             warnings: vec!["jam di depan".to_owned()],
+            approval: false,
             entries: entries.into_iter().enumerate().map(|(position, entry)| NewEntry { position, ..entry }).collect(),
         }
     }

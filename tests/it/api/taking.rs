@@ -224,6 +224,7 @@ async fn what_the_network_hands_in_waits_for_the_puskesmas() {
     let clinic = bridge.client("klinik", Role::Network, &[FACILITY]);
     let taken = bridge.post("/v1/submissions", &clinic, &single("reg-1", CARD)).await;
     assert_eq!(taken.body["deliveries"][0]["state"], "held", "{taken:?}");
+    assert_eq!(taken.body["deliveries"][0]["why"]["code"], "approval", "{taken:?}");
     assert_eq!(bridge.deliver_all().await, 0);
     let id = taken.body["deliveries"][0]["id"].as_str().unwrap();
     let released = bridge.post(&format!("/v1/deliveries/{id}/release"), &bridge.operator, &reason()).await;
