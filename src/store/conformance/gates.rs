@@ -58,6 +58,16 @@ pub(crate) async fn promise_6_delivered_after_all_they_go_back_by_themselves(des
     desk.check_tally().await;
 }
 
+pub(crate) async fn promise_6_a_parent_that_a_person_holds_no_longer_fails_its_children(desk: &Desk) {
+    let [daftar, kunjungan, obat] = visit(desk).await;
+    desk.send_only(daftar, refused(), 1).await;
+    assert_eq!(desk.stand(obat).await, held());
+    desk.act(kunjungan, hold(), 2).await;
+    assert_eq!(desk.blocked(obat).await, Some(("prerequisite", kunjungan)));
+    desk.act(kunjungan, Event::Release, 3).await;
+    assert_eq!((desk.stand(kunjungan).await, desk.stand(obat).await), (held(), held()));
+}
+
 pub(crate) async fn promise_6_a_child_accepted_after_the_refusal_is_held_at_once(desk: &Desk) {
     let parent = desk.accept("r", vec![desk.entry("a", DAFTAR)]).await[0];
     desk.send_only(parent, refused(), 1).await;

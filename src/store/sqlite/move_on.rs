@@ -111,7 +111,9 @@ impl Tx<'_> {
         pending: &mut BTreeMap<i64, DeliveryId>,
     ) -> Result<(), StoreError> {
         let (before, after) = (old.progress.state, new.progress.state);
-        if before == after {
+        // Held for another reason than before is another answer to the gate.
+        let code = |delivery: &Delivery| delivery.progress.why.as_ref().map(|why| why.code.clone());
+        if before == after && (after != State::Held || code(old) == code(new)) {
             return Ok(());
         }
         let mut add = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<(), StoreError> {
