@@ -1,5 +1,12 @@
-//! The integration tests: one binary, one file per behaviour.
+//! The integration tests: one binary, one file per behaviour. `docs/defects.md` maps the defects of other bridges to the
+//! tests that show that this one does not have them.
 
+mod bridge;
+mod day;
 mod docs;
+mod faults;
+mod kill;
+mod promises;
 mod simulator;
+mod systemd;
 mod unit_file;
