@@ -48,6 +48,8 @@ pub struct Config {
 pub struct HttpConfig {
     /// Where the API listens; anything but loopback needs TLS.
     pub listen: SocketAddr,
+    /// Names besides `localhost` and addresses under which clients call it (`Host`); others are refused.
+    pub hosts: Vec<String>,
     /// `[http.tls]`, off unless given.
     pub tls: Option<TlsConfig>,
     /// `[http.limits]`
@@ -145,7 +147,7 @@ pub struct GatewayConfig {
 /// `[retention]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionConfig {
-    /// Days after which the payload of a delivered and reconciled entry is destroyed.
+    /// Days after which the payload of a delivered entry is destroyed; the monthly papers need it until then.
     pub payload_days: u32,
     /// Months for which idempotency keys, natural keys and remote ids are kept.
     pub memory_months: u32,
@@ -185,7 +187,7 @@ pub const PCARE_APP_CODE: &str = "095";
 impl Default for HttpConfig {
     fn default() -> Self {
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8077);
-        Self { listen, tls: None, limits: HttpLimits::default() }
+        Self { listen, hosts: Vec::new(), tls: None, limits: HttpLimits::default() }
     }
 }
 
@@ -244,7 +246,7 @@ impl Default for GatewayConfig {
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { payload_days: 30, memory_months: 13 }
+        Self { payload_days: 395, memory_months: 13 }
     }
 }
 

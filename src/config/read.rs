@@ -133,12 +133,13 @@ impl Reader {
     fn http(&mut self, table: &mut Table) -> HttpConfig {
         let default = HttpConfig::default();
         let listen = self.read(table, "listen", value::listen, default.listen);
+        let hosts = self.read(table, "hosts", value::names, default.hosts);
         let tls = table.values.contains_key("tls").then(|| self.section(table, "tls", Self::tls));
         self.known.insert("http.tls".to_owned());
         if tls.is_none() && !listen.ip().is_loopback() {
             self.report("http.listen", Some(format!("\"{listen}\"")), Fault::ListenNeedsTls);
         }
-        HttpConfig { listen, tls, limits: self.section(table, "limits", Self::limits) }
+        HttpConfig { listen, hosts, tls, limits: self.section(table, "limits", Self::limits) }
     }
 
     fn tls(&mut self, table: &mut Table) -> TlsConfig {

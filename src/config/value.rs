@@ -106,6 +106,12 @@ pub(super) fn listen(value: &Value) -> Result<SocketAddr, Fault> {
     text(value)?.parse().map_err(|_| Fault::Listen)
 }
 
+/// Names separated by commas.
+pub(super) fn names(value: &Value) -> Result<Vec<String>, Fault> {
+    let text = text(value)?;
+    Ok(text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
 /// The database.
 pub(super) fn store_url(value: &Value) -> Result<StoreUrl, Fault> {
     let text = text(value)?;

@@ -53,7 +53,7 @@ pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>
         settle: config.remote.settle,
         free: Arc::new(move || housekeeping::free_bytes(&data)),
         min_free: config.store.min_free,
-        hosts: Arc::new(Vec::new()),
+        hosts: Arc::new(config.http.hosts.clone()),
         body_limit: usize::try_from(config.http.limits.body).unwrap_or(usize::MAX),
         read_timeout: config.http.limits.read_timeout,
         rates: Arc::new(Rates::new(RATE)),

@@ -165,7 +165,8 @@ impl Adopted {
         let (mut ids, mut faults) = (RemoteIds::new(), Vec::new());
         for (name, value) in remote {
             let pointer = format!("/remote{}", step(name));
-            match intake::text_of(value).filter(|text| text.len() <= 50 && !text.chars().any(char::is_control)) {
+            let fits = |text: &String| (1..=50).contains(&text.len()) && !text.chars().any(char::is_control);
+            match intake::text_of(value).map(|text| text.trim().to_owned()).filter(fits) {
                 _ if !known(name) => faults.push(Fault::new(pointer, format!("tidak diberi oleh {}", operation.name))),
                 Some(id) => {
                     ids.insert(name.clone(), id);

@@ -17,6 +17,8 @@ use crate::store::{Change, StoreError};
 
 /// Longest `wait`, in seconds.
 const WAIT_MAX: u64 = 60;
+/// How many pages of foreign rows are skipped in one go; the answer then moves the cursor on without a row.
+const SKIP_PAGES: usize = 20;
 
 pub(super) async fn feed(
     AppState(app): AppState<Arc<App>>,
@@ -34,9 +36,9 @@ pub(super) async fn feed(
     loop {
         // Marked before reading: a commit in between wakes the next round.
         wake_ups.borrow_and_update();
-        let (changes, last) = own_changes(&app, &caller, &facilities, cursor, limit).await?;
+        let (changes, last, more) = own_changes(&app, &caller, &facilities, cursor, limit).await?;
         cursor = last;
-        let over = tokio::time::Instant::now() >= deadline || app.closing.is_cancelled();
+        let over = more || tokio::time::Instant::now() >= deadline || app.closing.is_cancelled();
         if !changes.is_empty() || over {
             return answer(&app, &changes, cursor).await;
         }
@@ -48,16 +50,17 @@ pub(super) async fn feed(
     }
 }
 
-/// The next changes that the caller may see, and the cursor behind the last row looked at.
+/// The next changes that the caller may see, the cursor behind the last row looked at, and whether rows are left
+/// although none was found.
 async fn own_changes(
     app: &App,
     caller: &Caller,
     facilities: &[String],
     mut cursor: i64,
     limit: usize,
-) -> Result<(Vec<Change>, i64), StoreError> {
+) -> Result<(Vec<Change>, i64, bool), StoreError> {
     let (mut own, mut owned) = (Vec::new(), Owned::default());
-    loop {
+    for _ in 0..SKIP_PAGES {
         let rows = app.store.changes(facilities, cursor, limit).await?;
         let full = rows.len() >= limit;
         for row in rows {
@@ -67,9 +70,10 @@ async fn own_changes(
             }
         }
         if !own.is_empty() || !full {
-            return Ok((own, cursor));
+            return Ok((own, cursor, false));
         }
     }
+    Ok((own, cursor, true))
 }
 
 async fn answer(app: &App, changes: &[Change], cursor: i64) -> Result<Json<Value>, Problem> {

@@ -91,9 +91,12 @@ pub(super) async fn admit(
         Access::Roles(roles) => roles,
     };
     let now = app.clock.now();
-    let caller = authenticate(&app, request.headers(), now)?;
-    app.rates.take(&caller.name, now)?;
+    // The route, never the URL: ids and references may lead to a person.
+    let refused = |why: &str| tracing::warn!(route = rule.path, method = rule.method, "{why}");
+    let caller = authenticate(&app, request.headers(), now).inspect_err(|_| refused("token refused"))?;
+    app.rates.take(&caller.name, now).inspect_err(|_| refused("too many requests"))?;
     if !roles.contains(&caller.role) {
+        refused("role refused");
         let detail = format!("Peran {} tidak boleh melakukan ini; mintalah petugas (operator).", caller.role);
         return Err(Problem::forbidden(detail));
     }

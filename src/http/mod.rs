@@ -1,6 +1,6 @@
 //! The local HTTP API for the SIM, the operators' actions and the command line.
 //!
-//! Job: the route table ([`routes`]), one file per resource, one error envelope ([`problem`]), authentication ([`auth`])
+//! Job: the route table (`routes`), one file per resource, one error envelope (`problem`), authentication (`auth`)
 //! and an accept loop that cannot be starved ([`serve()`]). Invariants: every route stands in one table with the roles
 //! that may use it, and a route outside the table is nobody's; nothing is answered before it is on disk; side effects
 //! survive a client that hangs up; no personal data in logs, problems or addresses. Neighbours: `intake` accepts,

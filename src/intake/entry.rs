@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::after::{Before, closure};
@@ -81,10 +82,22 @@ pub(crate) fn card_of<'v>(operation: &Operation, payload: &'v Value) -> Option<&
     payload.get(operation.patient_field.as_ref()?)?.as_str().filter(|card| !card.is_empty())
 }
 
-/// Every `occurred_at` against the clock; warnings for those a little ahead.
-pub(super) fn check_instants(body: &SubmissionBody, now: Timestamp, faults: &mut Vec<Fault>) -> Vec<String> {
+/// Every `occurred_at` and every day of service against the clock; warnings for those ahead that are accepted.
+pub(super) fn check_instants(
+    body: &SubmissionBody,
+    operations: &[Option<&Operation>],
+    now: Timestamp,
+    bpjs: &TimeZone,
+    faults: &mut Vec<Fault>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    for (i, entry) in body.entries.iter().enumerate() {
+    for (i, (entry, operation)) in body.entries.iter().zip(operations).enumerate() {
+        let day = operation.and_then(|operation| payload_date(operation, entry.payload.expose()));
+        if let Some(day) = day.filter(|day| due_at(Some(*day), now, bpjs) > now) {
+            let field = operation.and_then(|operation| operation.date_field.as_deref()).unwrap_or_default();
+            let place = format!("/entries/{i}/payload/{field}");
+            warnings.push(format!("{place} ({day}) belum tiba menurut hari di BPJS; entri menunggu sampai hari itu"));
+        }
         let pointer = format!("/entries/{i}/occurred_at");
         match entry.occurred_at.map_or(Ahead::No, |at| ahead(at, now)) {
             Ahead::No => {}
@@ -153,7 +166,7 @@ fn row(catalogue: &Catalogue, body: &SubmissionBody, entry: &Entry, operation: &
         occurred_at: entry.occurred_at,
         service_date: None,
         deadline: crate::contract::Deadline::default(),
-        due_at: Timestamp::MAX,
+        due_at: Timestamp::UNIX_EPOCH,
         about: if card.is_some() { None } else { about(catalogue, operation, payload) },
         no_kartu: card,
         natural_key: natural_key(operation, payload),
@@ -193,10 +206,10 @@ fn natural_key(operation: &Operation, payload: &Value) -> Option<Private<Vec<Str
     values.collect::<Option<Vec<String>>>().map(Private::new)
 }
 
-/// A text or number as the text that ids and keys are compared by.
+/// A text or number as the text that ids and keys are compared by, not trimmed: `push` sends it as it is.
 pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }

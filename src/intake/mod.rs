@@ -15,6 +15,7 @@ mod needs;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,9 +27,8 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Facility;
 use crate::contract::{Deadline, ServiceTime};
-use crate::queue::transition::Event;
-use crate::queue::{BootId, Delivery, State, SubmissionId};
-use crate::store::{Acceptance, Act, AuditEntry, Base, NewSubmission, SharedStore, StoreError, SubmissionRow};
+use crate::queue::{BootId, Delivery, SubmissionId};
+use crate::store::{Acceptance, NewSubmission, SharedStore, StoreError, SubmissionRow};
 
 pub use after::Before;
 pub use body::{AFTER_MAX, ENTRIES_MAX, Entry, REF_MAX, SubmissionBody, read};
@@ -154,10 +154,7 @@ impl Intake {
             Acceptance::Same(row) => (row, false),
             Acceptance::Conflict(row) => return Err(IntakeError::Conflict(Box::new(row))),
         };
-        let mut deliveries = self.store.deliveries_of(submission.id).await?;
-        if origin == Origin::Network && self.hold_for_approval(&deliveries, now).await? {
-            deliveries = self.store.deliveries_of(submission.id).await?;
-        }
+        let deliveries = self.store.deliveries_of(submission.id).await?;
         Ok(Accepted { submission, deliveries, fresh })
     }
 
@@ -170,7 +167,7 @@ impl Intake {
         let mut faults = Vec::new();
         let operations = entry::operations(&self.catalogue, facility, body, &mut faults);
         entry::check_payloads(body, &operations, &mut faults);
-        let warnings = entry::check_instants(body, now, &mut faults);
+        let warnings = entry::check_instants(body, &operations, now, &self.settings.bpjs_zone, &mut faults);
         let before = self.resolve(client, body, &mut faults).await?;
         let order = after::order(body, &before).unwrap_or_else(|cycle| {
             faults.extend(cycle);
@@ -197,26 +194,34 @@ impl Intake {
         body: &SubmissionBody,
         faults: &mut Vec<Fault>,
     ) -> Result<Vec<Vec<Before>>, StoreError> {
+        // One question per name, however many entries come after it.
+        let mut known: HashMap<&str, Option<Before>> = HashMap::new();
         let mut before = Vec::with_capacity(body.entries.len());
         for (i, entry) in body.entries.iter().enumerate() {
             let mut list = Vec::with_capacity(entry.after.len());
             for (k, name) in entry.after.iter().enumerate() {
-                let found = match after::meaning(body, name) {
-                    after::Name::Own(place) => Some(Before::Own(place)),
-                    after::Name::Earlier(reference, entry_ref) => {
-                        let earlier = self.store.find_entry(client, &body.facility, &reference, &entry_ref).await?;
-                        earlier.map(Before::Earlier)
-                    }
-                    after::Name::Unknown => None,
-                };
-                match found {
-                    Some(found) => list.push(found),
+                if !known.contains_key(name.as_str()) {
+                    known.insert(name, self.find(client, body, name).await?);
+                }
+                match known.get(name.as_str()).and_then(Option::as_ref) {
+                    Some(found) => list.push(found.clone()),
                     None => faults.push(after::unknown(i, k)),
                 }
             }
             before.push(list);
         }
         Ok(before)
+    }
+
+    async fn find(&self, client: &str, body: &SubmissionBody, name: &str) -> Result<Option<Before>, StoreError> {
+        Ok(match after::meaning(body, name) {
+            after::Name::Own(place) => Some(Before::Own(place)),
+            after::Name::Earlier(reference, entry_ref) => {
+                let earlier = self.store.find_entry(client, &body.facility, &reference, &entry_ref).await?;
+                earlier.map(Before::Earlier)
+            }
+            after::Name::Unknown => None,
+        })
     }
 
     fn rows(
@@ -227,10 +232,6 @@ impl Intake {
         checked: &Checked<'_>,
         now: Timestamp,
     ) -> NewSubmission {
-        let mut entries = entry::rows(body, checked, now, self);
-        if origin == Origin::Network {
-            entries.iter_mut().for_each(|entry| entry.due_at = Timestamp::MAX);
-        }
         NewSubmission {
             id: SubmissionId::new(now, &self.chance.ten()),
             client: client.to_owned(),
@@ -240,34 +241,8 @@ impl Intake {
             patient: body.patient.clone(),
             accepted_at: now,
             warnings: checked.warnings.clone(),
-            entries,
+            approval: origin == Origin::Network,
+            entries: entry::rows(body, checked, now, self),
         }
-    }
-
-    /// Holds what the network handed in. Until it is held its time is the end of time, so that it cannot be sent in
-    /// between, and a crash in between is made good by the client's repetition.
-    async fn hold_for_approval(&self, deliveries: &[Delivery], now: Timestamp) -> Result<bool, StoreError> {
-        let mut held = false;
-        for delivery in deliveries {
-            let progress = &delivery.progress;
-            if progress.state != State::Waiting || progress.due_at < Timestamp::MAX - jiff::SignedDuration::from_secs(1)
-            {
-                continue;
-            }
-            let reason = "menunggu persetujuan puskesmas (entri jejaring)".to_owned();
-            let audit = AuditEntry {
-                at: now,
-                actor: "jembatan".to_owned(),
-                action: "delivery.hold".to_owned(),
-                object: delivery.id.to_string(),
-                detail: reason.clone(),
-            };
-            let base =
-                Base { boot: self.settings.boot, settle: None, chance: self.chance.fraction(), others_pass: false };
-            let event = Event::Hold { reason };
-            self.store.act(Act { id: delivery.id, event, payload: None, owns: None, now, base, audit }).await?;
-            held = true;
-        }
-        Ok(held)
     }
 }

@@ -224,6 +224,8 @@ pub struct Progress {
     pub blocked: Option<Blocked>,
     /// Whether BPJS might have it without our knowing.
     pub doubt: Doubt,
+    /// A person set it going again after its last date: it does not expire a second time.
+    pub past_last: bool,
     /// Sends so far.
     pub attempts: u32,
     /// Look-ups that failed in a row (for the backoff).
@@ -253,6 +255,7 @@ impl Progress {
             due_at,
             blocked,
             doubt: Doubt::default(),
+            past_last: false,
             attempts: 0,
             stumbles: 0,
             faults: 0,

@@ -33,7 +33,7 @@ pub const FRESH: Duration = Duration::from_secs(30);
 /// The same fault this often, absent each time, while others pass: a person must look (promise 8).
 pub const FAULTS_BEFORE_HELD: u8 = 5;
 /// BPJS says *duplicate*, the look-up says *absent*: after this many contradictions a person must look.
-pub const CONTRADICTIONS_BEFORE_HELD: u32 = 5;
+pub const CONTRADICTIONS_BEFORE_HELD: u8 = 5;
 
 /// What kind of write an operation is, as far as recovery is concerned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,6 +84,8 @@ pub enum Event {
     Gated(Gate),
     /// A person wants it tried again.
     Retry,
+    /// It comes from the network and waits for the puskesmas.
+    AwaitApproval,
     /// A person stops it.
     Hold {
         /// The person's reason.
@@ -150,7 +152,7 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
     let old = &delivery.progress;
     let mut next = Progress { revision: old.revision + 1, updated_at: now, ..old.clone() };
     match event {
-        Event::Claimed(lease) => claimed(&mut next, *lease)?,
+        Event::Claimed(lease) => claimed(&mut next, *lease, now, policy)?,
         Event::Ended(outcome) => {
             require(old.state == State::Sending, old)?;
             next.lease = None;
@@ -164,12 +166,16 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
         Event::LeaseLost => lease_lost(&mut next, now, policy)?,
         Event::Gated(gate) => gated(&mut next, *gate, now, policy)?,
         Event::Retry | Event::Release => try_again(&mut next, event, now, policy)?,
+        Event::AwaitApproval => {
+            require(old.state == State::Waiting && old.lease.is_none() && !old.doubt.marked, old)?;
+            held(&mut next, HeldCode::Approval, Private::new(String::new()));
+        }
         Event::Hold { reason } => hold(&mut next, reason)?,
         Event::Cancel { reason } => cancel(&mut next, reason)?,
         Event::Adopt { ids } => adopt(&mut next, ids)?,
         Event::DeclareAbsent => declare_absent(&mut next, now, policy)?,
         Event::Amend => amend(&mut next, now)?,
-        Event::Expire => expire(&mut next, now)?,
+        Event::Expire => expire(&mut next, now, policy)?,
         Event::Distrust => distrust(&mut next, now)?,
     }
     Ok(next)
@@ -183,9 +189,12 @@ const fn absents_needed(doubt: &Doubt, unique: bool) -> u8 {
     if doubt.marked && !unique { 2 } else { 1 }
 }
 
-fn claimed(next: &mut Progress, lease: Lease) -> Result<(), Illegal> {
+fn claimed(next: &mut Progress, lease: Lease, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
     if next.lease.is_some() {
         return Err(Illegal::Busy);
+    }
+    if lease.purpose == Purpose::Send && next_step(next, now, policy) != Purpose::Send {
+        return Err(Illegal::InDoubt);
     }
     match (next.state, lease.purpose) {
         (State::Waiting, Purpose::Send) if next.blocked.is_none() => {
@@ -380,14 +389,20 @@ fn absent(next: &mut Progress, begun: Timestamp, now: Timestamp, policy: &Policy
     hold_reproducible(next, policy);
 }
 
-/// BPJS said *duplicate* but shows nothing: believe it later, and after a few times ask a person.
+/// BPJS said *duplicate* but shows nothing: believe it later, and after a few times ask a person. Look-ups that failed
+/// do not count: an outage is no contradiction.
 fn contradiction(next: &mut Progress, now: Timestamp, policy: &Policy) {
-    next.stumbles += 1;
-    if next.stumbles >= CONTRADICTIONS_BEFORE_HELD {
+    if next.doubt.absent_boot != Some(policy.boot) {
+        forget_absent(&mut next.doubt);
+    }
+    next.doubt.absent = next.doubt.absent.saturating_add(1);
+    next.doubt.absent_boot = Some(policy.boot);
+    if next.doubt.absent >= CONTRADICTIONS_BEFORE_HELD {
         let words = next.why.as_ref().map_or_else(|| Private::new(String::new()), |why| why.message.clone());
         held(next, HeldCode::Ambiguous, words);
     } else {
-        next.due_at = schedule::next(now, next.stumbles, policy.chance).max(now + policy.settle / 4);
+        let tries = u32::from(next.doubt.absent);
+        next.due_at = schedule::next(now, tries, policy.chance).max(now + policy.settle / 4);
     }
 }
 
@@ -425,7 +440,7 @@ fn gated(next: &mut Progress, gate: Gate, now: Timestamp, policy: &Policy) -> Re
     if was_held {
         next.state = State::Waiting;
         next.why = None;
-        next.due_at = now;
+        due_soon(next, now);
     }
     Ok(())
 }
@@ -450,9 +465,14 @@ fn try_again(next: &mut Progress, event: &Event, now: Timestamp, policy: &Policy
     let cannot_tell = next.why.as_ref().is_some_and(|why| why.code == HeldCode::Ambiguous.word());
     next.faults = 0;
     next.stumbles = 0;
-    next.due_at = next.doubt.since.map_or(now, |since| now.max(since + policy.settle));
+    next.past_last |= next.state == State::Expired;
+    match next.doubt.since {
+        Some(since) => next.due_at = now.max(since + policy.settle),
+        None => due_soon(next, now),
+    }
     if looks && (next.doubt.marked || cannot_tell || next.state == State::Unanswered) {
         next.state = State::Unanswered;
+        next.blocked = None;
         if next.doubt.question.is_none() {
             next.doubt.question = Some(Question::Operator);
         }
@@ -462,6 +482,13 @@ fn try_again(next: &mut Progress, event: &Event, now: Timestamp, policy: &Policy
     }
     next.why = None;
     Ok(())
+}
+
+/// Now, unless it waits for a day to come (promise 9): no backoff is that long.
+fn due_soon(next: &mut Progress, now: Timestamp) {
+    if next.due_at <= now + schedule::LONGEST {
+        next.due_at = now;
+    }
 }
 
 fn hold(next: &mut Progress, reason: &str) -> Result<(), Illegal> {
@@ -541,11 +568,15 @@ fn declare_absent(next: &mut Progress, now: Timestamp, policy: &Policy) -> Resul
 }
 
 fn amend(next: &mut Progress, now: Timestamp) -> Result<(), Illegal> {
-    undoubted(next)?;
+    // A person's word that BPJS does not have it ends the doubt for an amendment; the look-up before the send stays.
+    if !declared(&next.doubt) || next.lease.is_some() {
+        undoubted(next)?;
+    }
     match next.state {
         State::Waiting | State::Held | State::Refused | State::Expired => {
+            next.past_last |= next.state == State::Expired;
             next.state = State::Waiting;
-            next.due_at = now;
+            due_soon(next, now);
             next.why = None;
             next.faults = 0;
             next.fault = None;
@@ -558,11 +589,14 @@ fn amend(next: &mut Progress, now: Timestamp) -> Result<(), Illegal> {
     }
 }
 
-fn expire(next: &mut Progress, now: Timestamp) -> Result<(), Illegal> {
-    require(next.state == State::Waiting && next.lease.is_none(), next)?;
+fn expire(next: &mut Progress, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
+    require(next.state == State::Waiting && next.lease.is_none() && !next.past_last, next)?;
     if next.doubt.marked {
-        // Promise 9: what might be at BPJS is looked up first, however late it is.
+        // Promise 9: what might be at BPJS is looked up first, however late it is. What cannot be looked up is repeated
+        // until BPJS answers.
+        let Recovery::LookUp { .. } = policy.recovery else { return Err(Illegal::InDoubt) };
         next.state = State::Unanswered;
+        next.blocked = None;
         next.due_at = now;
         return Ok(());
     }
@@ -578,13 +612,17 @@ fn expire(next: &mut Progress, now: Timestamp) -> Result<(), Illegal> {
     Ok(())
 }
 
+/// What was refused, held or expired in the restored copy may have been sent since, so it looks first as well once a
+/// person or its prerequisite sets it going.
 fn distrust(next: &mut Progress, now: Timestamp) -> Result<(), Illegal> {
-    require(matches!(next.state, State::Waiting | State::Unanswered), next)?;
+    require(!matches!(next.state, State::Sending | State::Delivered | State::Cancelled), next)?;
     forget_absent(&mut next.doubt);
     if next.doubt.question.is_none() {
         next.doubt.question = Some(Question::Operator);
     }
-    next.due_at = next.due_at.max(now);
+    if !next.state.is_final() {
+        next.due_at = next.due_at.max(now);
+    }
     Ok(())
 }
 

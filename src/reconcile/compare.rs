@@ -62,8 +62,8 @@ pub struct Item {
     pub operation: String,
     /// The entry, if the journal has it.
     pub entry: Option<usize>,
-    /// The row's primary id, if BPJS has it.
-    pub id: Option<String>,
+    /// The row, if BPJS has it.
+    pub key: Option<RowKey>,
     /// Fields that differ (wire names).
     pub fields: Vec<String>,
 }
@@ -214,15 +214,15 @@ impl<'a> Work<'a> {
     fn left_over(&mut self) {
         for (at, row) in self.rows.iter().enumerate() {
             if !self.taken.contains(&at) && row.owner.is_none() {
-                let (operation, id) = (row.key.0.clone(), Some(row.key.2.clone()));
-                self.out.items.push(Item { class: Class::OnlyBpjs, operation, entry: None, id, fields: Vec::new() });
+                let (operation, key) = (row.key.0.clone(), Some(row.key.clone()));
+                self.out.items.push(Item { class: Class::OnlyBpjs, operation, entry: None, key, fields: Vec::new() });
             }
         }
     }
 
     fn item(&mut self, class: Class, entry: usize, row: Option<usize>, fields: Vec<String>) {
         let operation = self.entries[entry].delivery.operation.clone();
-        let id = row.map(|row| self.rows[row].key.2.clone());
-        self.out.items.push(Item { class, operation, entry: Some(entry), id, fields });
+        let key = row.map(|row| self.rows[row].key.clone());
+        self.out.items.push(Item { class, operation, entry: Some(entry), key, fields });
     }
 }

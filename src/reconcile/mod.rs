@@ -11,3 +11,4 @@ pub mod day;
 pub mod leases;
 pub mod outages;
 pub mod overdue;
+mod theirs;

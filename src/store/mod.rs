@@ -7,6 +7,8 @@
 //! facility as associated data; card numbers and remote ids are found again by keyed hashes. Neighbours: every stage
 //! holds an `Arc<dyn Store>`. What it does not do: decide (that is `queue`), talk to BPJS, read the clock.
 
+#[cfg(test)]
+mod conformance;
 mod sealing;
 pub mod sqlite;
 mod types;
@@ -199,6 +201,9 @@ pub trait Store: Send + Sync {
 
     /// The security log from `after` on, oldest first.
     async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError>;
+
+    /// The newest row of the security log: the journal's checkpoint on paper.
+    async fn audit_head(&self) -> Result<Option<crate::audit::Entry>, StoreError>;
 
     /// Adds a row to the security log.
     async fn log(&self, entry: AuditEntry) -> Result<(), StoreError>;

@@ -32,6 +32,8 @@ pub struct NewSubmission {
     pub accepted_at: Timestamp,
     /// Warnings for the client (an `occurred_at` in the future).
     pub warnings: Vec<String>,
+    /// Whether the entries wait for the puskesmas's approval (they come from its network; Pasal 5 ayat 4–6).
+    pub approval: bool,
     /// The entries, each after those it depends on.
     pub entries: Vec<NewEntry>,
 }

@@ -128,6 +128,7 @@ impl Bridge {
             patient: Some(Private::new(json!({ "nik": NIK, "nama": "SITI CONTOH" }))),
             accepted_at,
             warnings: Vec::new(),
+            approval: false,
             entries: vec![entry],
         };
         self.store.accept(submission).await.unwrap();

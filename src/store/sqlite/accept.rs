@@ -104,12 +104,14 @@ impl Tx<'_> {
     /// The gate of a new delivery; an open one without adopted parents is what the row says already.
     fn first_gate(self, delivery: &Delivery, new: &NewSubmission) -> Result<(), StoreError> {
         let gate = self.gate(delivery)?;
-        if gate == (Gate::Open { adopted: false }) {
-            return Ok(());
-        }
+        let event = match gate {
+            Gate::Wait(_) | Gate::Open { .. } if new.approval => Event::AwaitApproval,
+            Gate::Open { adopted: false } => return Ok(()),
+            gate @ (Gate::Open { adopted: true } | Gate::Wait(_) | Gate::Failed(_)) => Event::Gated(gate),
+        };
         // Acceptance needs neither this run's name nor chance: gates do not look at them.
         let base = Base { boot: BootId::new(new.accepted_at, &[0; 10]), settle: None, chance: 0.0, others_pass: false };
-        let moved = self.apply(delivery, &Event::Gated(gate), new.accepted_at, &base)?;
+        let moved = self.apply(delivery, &event, new.accepted_at, &base)?;
         moved.map(|_| ()).map_err(|illegal| StoreError::Database(format!("{}: {illegal}", delivery.id)))
     }
 

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::Tx;
 use super::rows::{Millis, millis};
 use crate::catalogue::RemoteIds;
-use crate::queue::transition::{Event, next_step};
+use crate::queue::transition::{Event, next_step, transition};
 use crate::queue::{Delivery, Lease, Purpose};
 use crate::secret::Private;
 use crate::store::{ClaimAsk, Claimed, Given, StoreError};
@@ -22,7 +22,16 @@ impl Tx<'_> {
              AND lease_token IS NULL AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4",
             &[&ask.facility, &ask.service, &millis(ask.now), &limit],
         )?;
-        due.iter().map(|delivery| self.lease(delivery, ask)).collect()
+        let mut claimed = Vec::new();
+        for delivery in &due {
+            match self.lease(delivery, ask) {
+                Ok(lease) => claimed.extend(lease),
+                // One unreadable row must not stop the others: it stays where it is, and the log says so.
+                Err(StoreError::Unreadable(why)) => tracing::error!(delivery.id = %delivery.id, why, "row unreadable"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(claimed)
     }
 
     /// A pause and refused credentials hold the whole lane.
@@ -34,21 +43,21 @@ impl Tx<'_> {
         Ok(statement.query_row(params![ask.facility, ask.service, ask.credential_version], |row| row.get(0))?)
     }
 
-    fn lease(self, delivery: &Delivery, ask: &ClaimAsk) -> Result<Claimed, StoreError> {
+    /// Leases one delivery; everything is read before anything is written. `None` if its state does not allow it.
+    fn lease(self, delivery: &Delivery, ask: &ClaimAsk) -> Result<Option<Claimed>, StoreError> {
         let policy = self.policy(&delivery.operation, &ask.base)?;
+        let (payload, given) = (self.payload(delivery)?, self.given(delivery)?);
         let purpose = next_step(&delivery.progress, ask.now, &policy);
+        let probe = Event::Claimed(Lease { token: 0, until: ask.lease_until, purpose });
+        if let Err(illegal) = transition(delivery, &probe, ask.now, &policy) {
+            tracing::error!(delivery.id = %delivery.id, %illegal, "due, but cannot be claimed");
+            return Ok(None);
+        }
         let (token, number) = self.insert_attempt(delivery, purpose, ask)?;
         let lease = Lease { token, until: ask.lease_until, purpose };
         let leased = self.apply(delivery, &Event::Claimed(lease), ask.now, &ask.base)?;
         let leased = leased.map_err(|illegal| StoreError::Database(format!("{}: {illegal}", delivery.id)))?;
-        Ok(Claimed {
-            purpose,
-            token,
-            attempt: number,
-            payload: self.payload(&leased)?,
-            given: self.given(&leased)?,
-            delivery: leased,
-        })
+        Ok(Some(Claimed { delivery: leased, purpose, token, attempt: number, payload, given }))
     }
 
     fn insert_attempt(self, delivery: &Delivery, purpose: Purpose, ask: &ClaimAsk) -> Result<(i64, i64), StoreError> {

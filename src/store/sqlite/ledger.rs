@@ -257,12 +257,7 @@ impl Tx<'_> {
     // ---- the security log ---------------------------------------------------------------------------------------
 
     pub(super) fn log(self, line: &AuditEntry) -> Result<(), StoreError> {
-        let last: Option<(i64, String)> = self
-            .connection
-            .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let (seq, previous) = last.unwrap_or_else(|| (0, audit::genesis()));
+        let (seq, previous) = self.audit_head()?.map_or_else(|| (0, audit::genesis()), |head| (head.seq, head.hash));
         let mut entry = Entry {
             seq: seq + 1,
             at: line.at,
@@ -293,19 +288,28 @@ impl Tx<'_> {
         let mut statement = self.connection.prepare_cached(
             "SELECT seq, at, actor, action, object, detail, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?;
-        let rows = statement.query_map(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-            Ok(Entry {
-                seq: row.get(0)?,
-                at: row.get::<_, Millis>(1)?.0,
-                actor: row.get(2)?,
-                action: row.get(3)?,
-                object: row.get(4)?,
-                detail: row.get(5)?,
-                hash: row.get(6)?,
-            })
-        })?;
+        let rows = statement.query_map(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], entry_of)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+
+    pub(super) fn audit_head(self) -> Result<Option<Entry>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, at, actor, action, object, detail, hash FROM audit ORDER BY seq DESC LIMIT 1",
+        )?;
+        Ok(statement.query_row([], entry_of).optional()?)
+    }
+}
+
+fn entry_of(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        seq: row.get(0)?,
+        at: row.get::<_, Millis>(1)?.0,
+        actor: row.get(2)?,
+        action: row.get(3)?,
+        object: row.get(4)?,
+        detail: row.get(5)?,
+        hash: row.get(6)?,
+    })
 }
 
 fn outage_line(at: Timestamp, actor: &str, action: &str, id: i64, detail: &str) -> AuditEntry {

@@ -12,6 +12,8 @@ mod move_on;
 mod open;
 mod questions;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::PathBuf;
@@ -273,6 +275,10 @@ impl Store for SqliteStore {
 
     async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError> {
         self.read(move |tx| tx.audit_rows(after, limit)).await
+    }
+
+    async fn audit_head(&self) -> Result<Option<crate::audit::Entry>, StoreError> {
+        self.read(|tx| tx.audit_head()).await
     }
 
     async fn log(&self, entry: AuditEntry) -> Result<(), StoreError> {

@@ -1,9 +1,12 @@
 //! Moving deliveries on: every event goes through `queue::transition`, and what it means for others follows at once.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::Tx;
+use super::open::LOOK_FIRST;
 use super::rows::{Parsed, Word, millis};
 use crate::catalogue::{Kind, Operation};
 use crate::queue::gate::{Gate, Neighbour, judge};
@@ -23,6 +26,22 @@ impl Tx<'_> {
         now: Timestamp,
         base: &Base,
     ) -> Result<Result<Delivery, Illegal>, StoreError> {
+        let moved = match self.step(delivery, event, now, base)? {
+            Ok(moved) => moved,
+            Err(illegal) => return Ok(Err(illegal)),
+        };
+        self.cascade(delivery, &moved, now, base)?;
+        Ok(Ok(moved))
+    }
+
+    /// One delivery's transition with its UPDATE, its counts and its line in the feed.
+    fn step(
+        self,
+        delivery: &Delivery,
+        event: &Event,
+        now: Timestamp,
+        base: &Base,
+    ) -> Result<Result<Delivery, Illegal>, StoreError> {
         let policy = self.policy(&delivery.operation, base)?;
         let next = match transition(delivery, event, now, &policy) {
             Ok(next) => next,
@@ -30,7 +49,15 @@ impl Tx<'_> {
         };
         self.update(delivery, &next)?;
         let moved = Delivery { progress: next, ..delivery.clone() };
-        self.follow_up(delivery, &moved, now, base)?;
+        if delivery.progress.state != moved.progress.state {
+            self.tally(delivery, -1)?;
+            self.tally(&moved, 1)?;
+            if moved.progress.state.is_final() {
+                self.connection
+                    .prepare_cached("INSERT INTO change (delivery, facility, at) VALUES (?1, ?2, ?3)")?
+                    .execute(params![moved.id.to_string(), moved.facility, millis(now)])?;
+            }
+        }
         Ok(Ok(moved))
     }
 
@@ -44,24 +71,6 @@ impl Tx<'_> {
             chance: base.chance,
             others_pass: base.others_pass,
         })
-    }
-
-    fn follow_up(self, old: &Delivery, new: &Delivery, now: Timestamp, base: &Base) -> Result<(), StoreError> {
-        let (before, after) = (old.progress.state, new.progress.state);
-        if before == after {
-            return Ok(());
-        }
-        self.tally(old, -1)?;
-        self.tally(new, 1)?;
-        if after.is_final() {
-            self.connection
-                .prepare_cached("INSERT INTO change (delivery, facility, at) VALUES (?1, ?2, ?3)")?
-                .execute(params![new.id.to_string(), new.facility, millis(now)])?;
-        }
-        if before.is_final() != after.is_final() {
-            self.regate_lane(new, now, base)?;
-        }
-        self.regate_children(new.id, now, base)
     }
 
     pub(super) fn tally(self, delivery: &Delivery, by: i64) -> Result<(), StoreError> {
@@ -78,29 +87,69 @@ impl Tx<'_> {
 
     // ---- gates --------------------------------------------------------------------------------------------------
 
-    /// Judges anew every waiting delivery of the same lane.
-    fn regate_lane(self, around: &Delivery, now: Timestamp, base: &Base) -> Result<(), StoreError> {
-        let waiting = self.select(
-            "WHERE lane = ?1 AND state = 'waiting' AND lease_token IS NULL AND id <> ?2 ORDER BY seq",
-            &[around.lane.expose(), &around.id.to_string()],
-        )?;
-        waiting.iter().try_for_each(|delivery| self.regate(delivery, now, base))
+    /// Judges anew whoever depends on what moved, oldest first, until nothing moves any more. A list instead of
+    /// recursion: a long chain must not exhaust the writer's stack.
+    fn cascade(self, old: &Delivery, new: &Delivery, now: Timestamp, base: &Base) -> Result<(), StoreError> {
+        let mut pending = BTreeMap::new();
+        self.dependents(old, new, &mut pending)?;
+        while let Some((_, id)) = pending.pop_first() {
+            // An earlier step of the same cascade may have moved it.
+            let Some(before) = self.delivery(id)? else { continue };
+            if let Some(after) = self.judge_anew(&before, now, base)? {
+                self.dependents(&before, &after, &mut pending)?;
+            }
+        }
+        Ok(())
     }
 
-    fn regate_children(self, parent: DeliveryId, now: Timestamp, base: &Base) -> Result<(), StoreError> {
-        let children = self.select(
-            "WHERE id IN (SELECT child FROM prerequisite WHERE parent = ?1) AND lease_token IS NULL \
-             AND (state = 'waiting' OR (state = 'held' AND why_code = 'prerequisite')) ORDER BY seq",
-            &[&parent.to_string()],
-        )?;
-        children.iter().try_for_each(|child| self.regate(child, now, base))
+    /// Whose gate may say something else after this move: the dependents, and where it became final or unfinished also
+    /// what waits behind it in its lane.
+    fn dependents(
+        self,
+        old: &Delivery,
+        new: &Delivery,
+        pending: &mut BTreeMap<i64, DeliveryId>,
+    ) -> Result<(), StoreError> {
+        let (before, after) = (old.progress.state, new.progress.state);
+        if before == after {
+            return Ok(());
+        }
+        let mut add = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<(), StoreError> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get::<_, Parsed<DeliveryId>>(1)?.0)))?;
+            for row in rows {
+                let (seq, id) = row?;
+                pending.insert(seq, id);
+            }
+            Ok(())
+        };
+        if before.is_final() != after.is_final() {
+            add(
+                "SELECT seq, id FROM delivery WHERE lane = ?1 AND seq > ?2 AND state = 'waiting' \
+                 AND lease_token IS NULL",
+                &[new.lane.expose(), &new.seq],
+            )?;
+        }
+        add(
+            "SELECT d.seq, d.id FROM prerequisite p JOIN delivery d ON d.id = p.child WHERE p.parent = ?1 \
+             AND d.lease_token IS NULL \
+             AND (d.state = 'waiting' OR (d.state = 'held' AND d.why_code = 'prerequisite'))",
+            &[&new.id.to_string()],
+        )
+    }
+
+    /// Judges one delivery anew, with everything that follows.
+    pub(super) fn regate(self, id: DeliveryId, now: Timestamp, base: &Base) -> Result<(), StoreError> {
+        let Some(before) = self.delivery(id)? else { return Ok(()) };
+        match self.judge_anew(&before, now, base)? {
+            Some(after) => self.cascade(&before, &after, now, base),
+            None => Ok(()),
+        }
     }
 
     /// Applies the gate's verdict where it differs from what the row says.
-    pub(super) fn regate(self, delivery: &Delivery, now: Timestamp, base: &Base) -> Result<(), StoreError> {
-        // An earlier step of the same cascade may have moved it.
-        let Some(delivery) = self.delivery(delivery.id)? else { return Ok(()) };
-        let gate = self.gate(&delivery)?;
+    fn judge_anew(self, delivery: &Delivery, now: Timestamp, base: &Base) -> Result<Option<Delivery>, StoreError> {
+        let gate = self.gate(delivery)?;
         let progress = &delivery.progress;
         let held = progress.state == State::Held;
         let unchanged = match gate {
@@ -109,11 +158,10 @@ impl Tx<'_> {
             Gate::Failed(_) => held,
         };
         if unchanged || progress.lease.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         // A state that does not allow it (a person was faster) is left alone.
-        drop(self.apply(&delivery, &Event::Gated(gate), now, base)?);
-        Ok(())
+        Ok(self.step(delivery, &Event::Gated(gate), now, base)?.ok())
     }
 
     /// What stands in the way of a delivery.
@@ -164,6 +212,11 @@ impl Tx<'_> {
             self.own(&moved, recorded.end.owns.as_ref())?;
             self.free(&moved.facility, recorded.end.frees.as_ref())?;
         }
+        if moved.progress.state == State::Waiting {
+            // While it was leased, what it waits behind may have come back.
+            self.regate(moved.id, recorded.now, &recorded.base)?;
+            return self.delivery(moved.id);
+        }
         Ok(Some(moved))
     }
 
@@ -171,9 +224,14 @@ impl Tx<'_> {
     fn respect_owner(self, delivery: &Delivery, event: &Event, owns: Option<&RemoteKey>) -> Result<Event, StoreError> {
         let Some((operation, scope, id)) = owns else { return Ok(event.clone()) };
         let owner = self.owner(&delivery.facility, operation, scope, id)?.filter(|owner| *owner != delivery.id);
+        let unique = self.shared.catalogue.operation(&delivery.operation).is_none_or(Operation::is_unique);
         Ok(match (owner, event) {
-            (Some(owner), Event::Looked { begun, .. }) => {
+            (Some(owner), Event::Looked { begun, .. }) if unique => {
                 Event::Looked { finding: Finding::Owned { owner }, begun: *begun }
+            }
+            // Copies are lawful here, and this one was taken between the look-up and now: count the free ones again.
+            (Some(_), Event::Looked { begun, .. }) => {
+                Event::Looked { finding: Finding::Failed { why: "owned meanwhile".to_owned() }, begun: *begun }
             }
             (Some(owner), Event::Ended(Outcome::Accepted(_))) => {
                 tracing::warn!(delivery.id = %delivery.id, %owner, "BPJS gave an id that another delivery owns");
@@ -256,7 +314,7 @@ impl Tx<'_> {
         self.log(&act.audit)?;
         // Coming back from a final state it may find its lane or its prerequisites in the way.
         if moved.progress.state == State::Waiting {
-            self.regate(&moved, act.now, &act.base)?;
+            self.regate(moved.id, act.now, &act.base)?;
         }
         Ok(self.delivery(act.id)?.map_or(Acted::Unknown, |delivery| Acted::Done(Box::new(delivery))))
     }
@@ -272,6 +330,7 @@ impl Tx<'_> {
             if let Err(illegal) = self.apply(delivery, &Event::LeaseLost, now, base)? {
                 return Err(StoreError::Database(format!("{}: {illegal}", delivery.id)));
             }
+            self.regate(delivery.id, now, base)?;
         }
         Ok(lost.len())
     }
@@ -279,7 +338,8 @@ impl Tx<'_> {
     pub(super) fn expire(self, now: Timestamp, limit: usize, base: &Base) -> Result<usize, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let overdue = self.select(
-            "WHERE state = 'waiting' AND last IS NOT NULL AND last < ?1 AND lease_token IS NULL ORDER BY last LIMIT ?2",
+            "WHERE state = 'waiting' AND last IS NOT NULL AND last < ?1 AND lease_token IS NULL AND past_last = 0 \
+             ORDER BY marked, last LIMIT ?2",
             &[&millis(now), &limit],
         )?;
         let mut moved = 0;
@@ -305,11 +365,15 @@ impl Tx<'_> {
     }
 
     pub(super) fn distrust(self, now: Timestamp, base: &Base) -> Result<usize, StoreError> {
-        let unfinished = self.select("WHERE state IN ('waiting', 'unanswered') AND lease_token IS NULL", &[])?;
+        let may_be_sent = self.select(
+            "WHERE state IN ('waiting', 'unanswered', 'held', 'refused', 'expired') AND lease_token IS NULL",
+            &[],
+        )?;
         let mut moved = 0;
-        for delivery in &unfinished {
+        for delivery in &may_be_sent {
             moved += usize::from(self.apply(delivery, &Event::Distrust, now, base)?.is_ok());
         }
+        self.connection.execute("DELETE FROM meta WHERE key = ?1", [LOOK_FIRST])?;
         Ok(moved)
     }
 }

@@ -1,22 +1,28 @@
 //! Opening: creation, migrations, the instance lock, and what a restore or an upgrade looks like.
 
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::writer::Writer;
 use super::{Shared, SqliteStore};
 use crate::catalogue::Catalogue;
+use crate::chance::Chance;
 use crate::store::{Sealer, StoreError};
 
 /// Every migration in order; its number is the schema version it leads to.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
 /// First release of SQLite without the WAL-reset corruption.
 const SQLITE_MIN: i32 = 3_051_003;
+/// Row of `meta` that stands until [`crate::store::Store::distrust`] has been carried out (promise 13).
+pub(super) const LOOK_FIRST: &str = "look_first";
+const UPGRADED: &str = "upgraded";
+const RESTORED: &str = "restored";
 /// Reading connections kept for reuse.
 const READERS: usize = 4;
 
@@ -36,9 +42,10 @@ pub struct Settings {
 pub struct Opened {
     /// The file did not exist.
     pub fresh: bool,
-    /// The schema was older and has been brought up.
+    /// The schema was older and has been brought up. Said at every start until `distrust` was carried out.
     pub upgraded: bool,
-    /// The file is older than this machine's own memory of it: it came out of a backup, or from another machine.
+    /// The file is older than this machine's own memory of it: it came out of a backup, or from another machine. Said at
+    /// every start until `distrust` was carried out.
     pub restored: bool,
 }
 
@@ -50,15 +57,16 @@ impl SqliteStore {
     /// [`StoreError::Unreadable`] if the key is another one.
     pub fn open(settings: Settings) -> Result<(Self, Opened), StoreError> {
         let lock = instance_lock(&settings.path)?;
-        let fresh = !settings.path.exists();
-        if fresh {
+        // An empty file is what a crash during creation leaves.
+        if std::fs::metadata(&settings.path).map_or(true, |meta| meta.len() == 0) {
             create(&settings.path)?;
         }
         let connection = connect(&settings.path)?;
-        let found = migrate(&connection)?;
-        let upgraded = !fresh && found < known_version();
-        let restored = count_start(&connection, &settings.path, fresh)?;
+        let fresh = migrate(&connection)? == 0;
         check_key(&connection, &settings.sealer)?;
+        name_start(&connection, &settings.path, fresh)?;
+        let look_first = meta(&connection, LOOK_FIRST)?;
+        let (upgraded, restored) = (look_first.as_deref() == Some(UPGRADED), look_first.as_deref() == Some(RESTORED));
         let Settings { path, sealer, catalogue } = settings;
         let shared = Arc::new(Shared { sealer, catalogue, path, readers: Mutex::new(Vec::new()) });
         let store = Self { writer: Writer::start(connection)?, shared, _lock: Some(lock) };
@@ -114,7 +122,13 @@ fn instance_lock(path: &Path) -> Result<File, StoreError> {
 /// Creates the file under `synchronous=EXTRA`: the switch to WAL then survives a power cut on any file system
 /// (with FULL the rollback journal's unlink may come back and undo the whole database).
 fn create(path: &Path) -> Result<(), StoreError> {
-    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(|error| io(&error, path))?;
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| io(&error, path))?;
     let connection = Connection::open(path)?;
     connection.execute_batch("PRAGMA synchronous=EXTRA; PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;")?;
     let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
@@ -122,7 +136,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
         return Err(StoreError::Database(format!("journal mode {mode} instead of wal on {}", path.display())));
     }
     drop(connection);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(path);
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io(&error, folder))
 }
 
@@ -152,36 +166,65 @@ fn migrate(connection: &Connection) -> Result<i64, StoreError> {
     }
     let pending = (1_i64..).zip(MIGRATIONS).filter(|(version, _)| *version > found);
     for (version, sql) in pending {
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version={version}; COMMIT;"))?;
+        // Said in the same transaction, so that a crash before the daemon has acted on it does not lose it.
+        let note = if found == 0 {
+            String::new()
+        } else {
+            format!("INSERT INTO meta (key, value) VALUES ('{LOOK_FIRST}', '{UPGRADED}') ON CONFLICT (key) DO NOTHING;")
+        };
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} {note} PRAGMA user_version={version}; COMMIT;"))?;
     }
     Ok(found)
 }
 
-/// Counts this start in the database and beside it. If the two disagree the database is not the one this machine last
-/// wrote: promise 13 then wants it paused and distrusted.
-fn count_start(connection: &Connection, path: &Path, fresh: bool) -> Result<bool, StoreError> {
+fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+    let found = connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0));
+    Ok(found.optional()?)
+}
+
+/// Names this start in the database and beside it. If the database's last name is not among those kept beside it, it is
+/// not the one this machine last wrote: promise 13 then wants it paused and distrusted. Names are random, so that a
+/// copy from another machine is never taken for ours; two are kept, so that a crash between the writes is no alarm.
+fn name_start(connection: &Connection, path: &Path, fresh: bool) -> Result<(), StoreError> {
     let beside_path = beside(path, ".starts");
-    let ours: i64 = connection
-        .query_row("SELECT value FROM meta WHERE key = 'starts'", [], |row| row.get::<_, String>(0))
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
-    let machines: Option<i64> = std::fs::read_to_string(&beside_path).ok().and_then(|text| text.trim().parse().ok());
-    let next = ours.max(machines.unwrap_or(0)) + 1;
+    let last = meta(connection, "start")?;
+    let known = std::fs::read_to_string(&beside_path).unwrap_or_default();
+    let next = format!("{:016x}", Chance::system().bits());
+    let restored = !fresh && last.as_deref().is_some_and(|last| !known.lines().any(|line| line == last));
+    if restored {
+        connection.execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [LOOK_FIRST, RESTORED],
+        )?;
+    }
+    replace(&beside_path, &format!("{}\n{next}\n", last.unwrap_or_default()))?;
     connection.execute(
-        "INSERT INTO meta (key, value) VALUES ('starts', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        [next.to_string()],
+        "INSERT INTO meta (key, value) VALUES ('start', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        [next],
     )?;
-    std::fs::write(&beside_path, next.to_string()).map_err(|error| io(&error, &beside_path))?;
-    // A crash between the two writes leaves the database one ahead, which is not a restore.
-    let known = machines.is_some_and(|machines| machines <= ours);
-    Ok(!fresh && ours > 0 && !known)
+    Ok(())
+}
+
+/// Replaces a small file whole: a power cut leaves the old or the new one.
+fn replace(path: &Path, text: &str) -> Result<(), StoreError> {
+    let fresh = beside(path, ".new");
+    let write = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, path)?;
+        File::open(folder_of(path))?.sync_all()
+    };
+    write().map_err(|error| io(&error, path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 /// A sealed word tells a wrong key at once, before anything is accepted under it.
 fn check_key(connection: &Connection, sealer: &Sealer) -> Result<(), StoreError> {
-    let kept: Option<String> =
-        connection.query_row("SELECT value FROM meta WHERE key = 'key_check'", [], |row| row.get(0)).ok();
+    let kept = meta(connection, "key_check")?;
     let expected = sealer.index("key_check", &[]);
     match kept {
         None => {

@@ -21,7 +21,7 @@ use crate::store::StoreError;
 pub(super) const DELIVERY: &str = "seq, id, submission, entry_ref, facility, operation, lane, occurred_at, \
     service_date, accepted_at, rule, target, late, last, state, how, revision, due_at, blocked_kind, blocked_id, \
     marked, question, doubt_since, absent, absent_begun, absent_boot, attempts, stumbles, faults, fault, lease_token, \
-    lease_until, lease_purpose, why_code, why_who, why_meaning, why_next, why_message, remote, updated_at";
+    lease_until, lease_purpose, why_code, why_who, why_meaning, why_next, why_message, remote, past_last, updated_at";
 
 /// A text column that must parse.
 pub(super) struct Parsed<T>(pub(super) T);
@@ -129,6 +129,7 @@ impl Tx<'_> {
                 absent_begun: at("absent_begun")?,
                 absent_boot: row.get::<_, Option<Parsed<BootId>>>("absent_boot")?.map(|boot| boot.0),
             },
+            past_last: row.get("past_last")?,
             attempts: row.get("attempts")?,
             stumbles: row.get("stumbles")?,
             faults: row.get("faults")?,
@@ -193,7 +194,7 @@ impl Tx<'_> {
              marked = ?9, question = ?10, doubt_since = ?11, absent = ?12, absent_begun = ?13, absent_boot = ?14, \
              attempts = ?15, stumbles = ?16, faults = ?17, fault = ?18, lease_token = ?19, lease_until = ?20, \
              lease_purpose = ?21, why_code = ?22, why_who = ?23, why_meaning = ?24, why_next = ?25, \
-             why_message = ?26, remote = ?27, updated_at = ?28 WHERE id = ?1 AND revision = ?2",
+             why_message = ?26, remote = ?27, updated_at = ?28, past_last = ?29 WHERE id = ?1 AND revision = ?2",
         )?;
         let changed = statement.execute(params![
             id,
@@ -224,6 +225,7 @@ impl Tx<'_> {
             message,
             remote,
             millis(next.updated_at),
+            next.past_last,
         ])?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Database(format!("delivery {id} changed meanwhile"))) }
     }

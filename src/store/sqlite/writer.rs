@@ -42,7 +42,10 @@ impl Writer {
         let (wakes, fails) = (wake.clone(), fatal.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_until_closed(&connection, &waiting, &wakes, &fails))
+            .spawn(move || {
+                let _watch = PanicWatch(fails.clone());
+                write_until_closed(&connection, &waiting, &wakes, &fails);
+            })
             .map_err(|error| StoreError::Database(error.to_string()))?;
         let thread = std::sync::Mutex::new(Some(thread));
         Ok(Self { jobs: std::sync::Mutex::new(Some(jobs)), wake, fatal, thread })
@@ -102,6 +105,17 @@ impl Drop for Writer {
     }
 }
 
+/// Tells when the thread dies of a panic: a store that silently takes nothing any more would be a stall nobody sees.
+struct PanicWatch(watch::Sender<Option<String>>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.send_replace(Some("the writing thread panicked".to_owned()));
+        }
+    }
+}
+
 fn in_savepoint<T>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -157,7 +171,9 @@ fn write_group(connection: &Connection, first: Job, waiting: &Receiver<Job>) -> 
         return Ok(());
     }
     answers.push(first(Some(connection)));
+    // A full disk makes SQLite roll the whole transaction back by itself: nothing may then run outside it.
     while answers.len() < GROUP
+        && !connection.is_autocommit()
         && let Ok(job) = waiting.try_recv()
     {
         answers.push(job(Some(connection)));

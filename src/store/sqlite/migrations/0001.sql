@@ -48,6 +48,7 @@ CREATE TABLE delivery (
   absent INTEGER NOT NULL,
   absent_begun INTEGER,
   absent_boot TEXT,
+  past_last INTEGER NOT NULL DEFAULT 0, -- set going by a person after its last date
   attempts INTEGER NOT NULL,
   stumbles INTEGER NOT NULL,
   faults INTEGER NOT NULL,

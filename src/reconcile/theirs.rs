@@ -1,0 +1,197 @@
+//! BPJS's side: the lists that some days, and what they bring up, lead to.
+//!
+//! Registrations of the day lead to patients, patients to visits, visits to their children, activities to participants.
+//! Which list leads where stands in the catalogue: the fields of a plan's key and ids are arguments of other plans.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt as _;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::compare::{Entry, RowKey};
+use super::day::{Order, Reconciler};
+use crate::catalogue::{LookUp, Operation};
+use crate::protocol::sign::Stamp;
+
+/// A read that fails is asked again in this many passes; reads change nothing at BPJS.
+const PASSES: usize = 3;
+/// Reads at once: a reconciliation must not crowd out the sending.
+const READS_AT_ONCE: usize = 2;
+
+type Pool = BTreeMap<String, BTreeSet<String>>;
+pub(super) type ReadKey = (String, Vec<(String, String)>);
+
+/// What was read of BPJS.
+#[derive(Default)]
+pub(super) struct Theirs {
+    pub(super) rows: BTreeMap<RowKey, Value>,
+    done: BTreeSet<ReadKey>,
+    pub(super) failed: BTreeMap<ReadKey, String>,
+}
+
+impl Reconciler {
+    /// Reads every list that the days, and what they bring up, lead to: registrations of the day → patients → visits →
+    /// their children; activities → participants.
+    pub(super) async fn read_all(&self, order: &Order, entries: &[Entry]) -> Theirs {
+        let mut pool = self.seeds(order, entries);
+        let mut theirs = Theirs::default();
+        for pass in 0..PASSES {
+            while let Some(reads) = self.pending(&pool, &theirs) {
+                let answers: Vec<_> = futures_util::stream::iter(reads)
+                    .map(|key| self.read(order.facility.clone(), key))
+                    .buffer_unordered(READS_AT_ONCE)
+                    .collect()
+                    .await;
+                for (key, answer) in answers {
+                    if let Some(operation) = self.catalogue.operation(&key.0) {
+                        take(order, operation, key.1, answer, &mut pool, &mut theirs);
+                    }
+                }
+            }
+            if theirs.failed.is_empty() || pass + 1 == PASSES {
+                break;
+            }
+            theirs.failed.clear();
+        }
+        theirs
+    }
+
+    fn readable(&self) -> impl Iterator<Item = (&Operation, &LookUp)> {
+        self.catalogue.operations().filter_map(|operation| Some((operation, operation.look_up.as_ref()?)))
+    }
+
+    fn seeds(&self, order: &Order, entries: &[Entry]) -> Pool {
+        let mut pool = Pool::new();
+        for day in order.from.series(jiff::Span::new().days(1)).take_while(|day| *day <= order.to) {
+            for (operation, plan) in self.readable() {
+                let date = operation.date_field.as_ref();
+                for field in plan.args.values().filter(|field| Some(*field) == date) {
+                    pool.entry(field.clone()).or_default().insert(wire_date(day));
+                }
+            }
+        }
+        for entry in entries {
+            let Some(plan) = self.catalogue.operation(&entry.delivery.operation).and_then(|o| o.look_up.as_ref())
+            else {
+                continue;
+            };
+            for field in plan.args.values() {
+                if let Some(value) = entry.payload.get(field).and_then(text) {
+                    pool.entry(field.clone()).or_default().insert(value);
+                }
+            }
+        }
+        pool
+    }
+
+    /// Reads that the pool allows and that were not made yet; `None` when there are none.
+    fn pending(&self, pool: &Pool, theirs: &Theirs) -> Option<Vec<ReadKey>> {
+        let mut reads = Vec::new();
+        for (operation, plan) in self.readable() {
+            // Every plan so far takes one argument; one with more would need their combinations.
+            let Some((name, field)) = plan.args.iter().next() else { continue };
+            let keys = pool.get(field).into_iter().flatten();
+            let keys = keys.map(|value| (operation.name.clone(), vec![(name.clone(), value.clone())]));
+            reads.extend(keys.filter(|key| !theirs.done.contains(key) && !theirs.failed.contains_key(key)));
+        }
+        (!reads.is_empty()).then_some(reads)
+    }
+
+    /// One read, with its key so that answers may come in any order.
+    async fn read(&self, facility: String, key: ReadKey) -> (ReadKey, Result<Vec<Value>, String>) {
+        let Some((operation, plan)) = self.readable().find(|(operation, _)| operation.name == key.0) else {
+            return (key, Ok(Vec::new()));
+        };
+        self.remote.admit(&facility, operation.service).await;
+        let stamp = Stamp::at(self.clock.now());
+        let read = self.remote.read(&facility, &plan.read, &key.1, stamp).await;
+        let answer = match read {
+            Ok(rows) if rows.is_complete() => Ok(rows.rows),
+            Ok(_) => Err("list incomplete".to_owned()),
+            Err(failure) => Err(failure.why),
+        };
+        (key, answer)
+    }
+}
+
+/// Puts a read's rows where they belong and lets them open the way to further reads.
+fn take(
+    order: &Order,
+    operation: &Operation,
+    args: Vec<(String, String)>,
+    answer: Result<Vec<Value>, String>,
+    pool: &mut Pool,
+    theirs: &mut Theirs,
+) {
+    let key = (operation.name.clone(), args.clone());
+    let rows = match answer {
+        Ok(rows) => rows,
+        Err(why) => {
+            theirs.failed.insert(key, why);
+            return;
+        }
+    };
+    theirs.done.insert(key);
+    let Some(plan) = &operation.look_up else { return };
+    for row in rows.into_iter().filter(|row| belongs(order, operation, plan, row)) {
+        for (path, field) in plan.key.iter().chain(plan.ids.iter().map(|(id, path)| (path, id))) {
+            if let Some(value) = at(&row, path).and_then(text) {
+                pool.entry(field.clone()).or_default().insert(value);
+            }
+        }
+        if let Some(row_key) = row_key(operation, plan, &args, &row) {
+            theirs.rows.insert(row_key, row);
+        }
+    }
+}
+
+/// Whether a row is of this facility and these days: a history shows other places and other days too.
+fn belongs(order: &Order, operation: &Operation, plan: &LookUp, row: &Value) -> bool {
+    plan.key.iter().all(|(path, field)| {
+        let theirs = at(row, path).and_then(text).unwrap_or_default();
+        if field == "@facility" {
+            theirs.eq_ignore_ascii_case(&order.facility)
+        } else if Some(field) == operation.date_field.as_ref() {
+            crate::catalogue::read_date(&theirs).is_some_and(|day| day >= order.from && day <= order.to)
+        } else {
+            true
+        }
+    })
+}
+
+fn row_key(operation: &Operation, plan: &LookUp, args: &[(String, String)], row: &Value) -> Option<RowKey> {
+    let scope: Option<Vec<String>> = operation
+        .id_scope
+        .iter()
+        .map(|field| {
+            let asked = plan
+                .args
+                .iter()
+                .find(|(_, own)| *own == field)
+                .and_then(|(name, _)| args.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone()));
+            let shown =
+                plan.key.iter().find(|(_, own)| *own == field).and_then(|(path, _)| at(row, path).and_then(text));
+            shown.or(asked)
+        })
+        .collect();
+    let name = operation.gives.first().or(operation.own_id.as_ref())?;
+    let id = at(row, plan.ids.get(name)?).and_then(text)?;
+    Some((operation.name.clone(), scope?, id))
+}
+
+pub(super) fn at<'v>(row: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').try_fold(row, |value, name| value.get(name))
+}
+
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn wire_date(day: Date) -> String {
+    format!("{:02}-{:02}-{:04}", day.day(), day.month(), day.year())
+}

@@ -1,0 +1,75 @@
+//! One suite for every backend: what a [`Store`](super::Store) promises, whatever it is made of.
+//!
+//! Job: cases that take a `&dyn Store` (through [`desk::Desk`]) and know nothing of files or SQL. A backend runs them all
+//! with [`for_every_case`]. Each case gets a store of its own.
+
+pub(crate) mod claims;
+pub(crate) mod desk;
+pub(crate) mod gates;
+pub(crate) mod intake;
+pub(crate) mod lanes;
+pub(crate) mod ledger;
+pub(crate) mod people;
+
+/// Calls `$run!` with the path of every case.
+macro_rules! for_every_case {
+    ($run:ident) => {
+        $run! {
+            intake::promise_10_the_same_body_again_is_the_same_submission,
+            intake::promise_10_another_body_under_the_same_reference_is_a_conflict,
+            intake::promise_10_duplicates_that_arrive_together_answer_as_the_first_did,
+            intake::promise_10_a_submission_is_accepted_whole_or_not_at_all,
+            intake::promise_10_a_bad_neighbour_in_a_group_takes_nobody_with_it,
+            intake::the_same_reference_of_another_client_or_facility_is_another_submission,
+            intake::an_entry_is_found_by_its_references,
+            intake::promise_11_the_changes_feed_can_be_replayed_from_zero,
+            intake::lists_page_in_order_of_acceptance,
+            intake::the_filters_agree_with_the_deliveries_themselves,
+            intake::promise_6_amend_keeps_the_original_body_for_idempotency,
+            intake::the_journal_has_the_days_asked_for_and_only_them,
+            claims::the_attempts_row_is_there_before_claim_returns,
+            claims::what_is_leased_is_not_leased_again,
+            claims::the_nearest_target_goes_first,
+            claims::promise_1_a_stale_token_records_nothing,
+            claims::promise_1_a_crash_puts_what_was_sending_in_doubt,
+            claims::only_leases_that_ran_out_are_reclaimed_while_running,
+            claims::promise_9_what_passed_its_last_date_expires_and_can_be_retried_once_and_for_all,
+            claims::promise_9_an_edit_in_doubt_past_its_last_date_stops_nobody,
+            claims::promise_9_a_blocked_entry_in_doubt_can_pass_its_last_date,
+            claims::promise_13_distrust_makes_everything_look_first,
+            claims::next_due_is_the_earliest_that_may_be_claimed,
+            claims::an_attempt_keeps_its_credentials_stamp_and_words,
+            lanes::promise_4_a_patient_is_served_in_order,
+            lanes::promise_4_no_item_blocks_another_patient,
+            lanes::promise_4_an_entry_for_tomorrow_does_not_block_todays,
+            lanes::promise_4_order_is_inherited_along_after,
+            lanes::promise_4_order_is_inherited_from_the_visit,
+            lanes::promise_4_what_comes_back_goes_first_again,
+            lanes::promise_4_what_came_back_during_a_look_up_still_goes_first,
+            lanes::promise_7_refused_credentials_stop_the_lane_until_a_newer_version,
+            lanes::promise_15_a_pause_stops_sending_and_not_accepting,
+            gates::promise_6_children_wait_and_know_for_what,
+            gates::promise_6_a_refusal_holds_children_and_grandchildren,
+            gates::promise_6_delivered_after_all_they_go_back_by_themselves,
+            gates::promise_6_a_child_accepted_after_the_refusal_is_held_at_once,
+            gates::promise_3_an_adopted_parent_makes_children_look_first,
+            gates::a_chain_of_a_thousand_is_held_and_let_go,
+            people::promise_2_a_newcomer_to_an_owned_id_is_refused_naming_the_owner,
+            people::promise_2_a_person_cannot_adopt_an_owned_id,
+            people::promise_2_a_delete_sets_the_id_free,
+            people::promise_2_a_copy_taken_meanwhile_is_counted_again,
+            people::promise_2_the_same_number_in_another_scope_is_another_id,
+            people::acts_that_the_state_refuses_change_nothing_and_log_nothing,
+            people::every_act_is_in_the_log_and_the_chain_verifies,
+            people::an_act_on_nothing_is_unknown,
+            people::the_tally_equals_the_count_after_a_days_work,
+            ledger::one_outage_is_open_per_service_and_closing_counts,
+            ledger::an_outage_that_is_not_there_is_an_error,
+            ledger::reconciliations_keep_their_reports,
+            ledger::circuits_and_pauses_are_remembered,
+            ledger::totals_name_the_oldest_and_the_nearest,
+            ledger::a_commit_that_changes_something_wakes_and_an_empty_claim_does_not,
+        }
+    };
+}
+pub(crate) use for_every_case;

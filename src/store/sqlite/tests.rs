@@ -1,0 +1,66 @@
+//! The SQLite backend: the common suite, and what only a file can get wrong.
+
+mod crash;
+mod files;
+mod full;
+mod schema;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::store::conformance::{self, desk::Desk, for_every_case};
+
+fn sealer(key: u8) -> Sealer {
+    Sealer::new(&[key; 32], &[key.wrapping_add(1); 32])
+}
+
+fn settings(path: &Path) -> Settings {
+    Settings { path: path.to_owned(), sealer: sealer(7), catalogue: Arc::new(Catalogue::shipped().unwrap()) }
+}
+
+fn open(path: &Path) -> (SqliteStore, Opened) {
+    SqliteStore::open(settings(path)).unwrap()
+}
+
+/// A desk on a new database in `folder`.
+fn desk_in(folder: &Path) -> Desk {
+    Desk::new(Arc::new(open(&folder.join("jembatan.db")).0))
+}
+
+macro_rules! on_sqlite {
+    ($($module:ident::$case:ident,)*) => {$(
+        #[tokio::test]
+        async fn $case() {
+            let folder = tempfile::tempdir().unwrap();
+            conformance::$module::$case(&desk_in(folder.path())).await;
+        }
+    )*};
+}
+for_every_case!(on_sqlite);
+
+#[tokio::test]
+async fn a_panicking_job_is_told_to_the_process_instead_of_stalling_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(&folder.path().join("jembatan.db"));
+    let mut fatal = store.fatal();
+    let answer = store.write(|_| -> Result<(), StoreError> { panic!("a job of the test") }).await;
+    assert!(matches!(answer, Err(StoreError::Unknown(_))), "{answer:?}");
+    fatal.wait_for(Option::is_some).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so_and_still_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(&folder.path().join("jembatan.db"));
+    store.close();
+    let refused = store.set_pause("*", None, audit_line()).await;
+    assert!(matches!(refused, Err(StoreError::Closed)), "{refused:?}");
+    assert!(store.pauses().await.unwrap().is_empty());
+}
+
+fn audit_line() -> AuditEntry {
+    let at = conformance::desk::at(0);
+    let word = |text: &str| text.to_owned();
+    AuditEntry { at, actor: word("operator"), action: word("resume"), object: word("*"), detail: word("uji") }
+}
