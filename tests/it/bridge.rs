@@ -191,8 +191,7 @@ base_url = "http://{simulator}/pcare-rest"
     pub(crate) fn cli(&self, arguments: &[&str], input: &str) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jembatan"));
         command.args(arguments).arg("--config").arg(self.config());
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -485,13 +484,7 @@ base_url = "http://{simulator}/pcare-rest"
     /// Staff types something into P-Care.
     pub(crate) fn staff(&self, what: &str, body: &Value) -> Value {
         let url = format!("http://{}/_sim/{what}", self.simulator_at);
-        let asked = Self::ask(
-            self.http.clone(),
-            reqwest::Method::POST,
-            url,
-            String::new(),
-            Some(body.to_string()),
-        );
+        let asked = Self::ask(self.http.clone(), reqwest::Method::POST, url, String::new(), Some(body.to_string()));
         let answer = self.runtime.block_on(asked).unwrap();
         assert!(answer.status < 300, "{what}: {answer:?}");
         answer.body["response"].clone()
@@ -523,8 +516,7 @@ pub(crate) fn wire(day: Date) -> String {
 /// The shipped day as if `day` were the service day.
 pub(crate) fn shipped_day(day: Date) -> Vec<Value> {
     let next = day.checked_add(1.day()).unwrap();
-    let dated =
-        DAY.replace("{tgl}", &wire(day)).replace("{hari}", &day.to_string()).replace("{besok}", &wire(next));
+    let dated = DAY.replace("{tgl}", &wire(day)).replace("{hari}", &day.to_string()).replace("{besok}", &wire(next));
     dated.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

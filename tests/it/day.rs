@@ -103,10 +103,8 @@ fn a_day_with_lost_answers_outages_and_poison_reaches_bpjs_exactly_once_and_agai
     assert_eq!((answers.len(), all.len()), (200, 727), "nothing is lost");
     exactly_once(&bridge, &all);
     the_poison_is_told(&bridge, &answers[30]);
-    let odd: Vec<&Value> = all
-        .iter()
-        .filter(|one| one["state"] != "delivered" && one["submission"] != answers[30]["id"])
-        .collect();
+    let odd: Vec<&Value> =
+        all.iter().filter(|one| one["state"] != "delivered" && one["submission"] != answers[30]["id"]).collect();
     assert!(odd.is_empty(), "{odd:#?}");
     let adopted = all.iter().filter(|one| one["how"] == "adopted").count();
     assert!(adopted >= 10, "the lost answers were looked up: {adopted}");

@@ -5,8 +5,8 @@ use jembatan::simulator::faults::{Fault, Kind};
 use serde_json::{Value, json};
 
 use crate::bridge::{
-    Bridge, Setup, card, daftar, drug, fault_of_card, instant, kunjungan, obat, submission, visit,
-    whole_visit, yesterday,
+    Bridge, Setup, card, daftar, drug, fault_of_card, instant, kunjungan, obat, submission, visit, whole_visit,
+    yesterday,
 };
 
 fn sends(attempts: &[Value]) -> usize {
@@ -148,7 +148,11 @@ fn promise_4_order_within_a_patient_and_nobody_waits_for_another_patient() {
     let done = bridge.finished(&passes);
     assert!(done.values().all(|one| one["state"] == "delivered"), "{done:#?}");
     let blocked = bridge.entries(&later)["daftar"].clone();
-    assert_eq!((&blocked["state"], &blocked["blocked_by"]["kind"]), (&json!("waiting"), &json!("order")), "{blocked:#}");
+    assert_eq!(
+        (&blocked["state"], &blocked["blocked_by"]["kind"]),
+        (&json!("waiting"), &json!("order")),
+        "{blocked:#}"
+    );
     let (first, second) = (bridge.finished(&waits), bridge.finished(&later));
     let began = |entry: &Value| instant(&bridge.attempts(entry)[0]["started_at"]);
     let ended = |entry: &Value| instant(&bridge.attempts(entry)[0]["ended_at"]);
@@ -166,7 +170,8 @@ fn promise_5_an_edit_is_repeated_and_a_delete_that_is_gone_has_succeeded() {
     bridge.fault(Fault::new("pcare.kunjungan.edit", Kind::LandThenReset).times(1));
     let mut content = visit(&card, day);
     content["keluhan"] = json!("sudah membaik \"sekali\" 🤒\nbaris kedua");
-    let edit = json!({ "ref": "ubah", "operation": "pcare.kunjungan.edit", "after": ["a/kunjungan"], "payload": content });
+    let edit =
+        json!({ "ref": "ubah", "operation": "pcare.kunjungan.edit", "after": ["a/kunjungan"], "payload": content });
     let edited = bridge.submit(&submission("b", &[edit]));
     let entry = bridge.finished(&edited)["ubah"].clone();
     assert_eq!(entry["state"], "delivered", "{entry:#}");

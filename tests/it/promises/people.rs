@@ -78,8 +78,7 @@ fn promise_7_a_wrong_password_stops_the_lane_after_one_refusal_and_a_new_one_sta
     let stopped = bridge.entry_when(&id, "daftar", |one| one["blocked_by"]["kind"] == "credentials");
     assert_eq!(stopped["state"], "waiting", "the lane stops, not the entry");
     // Accepting goes on, and for a while nothing more reaches BPJS.
-    let more: Vec<Value> =
-        (3..13).map(|n| submission(&format!("c{n}"), &[daftar(&card(n), yesterday())])).collect();
+    let more: Vec<Value> = (3..13).map(|n| submission(&format!("c{n}"), &[daftar(&card(n), yesterday())])).collect();
     let answers = bridge.submit_all(&more, 4);
     assert!(answers.iter().all(|answer| answer.as_ref().is_some_and(|answer| answer.status == 202)));
     let health = bridge.health();
@@ -130,9 +129,8 @@ fn promise_7_a_still_wrong_new_password_is_tried_once() {
     bridge.entry_when(&id, "daftar", |one| one["blocked_by"]["kind"] == "credentials");
     let before = refused_logins(&bridge);
     bridge.put("pcare.password", "salah-lagi");
-    bridge.until("the new version is tried", Duration::from_secs(8), || {
-        (refused_logins(&bridge) > before).then_some(())
-    });
+    bridge
+        .until("the new version is tried", Duration::from_secs(8), || (refused_logins(&bridge) > before).then_some(()));
     let asked = std::time::Instant::now();
     bridge.until("three seconds", Duration::from_secs(9), || (asked.elapsed() > Duration::from_secs(3)).then_some(()));
     assert_eq!(refused_logins(&bridge), before + 1);

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use jembatan::simulator::faults::{Fault, Kind};
 use jembatan::simulator::DownMode;
+use jembatan::simulator::faults::{Fault, Kind};
 use serde_json::{Value, json};
 
 use crate::bridge::{Bridge, FACILITY, Setup, card, daftar, is_final, submission, whole_visit, yesterday};
