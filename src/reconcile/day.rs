@@ -73,14 +73,16 @@ impl Reconciler {
         let mut adopted = BTreeSet::new();
         let mut compared = self.compare(&order.facility, &entries, &theirs).await?;
         for _ in 0..ADOPTION_ROUNDS {
-            let news = self.adopt_all(&order, &entries, &compared).await?;
-            if news.is_empty() {
+            if compared.adoptable.is_empty() {
                 break;
             }
-            adopted.extend(news);
+            // A worker may be faster with one of them: the comparison is then made anew all the same.
+            adopted.extend(self.adopt_all(&order, &entries, &compared).await?);
             entries = self.entries(&order).await?;
             compared = self.compare(&order.facility, &entries, &theirs).await?;
         }
+        // What still could not be adopted is in a worker's hands: left out, but counted.
+        compared.moving += compared.adoptable.len();
         let report = self.report(&id, &order, started_at, &entries, &theirs, &compared, &adopted).await?;
         self.keep(&id, &order, started_at, &report).await?;
         Ok(report)

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -65,11 +65,12 @@ impl SqliteStore {
         let fresh = migrate(&connection)? == 0;
         check_key(&connection, &settings.sealer)?;
         name_start(&connection, &settings.path, fresh)?;
+        let progress = Progress::keep(&connection, &settings.path)?;
         let look_first = meta(&connection, LOOK_FIRST)?;
         let (upgraded, restored) = (look_first.as_deref() == Some(UPGRADED), look_first.as_deref() == Some(RESTORED));
         let Settings { path, sealer, catalogue } = settings;
         let shared = Arc::new(Shared { sealer, catalogue, path, readers: Mutex::new(Vec::new()) });
-        let store = Self { writer: Writer::start(connection)?, shared, _lock: Some(lock) };
+        let store = Self { writer: Writer::start(connection, progress)?, shared, _lock: Some(lock) };
         Ok((store, Opened { fresh, upgraded, restored }))
     }
 }
@@ -190,7 +191,8 @@ fn name_start(connection: &Connection, path: &Path, fresh: bool) -> Result<(), S
     let last = meta(connection, "start")?;
     let known = std::fs::read_to_string(&beside_path).unwrap_or_default();
     let next = format!("{:016x}", Chance::system().bits());
-    let restored = !fresh && last.as_deref().is_some_and(|last| !known.lines().any(|line| line == last));
+    let foreign = last.as_deref().is_some_and(|last| !known.lines().any(|line| line == last));
+    let restored = !fresh && (foreign || Progress::is_behind(connection, path)?);
     if restored {
         connection.execute(
             "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -203,6 +205,48 @@ fn name_start(connection: &Connection, path: &Path, fresh: bool) -> Result<(), S
         [next],
     )?;
     Ok(())
+}
+
+/// How far the database had come, kept beside it after every commit: a copy made and put back within one start has that
+/// start's name and is told by this alone.
+///
+/// The number grows with every row that a submission or an attempt makes. It is written after the commit and never
+/// flushed: a killed process leaves it exact, a power cut leaves it at most too low, which is no alarm.
+pub(super) struct Progress(File);
+
+impl Progress {
+    fn path(database: &Path) -> PathBuf {
+        beside(database, ".progress")
+    }
+
+    fn of(connection: &Connection) -> Result<i64, StoreError> {
+        Ok(connection.query_row("SELECT coalesce(sum(seq), 0) FROM sqlite_sequence", [], |row| row.get(0))?)
+    }
+
+    /// Whether the database is behind what this machine last wrote into it.
+    fn is_behind(connection: &Connection, database: &Path) -> Result<bool, StoreError> {
+        let kept = std::fs::read_to_string(Self::path(database)).unwrap_or_default();
+        let kept: i64 = kept.trim().parse().unwrap_or(0);
+        Ok(kept > Self::of(connection)?)
+    }
+
+    fn keep(connection: &Connection, database: &Path) -> Result<Self, StoreError> {
+        let path = Self::path(database);
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let progress = Self(opened.map_err(|error| io(&error, &path))?);
+        progress.note(connection);
+        Ok(progress)
+    }
+
+    /// Notes how far it has come, in place: a reader never meets an empty file.
+    pub(super) fn note(&self, connection: &Connection) {
+        let noted = Self::of(connection).map_err(|error| error.to_string()).and_then(|now| {
+            self.0.write_all_at(format!("{now:020}\n").as_bytes(), 0).map_err(|error| error.to_string())
+        });
+        if let Err(error) = noted {
+            tracing::warn!(error, "progress not noted: an old copy put back might not be noticed");
+        }
+    }
 }
 
 /// Replaces a small file whole: a power cut leaves the old or the new one.

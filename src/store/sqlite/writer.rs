@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use super::open::Progress;
 use super::{Shared, Tx};
 use crate::store::StoreError;
 
@@ -36,7 +37,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, progress: Progress) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::sync_channel::<Job>(QUEUE);
         let (wake, fatal) = (watch::Sender::new(0), watch::Sender::new(None));
         let (wakes, fails) = (wake.clone(), fatal.clone());
@@ -44,7 +45,7 @@ impl Writer {
             .name("store-writer".to_owned())
             .spawn(move || {
                 let _watch = PanicWatch(fails.clone());
-                write_until_closed(&connection, &waiting, &wakes, &fails);
+                write_until_closed(&connection, &progress, &waiting, &wakes, &fails);
             })
             .map_err(|error| StoreError::Database(error.to_string()))?;
         let thread = std::sync::Mutex::new(Some(thread));
@@ -133,6 +134,7 @@ fn in_savepoint<T>(
 
 fn write_until_closed(
     connection: &Connection,
+    progress: &Progress,
     waiting: &Receiver<Job>,
     wake: &watch::Sender<u64>,
     fatal: &watch::Sender<Option<String>>,
@@ -156,6 +158,7 @@ fn write_until_closed(
         }
         // A claim that found nothing changes nothing: waking for it would wake the claimer again.
         if connection.total_changes() != before {
+            progress.note(connection);
             wake.send_modify(|count| *count = count.wrapping_add(1));
         }
         checkpoint(connection, CHECKPOINT_CAP);

@@ -1,0 +1,591 @@
+//! The harness: the built binary as a child process, the simulator in this process, and a client that knows only the
+//! API. Every wait is for a condition and has an end; a dropped [`Bridge`] kills its daemon.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use jembatan::clock::Clock;
+use jembatan::simulator::faults::{Fault, Kind};
+use jembatan::simulator::{self, Simulator};
+use jembatan::vault::{KeyAccess, KeySource, Vault};
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan as _};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+/// The facility of every test.
+pub(crate) const FACILITY: &str = "0114A026";
+/// The shipped day.
+const DAY: &str = include_str!("../../src/cli/demo/hari-puskesmas.jsonl");
+/// Longest wait for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a bridge is set up with.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) settle_ms: u64,
+    pub(crate) timeout_ms: u64,
+    pub(crate) seed: u64,
+    pub(crate) min_free: &'static str,
+    pub(crate) log: &'static str,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { settle_ms: 400, timeout_ms: 1_000, seed: 1, min_free: "1 MiB", log: "info" }
+    }
+}
+
+/// An answer of the bridge.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    pub(crate) retry_after: Option<String>,
+}
+
+/// A daemon, its home and its BPJS.
+pub(crate) struct Bridge {
+    home: tempfile::TempDir,
+    pub(crate) port: u16,
+    child: Option<Child>,
+    starts: u32,
+    pub(crate) env: Vec<(String, String)>,
+    log: &'static str,
+    pub(crate) simulator: Simulator,
+    pub(crate) simulator_at: SocketAddr,
+    runtime: Runtime,
+    http: reqwest::Client,
+    pub(crate) sim: String,
+    pub(crate) operator: String,
+    pub(crate) viewer: String,
+}
+
+impl Bridge {
+    /// A bridge that runs.
+    pub(crate) fn up() -> Self {
+        Self::with(&Setup::default())
+    }
+
+    /// A bridge that runs, set up so.
+    pub(crate) fn with(setup: &Setup) -> Self {
+        let mut bridge = Self::stopped(setup);
+        bridge.start();
+        bridge
+    }
+
+    /// A bridge that is ready to start.
+    pub(crate) fn stopped(setup: &Setup) -> Self {
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let simulator = Simulator::new(simulator::Settings { seed: setup.seed, ..simulator::Settings::default() });
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let simulator_at = listener.local_addr().unwrap();
+        let served = simulator.clone();
+        runtime.spawn(async move { drop(simulator::serve(listener, served, std::future::pending()).await) });
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(130)).build().unwrap();
+        let mut bridge = Self {
+            home: tempfile::tempdir().unwrap(),
+            port: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
+            child: None,
+            starts: 0,
+            env: Vec::new(),
+            log: setup.log,
+            simulator,
+            simulator_at,
+            runtime,
+            http,
+            sim: String::new(),
+            operator: String::new(),
+            viewer: String::new(),
+        };
+        bridge.write_config(setup);
+        bridge.fill_vault();
+        bridge
+    }
+
+    /// Writes the configuration anew; a running daemon does not see it.
+    pub(crate) fn write_config(&self, setup: &Setup) {
+        let home = self.home.path();
+        fs::write(home.join("bontang-2024.toml"), jembatan::contract::BONTANG).unwrap();
+        let text = format!(
+            r#"
+[http]
+listen = "127.0.0.1:{port}"
+[http.limits]
+connections_per_peer = 128
+[store]
+url = "sqlite:{home}/state/jembatan.db"
+min_free = "{min_free}"
+[vault]
+path = "{home}/state/vault"
+key = "file:{home}/kek"
+[contract]
+profile = "bontang-2024.toml"
+[remote]
+allow_local = true
+settle = "{settle}ms"
+concurrency = 8
+rate_per_second = 0
+connect_timeout = "1s"
+request_timeout = "{timeout}ms"
+circuit_retry_max = "1s"
+probe_interval = "2s"
+[[facility]]
+code = "{FACILITY}"
+name = "PKM Contoh"
+timezone = "Asia/Makassar"
+[facility.pcare]
+base_url = "http://{simulator}/pcare-rest"
+"#,
+            port = self.port,
+            home = home.display(),
+            min_free = setup.min_free,
+            settle = setup.settle_ms,
+            timeout = setup.timeout_ms,
+            simulator = self.simulator_at,
+        );
+        fs::create_dir_all(self.state()).unwrap();
+        fs::write(self.config(), text).unwrap();
+    }
+
+    fn fill_vault(&mut self) {
+        self.cli(&["vault", "init"], "");
+        let theirs = self.simulator.credentials();
+        let values = [
+            ("cons_id", theirs.cons_id.expose()),
+            ("secret_key", theirs.secret_key.expose()),
+            ("pcare.user_key", theirs.pcare.expose()),
+            ("pcare.username", theirs.username.expose()),
+            ("pcare.password", theirs.password.expose()),
+        ];
+        for (name, value) in values {
+            self.put(name, value);
+        }
+        let token = |name: &str, role: &str| {
+            let out = self.cli(&["client", "add", name, "--facility", FACILITY, "--role", role, "--json"], "");
+            let grant: Value = serde_json::from_str(&out).unwrap();
+            grant["token"].as_str().unwrap().to_owned()
+        };
+        let (sim, viewer) = (token("sim-uji", "sim"), token("pengamat", "viewer"));
+        (self.sim, self.viewer) = (sim, viewer);
+        // Who holds the vault's key is the operator of all facilities; the command line does the same.
+        let key = KeySource::File(self.home.path().join("kek"));
+        let vault = Vault::open(&self.state().join("vault"), &key, KeyAccess::of_process()).unwrap();
+        self.operator = jembatan::http::local_operator_token(vault.index_key().unwrap().expose()).to_string();
+    }
+
+    /// Puts a credential in, through the command line.
+    pub(crate) fn put(&self, name: &str, value: &str) {
+        self.cli(&["vault", "put", "--facility", FACILITY, name], &format!("{value}\n"));
+    }
+
+    /// Runs a command; it must succeed.
+    pub(crate) fn cli(&self, arguments: &[&str], input: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jembatan"));
+        command.args(arguments).arg("--config").arg(self.config());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.home.path().join("state")
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.home.path().join("jembatan.toml")
+    }
+
+    // ---- the process ---------------------------------------------------------------------------------------------
+
+    /// Starts the daemon and waits until its API answers.
+    pub(crate) fn start(&mut self) {
+        self.spawn();
+        self.until("the API answers", PATIENCE, || {
+            (self.raw("GET", "/health/live", "", None).is_some_and(|answer| answer.status == 200)).then_some(())
+        });
+    }
+
+    /// Starts the daemon without waiting for it.
+    pub(crate) fn spawn(&mut self) {
+        assert!(self.child.is_none(), "already started");
+        self.starts += 1;
+        let log = |kind: &str| File::create(self.home.path().join(format!("log-{}.{kind}", self.starts))).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jembatan"));
+        command.arg("serve").arg("--config").arg(self.config()).env("JEMBATAN_LOG", self.log);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(log("out")).stderr(log("err"));
+        self.child = Some(command.spawn().unwrap());
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// `kill -9`: no farewell of any kind.
+    pub(crate) fn kill_9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            child.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM, and how it ended.
+    pub(crate) fn terminate(&mut self) -> (ExitStatus, Duration) {
+        let began = Instant::now();
+        let mut child = self.child.take().unwrap();
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return (status, began.elapsed());
+            }
+            if began.elapsed() > PATIENCE {
+                drop(child.kill());
+                panic!("not ended {PATIENCE:?} after SIGTERM");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Everything the daemon said on its two streams, all starts.
+    pub(crate) fn logs(&self) -> String {
+        let mut all = String::new();
+        for n in 1..=self.starts {
+            for kind in ["out", "err"] {
+                all += &fs::read_to_string(self.home.path().join(format!("log-{n}.{kind}"))).unwrap_or_default();
+            }
+        }
+        all
+    }
+
+    // ---- the API -------------------------------------------------------------------------------------------------
+
+    /// Waits until `look` says so.
+    pub(crate) fn until<T>(&self, what: &str, patience: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            if began.elapsed() > patience {
+                let logs = self.logs();
+                let lines: Vec<&str> = logs.lines().collect();
+                let tail = lines[lines.len().saturating_sub(30)..].join("\n");
+                panic!("not within {patience:?}: {what}\n{tail}");
+            }
+            std::thread::sleep(Duration::from_millis(40));
+        }
+    }
+
+    async fn ask(
+        http: reqwest::Client,
+        method: reqwest::Method,
+        url: String,
+        token: String,
+        body: Option<String>,
+    ) -> Option<Answer> {
+        let mut request = http.request(method, url);
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let answer = request.send().await.ok()?;
+        let status = answer.status().as_u16();
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let retry_after = header("retry-after");
+        let text = answer.text().await.ok()?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Some(Answer { status, body, retry_after })
+    }
+
+    fn raw(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> Option<Answer> {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let method = method.parse().unwrap();
+        let body = body.map(Value::to_string);
+        self.runtime.block_on(Self::ask(self.http.clone(), method, url, token.to_owned(), body))
+    }
+
+    /// One request as the operator.
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let operator = self.operator.clone();
+        self.raw(method, path, &operator, body).unwrap_or_else(|| panic!("{method} {path}: no answer"))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let answer = self.call("GET", path, None);
+        assert!(matches!(answer.status, 200 | 503), "GET {path}: {answer:?}");
+        answer.body
+    }
+
+    /// Hands a submission in, or says that nobody answered.
+    pub(crate) fn try_submit(&self, body: &Value) -> Option<Answer> {
+        let token = self.sim.clone();
+        self.raw("POST", "/v1/submissions", &token, Some(body))
+    }
+
+    /// Hands a submission in; it must be accepted. Returns its id.
+    pub(crate) fn submit(&self, body: &Value) -> String {
+        let answer = self.try_submit(body).unwrap();
+        assert!(matches!(answer.status, 200 | 202), "{answer:?}");
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Hands several in, `hands` at once.
+    pub(crate) fn submit_all(&self, bodies: &[Value], hands: usize) -> Vec<Option<Answer>> {
+        let url = format!("http://127.0.0.1:{}/v1/submissions", self.port);
+        let one = |body: &Value| {
+            let (http, url, token, body) = (self.http.clone(), url.clone(), self.sim.clone(), body.to_string());
+            async move {
+                // The bucket of one client allows 50 a second in the long run.
+                for _ in 0..100 {
+                    let asked = (http.clone(), url.clone(), token.clone(), body.clone());
+                    match Self::ask(asked.0, reqwest::Method::POST, asked.1, asked.2, Some(asked.3)).await {
+                        Some(answer) if answer.status == 429 => tokio::time::sleep(Duration::from_millis(100)).await,
+                        other => return other,
+                    }
+                }
+                None
+            }
+        };
+        let asked: Vec<_> = bodies.iter().map(one).collect();
+        self.runtime.block_on(futures_util::stream::iter(asked).buffered(hands).collect())
+    }
+
+    /// The deliveries of a submission by their refs.
+    pub(crate) fn entries(&self, submission: &str) -> BTreeMap<String, Value> {
+        let found = self.get(&format!("/v1/submissions/{submission}"));
+        let list = found["deliveries"].as_array().unwrap().clone();
+        list.into_iter().map(|one| (one["ref"].as_str().unwrap().to_owned(), one)).collect()
+    }
+
+    /// Waits until everything of a submission is final.
+    pub(crate) fn finished(&self, submission: &str) -> BTreeMap<String, Value> {
+        self.until(&format!("submission {submission} is final"), PATIENCE, || {
+            let entries = self.entries(submission);
+            entries.values().all(is_final).then_some(entries)
+        })
+    }
+
+    /// Waits until one entry stands so.
+    pub(crate) fn entry_when(&self, submission: &str, entry: &str, what: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            last = self.entries(submission)[entry].clone();
+            if what(&last) {
+                return last;
+            }
+            std::thread::sleep(Duration::from_millis(40));
+        }
+        panic!("{entry} never got there: {last:#}\n{:#}", Value::from(self.attempts(&last)));
+    }
+
+    /// Waits until one entry is in this state.
+    pub(crate) fn entry_in(&self, submission: &str, entry: &str, state: &str) -> Value {
+        self.entry_when(submission, entry, |one| one["state"] == state)
+    }
+
+    /// The attempts of a delivery.
+    pub(crate) fn attempts(&self, delivery: &Value) -> Vec<Value> {
+        let id = delivery["id"].as_str().unwrap_or_default();
+        let shown = self.get(&format!("/v1/deliveries/{id}"));
+        shown["timeline"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Every delivery.
+    pub(crate) fn deliveries(&self) -> Vec<Value> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("/v1/deliveries?limit=1000{cursor}"));
+            all.extend(page["items"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&after={next}"),
+                None => return all,
+            }
+        }
+    }
+
+    /// Does something to a delivery, as the operator.
+    pub(crate) fn act(&self, delivery: &Value, action: &str, body: &Value) -> Answer {
+        let id = delivery["id"].as_str().unwrap();
+        let mut body = body.clone();
+        body["reason"] = json!("uji");
+        self.call("POST", &format!("/v1/deliveries/{id}/{action}"), Some(&body))
+    }
+
+    pub(crate) fn pause(&self, facility: &str, on: bool) {
+        let body = json!({ "facility": facility, "reason": "uji" });
+        let answer = self.call(if on { "POST" } else { "DELETE" }, "/v1/pauses", Some(&body));
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    pub(crate) fn reconcile(&self, day: Date) -> Value {
+        let body = json!({ "facility": FACILITY, "date": day.to_string() });
+        let answer = self.call("POST", "/v1/reconciliations", Some(&body));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// The health, whatever its status.
+    pub(crate) fn health(&self) -> Value {
+        self.raw("GET", "/health", "", None).map_or(Value::Null, |answer| answer.body)
+    }
+
+    pub(crate) fn text(&self, path: &str) -> String {
+        let answer = self.raw("GET", path, "", None).unwrap();
+        answer.body.as_str().map_or_else(|| answer.body.to_string(), str::to_owned)
+    }
+
+    // ---- BPJS ----------------------------------------------------------------------------------------------------
+
+    pub(crate) fn fault(&self, fault: Fault) {
+        self.simulator.add_faults(vec![fault]).unwrap();
+    }
+
+    /// What landed in one list of the ledger.
+    pub(crate) fn ledger(&self, list: &str) -> Vec<Value> {
+        self.simulator.ledger()[list].as_array().unwrap().clone()
+    }
+
+    /// Requests that the simulator counted, of operations with this beginning.
+    pub(crate) fn requests(&self, operation: &str) -> u64 {
+        let counts = self.simulator.requests();
+        let counts = counts["counts"].as_array().unwrap().clone();
+        let ours = counts.iter().filter(|count| count["operation"].as_str().unwrap().starts_with(operation));
+        ours.map(|count| count["count"].as_u64().unwrap()).sum()
+    }
+
+    /// Writing requests that the simulator counted.
+    pub(crate) fn writes(&self) -> u64 {
+        let counts = self.simulator.requests();
+        let counts = counts["counts"].as_array().unwrap().clone();
+        let is_write = |name: &str| [".add", ".edit", ".delete"].iter().any(|end| name.ends_with(end));
+        let ours = counts.iter().filter(|count| is_write(count["operation"].as_str().unwrap()));
+        ours.map(|count| count["count"].as_u64().unwrap()).sum()
+    }
+
+    /// Staff types something into P-Care.
+    pub(crate) fn staff(&self, what: &str, body: &Value) -> Value {
+        let url = format!("http://{}/_sim/{what}", self.simulator_at);
+        let asked = Self::ask(self.http.clone(), reqwest::Method::POST, url, String::new(), Some(body.to_string()));
+        let answer = self.runtime.block_on(asked).unwrap();
+        assert!(answer.status < 300, "{what}: {answer:?}");
+        answer.body["response"].clone()
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.kill_9();
+    }
+}
+
+/// Whether a delivery is final.
+pub(crate) fn is_final(delivery: &Value) -> bool {
+    !matches!(delivery["state"].as_str(), Some("waiting" | "sending" | "unanswered"))
+}
+
+/// BPJS's day before today.
+pub(crate) fn yesterday() -> Date {
+    let zone = jiff::tz::TimeZone::get("Asia/Jakarta").unwrap();
+    Clock::system().now().to_zoned(zone).date().checked_sub(1.day()).unwrap()
+}
+
+/// A day as BPJS writes it.
+pub(crate) fn wire(day: Date) -> String {
+    format!("{:02}-{:02}-{:04}", day.day(), day.month(), day.year())
+}
+
+/// The shipped day as if `day` were the service day.
+pub(crate) fn shipped_day(day: Date) -> Vec<Value> {
+    let next = day.checked_add(1.day()).unwrap();
+    let dated = DAY.replace("{tgl}", &wire(day)).replace("{hari}", &day.to_string()).replace("{besok}", &wire(next));
+    dated.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The n-th invented card.
+pub(crate) fn card(n: u32) -> String {
+    format!("00099{:08}", 50_000_000 + n)
+}
+
+/// A registration.
+pub(crate) fn daftar(card: &str, day: Date) -> Value {
+    json!({ "ref": "daftar", "operation": "pcare.pendaftaran.add",
+        "payload": { "kdProviderPeserta": FACILITY, "tglDaftar": wire(day), "noKartu": card, "kdPoli": "001",
+            "keluhan": "demam", "kunjSakit": true, "kdTkp": "10" } })
+}
+
+/// The content of a visit.
+pub(crate) fn visit(card: &str, day: Date) -> Value {
+    json!({ "noKunjungan": null, "noKartu": card, "tglDaftar": wire(day), "kdPoli": "001", "keluhan": "demam",
+        "kdSadar": "01", "sistole": 120, "diastole": 80, "beratBadan": 60, "tinggiBadan": 160, "respRate": 18,
+        "heartRate": 80, "lingkarPerut": 80, "kdStatusPulang": "3", "tglPulang": wire(day), "kdDokter": "001",
+        "kdDiag1": "J06.9", "kdDiag2": null, "kdDiag3": null, "kdPoliRujukInternal": null, "kdTacc": -1,
+        "alasanTacc": null, "anamnesa": "demam", "alergiMakan": "00", "alergiUdara": "00", "alergiObat": "00",
+        "kdPrognosa": "01", "terapiObat": "resep", "terapiNonObat": "istirahat", "bmhp": "-", "suhu": "37,2" })
+}
+
+/// A visit after its registration.
+pub(crate) fn kunjungan(card: &str, day: Date) -> Value {
+    json!({ "ref": "kunjungan", "operation": "pcare.kunjungan.add", "after": ["daftar"], "payload": visit(card, day) })
+}
+
+/// The content of a drug.
+pub(crate) fn drug(code: &str, amount: u32) -> Value {
+    json!({ "kdObatSK": 0, "noKunjungan": null, "racikan": false, "kdRacikan": null, "obatDPHO": true,
+        "kdObat": code, "signa1": 3, "signa2": 1, "jmlObat": amount, "jmlPermintaan": amount, "nmObatNonDPHO": "" })
+}
+
+/// A drug after its visit.
+pub(crate) fn obat(name: &str, code: &str, amount: u32) -> Value {
+    json!({ "ref": name, "operation": "pcare.obat.add", "after": ["kunjungan"], "payload": drug(code, amount) })
+}
+
+/// A submission of these entries.
+pub(crate) fn submission(reference: &str, entries: &[Value]) -> Value {
+    json!({ "facility": FACILITY, "ref": reference, "entries": entries })
+}
+
+/// Registration, visit and one drug of a patient.
+pub(crate) fn whole_visit(reference: &str, card: &str, day: Date) -> Value {
+    submission(reference, &[daftar(card, day), kunjungan(card, day), obat("obat", "130103595", 10)])
+}
+
+/// A fault that strikes `on`, only for this card.
+pub(crate) fn fault_of_card(on: &str, kind: Kind, card: &str) -> Fault {
+    let mut fault = Fault::new(on, kind);
+    fault.card = Some(card.to_owned());
+    fault
+}
+
+/// Numbers that look random and are the same every time.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// An instant of the API.
+pub(crate) fn instant(value: &Value) -> Timestamp {
+    value.as_str().unwrap().parse().unwrap()
+}

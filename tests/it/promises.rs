@@ -1,0 +1,6 @@
+//! The promises of the public face that need the whole bridge, one by one.
+
+mod look_first;
+mod people;
+mod stopping;
+mod truth;
