@@ -55,6 +55,7 @@ macro_rules! for_every_case {
             gates::promise_6_a_parent_that_a_person_holds_no_longer_fails_its_children,
             gates::promise_6_a_child_accepted_after_the_refusal_is_held_at_once,
             gates::promise_3_an_adopted_parent_makes_children_look_first,
+            gates::promise_3_a_parent_adopted_while_its_child_was_held_is_not_forgotten,
             gates::a_chain_of_a_thousand_is_held_and_let_go,
             people::promise_2_a_newcomer_to_an_owned_id_is_refused_naming_the_owner,
             people::promise_2_a_person_cannot_adopt_an_owned_id,

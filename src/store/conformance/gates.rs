@@ -100,6 +100,15 @@ pub(crate) async fn promise_3_an_adopted_parent_makes_children_look_first(desk: 
     assert_eq!(desk.claim_only(late, 103).await.purpose, Purpose::LookUp);
 }
 
+pub(crate) async fn promise_3_a_parent_adopted_while_its_child_was_held_is_not_forgotten(desk: &Desk) {
+    let [daftar, kunjungan, obat] = visit(desk).await;
+    desk.act(obat, hold(), 0).await;
+    desk.send_only(daftar, accepted("noUrut", "A1"), 1).await;
+    desk.act(kunjungan, Event::Adopt { ids: ids("noKunjungan", "V1") }, 2).await;
+    desk.act(obat, Event::Release, 3).await;
+    assert_eq!(desk.claim_only(obat, 4).await.purpose, Purpose::LookUp);
+}
+
 pub(crate) async fn a_chain_of_a_thousand_is_held_and_let_go(desk: &Desk) {
     let mut entries: Vec<NewEntry> = Vec::new();
     for number in 0..1000 {

@@ -155,7 +155,11 @@ impl Tx<'_> {
         let progress = &delivery.progress;
         let held = progress.state == State::Held;
         let unchanged = match gate {
-            Gate::Open { .. } => !held && progress.blocked.is_none(),
+            // A parent adopted while this one was held leaves a question to ask (promise 3).
+            Gate::Open { adopted } => {
+                let known = !adopted || progress.doubt.marked || progress.doubt.question.is_some();
+                !held && progress.blocked.is_none() && known
+            }
             Gate::Wait(blocked) => !held && progress.blocked == Some(blocked),
             Gate::Failed(_) => held,
         };
