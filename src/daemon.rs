@@ -235,7 +235,6 @@ async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError
     }
     if opened.restored || opened.upgraded {
         let what = if opened.restored { "basis data dipulihkan dari cadangan" } else { "skema basis data dinaikkan" };
-        let moved = shared.store.distrust(now, shared.base()).await?;
         let reason = format!("{what}: periksa, lalu 'jembatan resume'");
         let audit = AuditEntry {
             at: now,
@@ -245,7 +244,9 @@ async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError
             detail: reason.clone(),
         };
         let pause = PauseRow { facility: "*".to_owned(), reason, actor: "jembatan".to_owned(), since: now };
+        // The pause first: after a crash between the two the store still says that it was restored.
         shared.store.set_pause("*", Some(pause), audit).await?;
+        let moved = shared.store.distrust(now, shared.base()).await?;
         tracing::warn!(moved, "{what}: sending is paused until somebody resumes it");
     }
     if shared.profile.is_past_term(now.to_zoned(jiff::tz::TimeZone::UTC).date()) {
