@@ -209,7 +209,7 @@ fn render(findings: &[Finding], language: Language) -> String {
     lines.join("\n")
 }
 
-fn title<'a>(name: &'a str, language: Language) -> &'a str {
+fn title(name: &str, language: Language) -> &str {
     let indonesian = match name {
         "config" => "konfigurasi",
         "vault" => "brankas",
