@@ -177,8 +177,18 @@ impl Home {
         said
     }
 
-    fn command(&self, arguments: &[&str], input: Option<&str>) -> Said {
+    /// Runs a command as the owner of a token in a file.
+    pub(crate) fn run_as(&self, token_file: &Path, arguments: &[&str]) -> Said {
         let mut command = binary();
+        command.env("JEMBATAN_TOKEN_FILE", token_file);
+        self.finish(command, arguments, None)
+    }
+
+    fn command(&self, arguments: &[&str], input: Option<&str>) -> Said {
+        self.finish(binary(), arguments, input)
+    }
+
+    fn finish(&self, mut command: Command, arguments: &[&str], input: Option<&str>) -> Said {
         command.args(arguments).arg("--config").arg(self.config());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
