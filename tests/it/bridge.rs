@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use jembatan::clock::Clock;
+use jembatan::secret::{ConsId, Username};
+use jembatan::simulator::credentials::Credentials;
 use jembatan::simulator::faults::{Fault, Kind};
 use jembatan::simulator::{self, Simulator};
 use jembatan::vault::{KeyAccess, KeySource, Vault};
@@ -85,7 +87,11 @@ impl Bridge {
     pub(crate) fn stopped(setup: &Setup) -> Self {
         let _already = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let simulator = Simulator::new(simulator::Settings { seed: setup.seed, ..simulator::Settings::default() });
+        let simulator = Simulator::new(simulator::Settings {
+            seed: setup.seed,
+            credentials: credentials(),
+            ..simulator::Settings::default()
+        });
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let simulator_at = listener.local_addr().unwrap();
         let served = simulator.clone();
@@ -494,6 +500,15 @@ base_url = "http://{simulator}/pcare-rest"
 impl Drop for Bridge {
     fn drop(&mut self) {
         self.kill_9();
+    }
+}
+
+/// Credentials that nothing else looks like, so that a file can be searched for them.
+fn credentials() -> Credentials {
+    Credentials {
+        cons_id: ConsId::new("7700910026771"),
+        username: Username::new("akun-pcare-uji"),
+        ..Credentials::default()
     }
 }
 

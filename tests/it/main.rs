@@ -5,10 +5,12 @@
 mod api;
 mod bridge;
 mod day;
+mod defects;
 mod docs;
 mod faults;
 mod kill;
 mod promises;
+mod secrets;
 mod simulator;
 mod systemd;
 mod tidy;
