@@ -487,6 +487,15 @@ base_url = "http://{simulator}/pcare-rest"
         ours.map(|count| count["count"].as_u64().unwrap()).sum()
     }
 
+    /// Turns switches of the simulator.
+    pub(crate) fn rules(&self, change: &Value) {
+        let url = format!("http://{}/_sim/rules", self.simulator_at);
+        let asked =
+            Self::ask(self.http.clone(), reqwest::Method::POST, url, String::new(), Some(change.to_string()));
+        let answer = self.runtime.block_on(asked).unwrap();
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+
     /// Staff types something into P-Care.
     pub(crate) fn staff(&self, what: &str, body: &Value) -> Value {
         let url = format!("http://{}/_sim/{what}", self.simulator_at);

@@ -8,6 +8,7 @@ mod day;
 mod defects;
 mod docs;
 mod faults;
+mod hostile;
 mod kill;
 mod promises;
 mod secrets;
