@@ -1,6 +1,5 @@
 //! The harness: the built binary as a child process, the simulator in this process, and a client that knows only the
 //! API. Every wait is for a condition and has an end; a dropped [`Bridge`] kills its daemon.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -490,8 +489,7 @@ base_url = "http://{simulator}/pcare-rest"
     /// Turns switches of the simulator.
     pub(crate) fn rules(&self, change: &Value) {
         let url = format!("http://{}/_sim/rules", self.simulator_at);
-        let asked =
-            Self::ask(self.http.clone(), reqwest::Method::POST, url, String::new(), Some(change.to_string()));
+        let asked = Self::ask(self.http.clone(), reqwest::Method::POST, url, String::new(), Some(change.to_string()));
         let answer = self.runtime.block_on(asked).unwrap();
         assert_eq!(answer.status, 204, "{answer:?}");
     }

@@ -29,6 +29,8 @@ fn a_fifth_of_the_day_under(rules: &Value) {
     exactly_once(&bridge, &all);
     let odd: Vec<&Value> = all.iter().filter(|one| one["state"] != "delivered").collect();
     assert!(odd.is_empty(), "{rules}: {odd:#?}");
+    let adopted = all.iter().filter(|one| one["how"] == "adopted").count();
+    assert!(adopted >= 8, "the look-up had something to do: {adopted}");
     let report = bridge.reconcile(yesterday());
     assert_eq!(report["counts"]["equal"].as_u64(), u64::try_from(entries).ok(), "{rules}: {report:#}");
 }
@@ -197,4 +199,18 @@ fn a_lost_database_does_not_double_what_the_sim_hands_in_again() {
     let all = all_final(&bridge, 15);
     assert!(all.iter().all(|one| one["state"] == "delivered" && one["how"] != "accepted"), "{all:#?}");
     exactly_once(&bridge, &all);
+}
+
+/// Nobody says that BPJS never gives a queue number a second time: after a deletion, or per clinic.
+#[test]
+fn a_queue_number_that_bpjs_gives_to_a_second_patient_is_that_patient_s() {
+    let bridge = Bridge::up();
+    let first = bridge.submit(&submission("a", &[daftar(&card(1), yesterday())]));
+    let first = bridge.finished(&first)["daftar"].clone();
+    // Everything was deleted at BPJS, and its numbers begin anew.
+    bridge.simulator.reset();
+    let second = bridge.submit(&whole_visit("b", &card(2), yesterday()));
+    let done = bridge.finished(&second);
+    assert_eq!(done["daftar"]["remote"]["noUrut"], first["remote"]["noUrut"], "the same number: {done:#?}");
+    assert!(done.values().all(|one| one["state"] == "delivered"), "{done:#?}");
 }

@@ -1,6 +1,6 @@
 //! The integration tests: one binary, one file per behaviour. `docs/defects.md` maps the defects of other bridges to the
 //! tests that show that this one does not have them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod api;
 mod bridge;

@@ -104,10 +104,10 @@ fn no_secret_and_nothing_of_a_patient_stands_in_the_clear() {
     assert_eq!(numbers.len(), 12, "every visit arrived");
     let forbidden = forbidden(&bridge, &numbers);
     let mut found = Vec::new();
-    for path in ["/health", "/health/live", "/metrics", "/", "/openapi.json"] {
+    for path in ["/health", "/metrics", "/", "/openapi.json"] {
         let text = bridge.text(path);
-        let own: Vec<(String, String)> = forbidden.iter().filter(|_| !text.is_empty()).cloned().collect();
-        search(path, text.as_bytes(), &own, &mut found);
+        assert!(!text.is_empty(), "{path}");
+        search(path, text.as_bytes(), &forbidden, &mut found);
     }
     for name in ["cmdline", "environ"] {
         let bytes = std::fs::read(format!("/proc/{}/{name}", bridge.pid())).expect("proc");
