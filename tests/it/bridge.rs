@@ -1,6 +1,5 @@
 //! The harness: the built binary as a child process, the simulator in this process, and a client that knows only the
 //! API. Every wait is for a condition and has an end; a dropped [`Bridge`] kills its daemon.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -12,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use jembatan::clock::Clock;
+use jembatan::secret::{ConsId, Username};
+use jembatan::simulator::credentials::Credentials;
 use jembatan::simulator::faults::{Fault, Kind};
 use jembatan::simulator::{self, Simulator};
 use jembatan::vault::{KeyAccess, KeySource, Vault};
@@ -85,7 +86,11 @@ impl Bridge {
     pub(crate) fn stopped(setup: &Setup) -> Self {
         let _already = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let simulator = Simulator::new(simulator::Settings { seed: setup.seed, ..simulator::Settings::default() });
+        let simulator = Simulator::new(simulator::Settings {
+            seed: setup.seed,
+            credentials: credentials(),
+            ..simulator::Settings::default()
+        });
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let simulator_at = listener.local_addr().unwrap();
         let served = simulator.clone();
@@ -481,6 +486,14 @@ base_url = "http://{simulator}/pcare-rest"
         ours.map(|count| count["count"].as_u64().unwrap()).sum()
     }
 
+    /// Turns switches of the simulator.
+    pub(crate) fn rules(&self, change: &Value) {
+        let url = format!("http://{}/_sim/rules", self.simulator_at);
+        let asked = Self::ask(self.http.clone(), reqwest::Method::POST, url, String::new(), Some(change.to_string()));
+        let answer = self.runtime.block_on(asked).unwrap();
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+
     /// Staff types something into P-Care.
     pub(crate) fn staff(&self, what: &str, body: &Value) -> Value {
         let url = format!("http://{}/_sim/{what}", self.simulator_at);
@@ -494,6 +507,15 @@ base_url = "http://{simulator}/pcare-rest"
 impl Drop for Bridge {
     fn drop(&mut self) {
         self.kill_9();
+    }
+}
+
+/// Credentials that nothing else looks like, so that a file can be searched for them.
+fn credentials() -> Credentials {
+    Credentials {
+        cons_id: ConsId::new("7700910026771"),
+        username: Username::new("akun-pcare-uji"),
+        ..Credentials::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jembatan::secret::Password;
-use jembatan::simulator::faults::{Fault, Kind};
+use jembatan::simulator::faults::Kind;
 use serde_json::{Value, json};
 
 use crate::bridge::{
@@ -180,5 +180,4 @@ fn promise_8_the_same_fault_five_times_while_others_pass_is_held_for_a_person() 
         bridge.entries(&id).values().all(|one| one["state"] == "delivered").then_some(())
     });
     assert_eq!(bridge.ledger("kunjungan").len(), 7);
-    drop(Fault::new("write", Kind::Slow));
 }
