@@ -49,8 +49,9 @@ fn an_eventful_day(bridge: &Bridge) -> Vec<String> {
     assert_eq!(bridge.try_submit(&bad).expect("an answer").status, 422);
     ids.iter().for_each(|id| drop(bridge.finished(id)));
     let poisoned = bridge.entries(&ids[5])["kunjungan"].clone();
-    drop(bridge.act(&poisoned, "amend", &json!({ "payload": visit(&card(5), day) })));
-    drop(bridge.finished(&ids[5]));
+    let amended = bridge.act(&poisoned, "amend", &json!({ "payload": visit(&card(5), day) }));
+    assert_eq!(amended.status, 200, "{amended:?}");
+    bridge.entry_in(&ids[5], "kunjungan", "delivered");
     bridge.simulator.clear_faults();
     drop(bridge.reconcile(day));
     let numbers = bridge.ledger("kunjungan");

@@ -145,7 +145,7 @@ async fn what_may_be_at_bpjs_is_resolved_not_cancelled() {
     let adopted = resolve(json!({ "verdict": "adopt", "remote": { "noUrut": "A1" }, "reason": "ada di P-Care" })).await;
     assert_eq!((&adopted.body["state"], &adopted.body["how"]), (&json!("delivered"), &json!("adopted")), "{adopted:?}");
     assert_eq!(adopted.body["remote"]["noUrut"], "A1");
-    let taken = bridge.submit(&single("reg-2", "0009900000001")).await;
+    let taken = bridge.submit(&single("reg-2", CARD)).await;
     let second = taken.body["deliveries"][0]["id"].as_str().unwrap();
     let body = json!({ "verdict": "adopt", "remote": { "noUrut": "A1" }, "reason": "ada" });
     let owned = bridge.post(&format!("/v1/deliveries/{second}/resolve"), &bridge.operator, &body).await;
