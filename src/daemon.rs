@@ -19,7 +19,7 @@ use crate::catalogue::{BadTable, Catalogue, Service};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Facility, StoreUrl};
-use crate::contract::{Profile, ProfileError};
+use crate::contract::{Contracts, ProfileError};
 use crate::http;
 use crate::intake::{self, Intake};
 use crate::observe::{Observe, Seen};
@@ -131,7 +131,7 @@ struct Shared {
     catalogue: Arc<Catalogue>,
     vault: Vault,
     clients: Clients,
-    profile: Arc<Profile>,
+    contracts: Arc<Contracts>,
     store: SharedStore,
     remote: Remote,
     live: Arc<Live>,
@@ -156,7 +156,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let catalogue = Arc::new(Catalogue::shipped()?);
     let vault = Vault::open(&config.vault.path, &config.vault.key, parts.keys.clone())?;
     let clients = Clients::open(&config.vault.path)?;
-    let profile = Arc::new(Profile::load_or_shipped(&config.contract.profile)?);
+    let contracts = Arc::new(Contracts::load(&config.contract.profile, config.contract.next.as_deref())?);
     let (store, opened) = open_store(&config, &vault, &catalogue)?;
     let store = Arc::new(store);
     let boot = BootId::new(now, &parts.chance.ten());
@@ -176,7 +176,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         catalogue,
         vault,
         clients,
-        profile,
+        contracts,
         store: Arc::clone(&store) as SharedStore,
         remote,
         live,
@@ -255,8 +255,9 @@ async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError
         let moved = shared.store.distrust(now, shared.base()).await?;
         tracing::warn!(moved, "{what}: sending is paused until somebody resumes it");
     }
-    if shared.profile.is_past_term(now.to_zoned(jiff::tz::TimeZone::UTC).date()) {
-        tracing::warn!(profile = %shared.profile.id, "the contract profile is past its term; it still applies");
+    let zone = shared.config.facilities.first().map_or(jiff::tz::TimeZone::UTC, |first| first.timezone.clone());
+    for warning in shared.contracts.warnings(now.to_zoned(zone).date()) {
+        tracing::warn!("{warning}");
     }
     Ok(())
 }
@@ -378,11 +379,11 @@ fn reconciler(shared: &Shared) -> Reconciler {
 }
 
 fn intake(shared: &Shared) -> Intake {
-    let profile = Arc::clone(&shared.profile);
+    let contracts = Arc::clone(&shared.contracts);
     Intake {
         store: Arc::clone(&shared.store),
         catalogue: Arc::clone(&shared.catalogue),
-        dates: Arc::new(move |rule, time| profile.deadline(rule, time)),
+        dates: Arc::new(move |rule, time| contracts.deadline(rule, time)),
         clock: shared.parts.clock.clone(),
         chance: shared.parts.chance.clone(),
         settings: intake::Settings {

@@ -93,10 +93,15 @@ impl Api {
     /// # Errors
     /// The daemon does not answer, or answers with a problem.
     pub fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, CliError> {
-        let pairs: Vec<String> =
-            query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, PLAIN))).collect();
-        let mark = if pairs.is_empty() { "" } else { "?" };
-        self.call(Method::GET, &format!("{path}{mark}{}", pairs.join("&")), None, PATIENCE)
+        self.call(Method::GET, &address(path, query), None, PATIENCE)
+    }
+
+    /// A question that is answered with text.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub fn text(&self, path: &str, query: &[(&str, &str)]) -> Result<String, CliError> {
+        self.call_text(Method::GET, &address(path, query), None, PATIENCE)
     }
 
     /// An order.
@@ -152,6 +157,17 @@ impl Api {
     }
 
     fn call(&self, method: Method, path: &str, body: Option<&Value>, patience: Duration) -> Result<Value, CliError> {
+        let text = self.call_text(method, path, body, patience)?;
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    fn call_text(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<String, CliError> {
         self.runtime.block_on(async {
             let mut request = self.http.request(method, format!("{}{path}", self.base)).timeout(patience);
             request = request.bearer_auth(self.token.expose().as_str());
@@ -161,10 +177,10 @@ impl Api {
             let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
             let status = answer.status();
             let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
-            let value = serde_json::from_str::<Value>(&text).unwrap_or_default();
             if status.is_success() {
-                Ok(value)
+                Ok(text)
             } else {
+                let value = serde_json::from_str::<Value>(&text).unwrap_or_default();
                 Err(CliError::Other(anyhow!(problem(status.as_u16(), &value))))
             }
         })
@@ -199,6 +215,14 @@ impl Api {
             ),
         })
     }
+}
+
+/// A path with its query.
+fn address(path: &str, query: &[(&str, &str)]) -> String {
+    let pairs: Vec<String> =
+        query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, PLAIN))).collect();
+    let mark = if pairs.is_empty() { "" } else { "?" };
+    format!("{path}{mark}{}", pairs.join("&"))
 }
 
 /// A token file wins; otherwise who can open the vault is the local operator.

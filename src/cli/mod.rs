@@ -17,6 +17,7 @@ pub mod audit;
 pub mod check;
 pub mod client;
 pub mod demo;
+pub mod obligations;
 pub mod outage;
 pub mod pause;
 pub mod queue;

@@ -13,8 +13,8 @@ use clap::{Parser, Subcommand};
 
 use super::api::Api;
 use super::{
-    Console, Language, audit, check, client, demo, outage, pause, queue, reconcile, report, serve, simulate, status,
-    vault,
+    Console, Language, audit, check, client, demo, obligations, outage, pause, queue, reconcile, report, serve,
+    simulate, status, vault,
 };
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
@@ -64,6 +64,8 @@ pub enum Command {
     Resume(pause::PauseArgs),
     /// Gangguan (outages)
     Outage(outage::OutageArgs),
+    /// Kalender kewajiban perjanjian (calendar of obligations)
+    Obligations(obligations::ObligationsArgs),
     /// Membandingkan dengan BPJS (compare with BPJS)
     Reconcile(reconcile::ReconcileArgs),
     /// Dokumen: berita acara (documents)
@@ -167,6 +169,7 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
         Command::Check(args) => check::run(args, &cli.config, load(cli), language),
         Command::Status(_)
         | Command::Queue(_)
+        | Command::Obligations(_)
         | Command::Pause(_)
         | Command::Resume(_)
         | Command::Outage(_)
@@ -188,6 +191,7 @@ fn ask(cli: &Cli, language: Language) -> Result<(), CliError> {
         Command::Outage(args) => outage::run(args, &api, language),
         Command::Reconcile(args) => reconcile::run(args, &api, language),
         Command::Report(args) => report::run(args, &api, &config, language),
+        Command::Obligations(args) => obligations::run(args, &api, language),
         Command::Audit(args) => audit::run(args, &api, language),
         Command::Demo(_)
         | Command::Serve

@@ -112,6 +112,8 @@ pub struct VaultConfig {
 pub struct ContractConfig {
     /// The profile of the agreement in force.
     pub profile: PathBuf,
+    /// Its successor, in force from its own first day on.
+    pub next: Option<PathBuf>,
 }
 
 /// `[remote]`
@@ -217,7 +219,7 @@ impl Default for VaultConfig {
 
 impl Default for ContractConfig {
     fn default() -> Self {
-        Self { profile: PathBuf::from("contracts/bontang-2024.toml") }
+        Self { profile: PathBuf::from("contracts/bontang-2024.toml"), next: None }
     }
 }
 
@@ -268,6 +270,9 @@ impl Config {
     fn resolve(&mut self, directory: &Path) {
         let under = |path: &mut PathBuf| *path = directory.join(&*path);
         under(&mut self.contract.profile);
+        if let Some(next) = &mut self.contract.next {
+            under(next);
+        }
         under(&mut self.vault.path);
         if let KeySource::File(path) = &mut self.vault.key {
             under(path);

@@ -17,8 +17,8 @@ use super::{
     RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
 };
 
-/// The contract profile inside the binary (`contract::BONTANG`).
-const SHIPPED_PROFILE: &str = "bontang-2024.toml";
+/// The contract profiles inside the binary (`contract::SHIPPED`; a test there holds the two together).
+const SHIPPED_PROFILES: &[&str] = &["bontang-2024.toml", "empat-lawang-2020.toml", "pekalongan-2021.toml"];
 
 /// See [`Config::load`].
 pub(super) fn load(
@@ -182,7 +182,11 @@ impl Reader {
     }
 
     fn contract(&mut self, table: &mut Table) -> ContractConfig {
-        ContractConfig { profile: self.read(table, "profile", value::path, ContractConfig::default().profile) }
+        let default = ContractConfig::default();
+        ContractConfig {
+            profile: self.read(table, "profile", value::path, default.profile),
+            next: self.read(table, "next", |given| value::path(given).map(Some), default.next),
+        }
     }
 
     fn remote(&mut self, table: &mut Table) -> RemoteConfig {
@@ -389,10 +393,13 @@ impl Reader {
     /// Looks whether the files that are named exist.
     fn check_files(&mut self, config: &Config) {
         let mut files: Vec<(&str, &PathBuf)> = Vec::new();
-        // The profile that the binary carries need not be on disk.
-        if config.contract.profile.file_name().is_none_or(|name| name != SHIPPED_PROFILE) {
-            files.push(("contract.profile", &config.contract.profile));
-        }
+        // Profiles that the binary carries need not be on disk.
+        let shipped =
+            |path: &PathBuf| path.file_name().is_some_and(|name| SHIPPED_PROFILES.iter().any(|own| name == *own));
+        let named =
+            [("contract.profile", Some(&config.contract.profile)), ("contract.next", config.contract.next.as_ref())];
+        let profiles = named.into_iter().filter_map(|(key, path)| Some((key, path?)));
+        files.extend(profiles.filter(|(_, path)| !shipped(path)));
         if let Some(tls) = &config.http.tls {
             files.extend([("http.tls.certificate", &tls.certificate), ("http.tls.key", &tls.key)]);
         }

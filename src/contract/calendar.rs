@@ -1,10 +1,62 @@
-//! Zones and days: where a day ends at the facility.
+//! Zones, days, working days: where a day ends at the facility, and which day counts.
 //!
-//! Job: instants from civil days. Pure. What it does not do: working days and holidays.
+//! Job: instants from civil days, and working days from weekdays and [`Holidays`]. Pure. What it does not do: know any
+//! holiday by itself.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
+
+use super::holidays::{HolidayKind, Holidays};
+use super::profile::Day;
+
+/// Which days count as working days under an agreement.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WorkingDays {
+    /// These weekdays.
+    pub days: Vec<Day>,
+    /// Whether joint leave (cuti bersama) is free, as national holidays are.
+    pub joint_leave: bool,
+    /// Where that is known from.
+    pub clause: String,
+}
+
+impl WorkingDays {
+    /// Why `day` is no working day, in Indonesian; `None` if it is one.
+    #[must_use]
+    pub fn free<'a>(&self, day: Date, holidays: &'a Holidays) -> Option<&'a str> {
+        let holiday = holidays.on(day).find(|holiday| match holiday.kind {
+            HolidayKind::National => true,
+            HolidayKind::JointLeave => self.joint_leave,
+        });
+        let named = holiday.map(|holiday| holiday.name.as_str());
+        named.or_else(|| (!self.days.contains(&Day::of(day.weekday()))).then_some("bukan hari kerja"))
+    }
+
+    /// `day` itself, or the next working day after it.
+    #[must_use]
+    pub fn on_or_after(&self, mut day: Date, holidays: &Holidays) -> Date {
+        // No span of holidays is longer; a calendar without any working day must not hang.
+        for _day in 0..60 {
+            if self.free(day, holidays).is_none() {
+                break;
+            }
+            let Ok(next) = day.tomorrow() else { break };
+            day = next;
+        }
+        day
+    }
+
+    /// The `count`-th working day after `day` (which itself does not count).
+    #[must_use]
+    pub fn after(&self, mut day: Date, count: u16, holidays: &Holidays) -> Date {
+        for _day in 0..count {
+            let Ok(next) = day.tomorrow() else { break };
+            day = self.on_or_after(next, holidays);
+        }
+        day
+    }
+}
 
 /// The last millisecond of `day` in `zone`; `None` only at the end of the calendar (year 9999).
 pub(super) fn end_of_day(day: Date, zone: &TimeZone) -> Option<Timestamp> {
@@ -20,6 +72,17 @@ pub(super) fn start_of_day(day: Date, zone: &TimeZone) -> Option<Timestamp> {
 /// The same day `months` later; where that month is shorter, its last day (31 August + 6 months is 28 or 29 February).
 pub(super) fn months_later(day: Date, months: u16) -> Option<Date> {
     day.checked_add(i32::from(months).months()).ok()
+}
+
+/// The same day `months` earlier; where that month is shorter, its last day.
+pub(super) fn months_earlier(day: Date, months: u16) -> Option<Date> {
+    day.checked_sub(i32::from(months).months()).ok()
+}
+
+/// Day `day` of the month of `any`, or its last day where the month is shorter.
+pub(super) fn day_of_month(any: Date, day: u8) -> Option<Date> {
+    let wanted = i8::try_from(day).ok()?.clamp(1, any.days_in_month());
+    Date::new(any.year(), any.month(), wanted).ok()
 }
 
 /// WIB, WITA or WIT for Indonesia's zones, and plain words for any other.

@@ -1,25 +1,57 @@
 //! What the agreement with BPJS demands, as data and pure functions.
 //!
-//! Job: the dates of a delivery from its rule and its service time. Pure: the present is an argument. Invariants: no
-//! figure of the agreement stands in code; every rule carries its clause; target ≤ late ≤ last. Neighbours: `intake`
-//! asks for dates, `queue` carries them, `status` shows them. What it does not do: send, store, remind, working days and
-//! holidays (the rules that need them are read and kept, but not reckoned yet).
+//! Job: the dates of a delivery from its rule and its service time ([`Contracts`]), the calendar of obligations
+//! ([`obligations`]) and its iCalendar text ([`ics`]), the forecast of a backlog ([`forecast`]). Pure: the present is an
+//! argument. Invariants: no figure of the agreement stands in code; every rule carries its clause; target ≤ late ≤ last.
+//! Neighbours: `intake` asks for dates, `queue` carries them, `status` and `http` show them. What it does not do: send,
+//! store, decide that a duty is done.
 
+mod agreements;
+mod based;
 mod calendar;
+mod dates;
+pub mod forecast;
+mod holidays;
+pub mod ics;
+mod money;
+mod obligation;
 mod profile;
 mod read;
+
+use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-pub use calendar::zone_label;
-pub use profile::{Day, Offset, Profile, Rule, RuleKind, ServiceHours, Shift, Unit};
+pub use agreements::Contracts;
+pub use calendar::{WorkingDays, zone_label};
+pub use dates::{Circumstance, Dated, MonthlyDate, Moved};
+pub use holidays::{Holiday, HolidayKind, HolidayYear, Holidays};
+pub use money::{Capitation, CapitationRate, Indicator, Kbk, Money, Payment, Penalty, Rating, Risk, Tariff};
+pub use obligation::{Asked, Done, Event, Obligation, ObligationState, Place, obligations};
+pub use profile::{Day, Each, Moves, Offset, Profile, Rule, RuleKind, ServiceHours, Shift, Trigger, Unit};
 pub use read::{ProfileError, ProfileFault, ProfileProblem};
 
 /// The profile of Bontang 2024 as text, as it is shipped under `config/contracts/`.
 pub const BONTANG: &str = include_str!("../../config/contracts/bontang-2024.toml");
+
+/// The national holidays and joint leave as shipped.
+pub const HOLIDAYS: &str = include_str!("../../config/contracts/hari-libur.toml");
+
+/// The profiles that the binary carries, by file name.
+pub const SHIPPED: &[(&str, &str)] = &[
+    ("bontang-2024.toml", BONTANG),
+    ("empat-lawang-2020.toml", include_str!("../../config/contracts/empat-lawang-2020.toml")),
+    ("pekalongan-2021.toml", include_str!("../../config/contracts/pekalongan-2021.toml")),
+];
+
+/// The shipped profile of a file's name.
+fn shipped(path: &Path) -> Option<&'static str> {
+    let name = path.file_name()?.to_str()?;
+    SHIPPED.iter().find(|(own, _)| *own == name).map(|(_, text)| *text)
+}
 
 /// The dates of a delivery under the contract.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -6,13 +6,14 @@ use std::time::Duration;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
 
-use super::calendar::{end_of_day, months_later, start_of_day};
+use super::calendar::{WorkingDays, end_of_day, months_later, start_of_day};
+use super::money::Money;
 use super::read::{self, ProfileError};
 use super::{Deadline, ServiceTime};
 use crate::words::words;
 
 /// One agreement as data.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Profile {
     /// Its name, e.g. `bontang-2024`.
     pub id: String,
@@ -26,8 +27,12 @@ pub struct Profile {
     pub to: Date,
     /// When services are given.
     pub hours: Vec<ServiceHours>,
+    /// Which days count as working days.
+    pub working: WorkingDays,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
+    /// Its figures in rupiah: tariffs, KBK, capitation, penalty.
+    pub money: Money,
 }
 
 /// Service hours of some weekdays, in the facility's zone.
@@ -74,6 +79,22 @@ pub struct Rule {
     pub text: String,
     /// What kind of rule it is, with its figures.
     pub kind: RuleKind,
+    /// Days before its date from which it is reminded of; only a rule that has this stands in the obligations calendar.
+    pub remind: Option<u16>,
+    /// Whose duty it is: once for the agreement, or once for each facility.
+    pub each: Each,
+    /// Rules of one group speak of the same duty with different figures: all are shown, the strictest reminds.
+    pub group: Option<String>,
+}
+
+words! {
+    /// Whose duty a rule is.
+    Each {
+        /// Once for the agreement.
+        Contract = "contract",
+        /// Once for every facility.
+        Facility = "facility",
+    }
 }
 
 /// Kinds of rules. Only [`RuleKind::Entry`] dates deliveries; the others are data for the obligations calendar.
@@ -81,6 +102,12 @@ pub struct Rule {
 pub enum RuleKind {
     /// Dates an entry.
     Entry {
+        /// So long before `late` somebody is warned.
+        warn: Option<Duration>,
+        /// The monthly rule by which what was entered is counted or filed, e.g. `claim.submit`.
+        month: Option<String>,
+        /// What moves `late` and `last`, where a clause says so.
+        moves: Vec<Moves>,
         /// When it should be there.
         target: Option<Offset>,
         /// From when it is late.
@@ -103,8 +130,19 @@ pub enum RuleKind {
         count: u16,
         /// Of what.
         unit: Unit,
-        /// After what, in Indonesian.
+        /// After (or before) what, in Indonesian.
         after: String,
+        /// The event that sets it going, if the bridge knows or is told of it.
+        trigger: Option<Trigger>,
+        /// Counted backwards from the event.
+        before: bool,
+    },
+    /// A day of every year.
+    Yearly {
+        /// 1 to 12.
+        month: u8,
+        /// Day of the month, 1 to 31 (31: its last day).
+        day: u8,
     },
     /// So many in a span.
     Limit {
@@ -115,6 +153,61 @@ pub enum RuleKind {
     },
     /// A duty without a figure.
     Duty,
+}
+
+/// A clause that moves the dates of an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Moves {
+    /// What moves them.
+    pub by: Trigger,
+    /// Where the agreement says so.
+    pub clause: String,
+}
+
+words! {
+    /// Events from which dates are reckoned.
+    Trigger {
+        /// The last day of the agreement's term.
+        ContractEnd = "contract_end",
+        /// The P-Care password was put into the vault.
+        PcarePassword = "pcare_password",
+        /// The Lembar Komitmen of the integration was signed.
+        Commitment = "commitment",
+        /// The vendor of the SIM changes.
+        VendorChange = "vendor_change",
+        /// One side changes something that may disturb the exchange.
+        SystemChange = "system_change",
+        /// The PIC goes on leave.
+        PicLeave = "pic_leave",
+        /// The PIC is transferred.
+        PicTransfer = "pic_transfer",
+        /// A holder of an account leaves, or the entry clerk changes.
+        Leaver = "leaver",
+        /// Force majeure began.
+        ForceMajeure = "force_majeure",
+        /// An announced maintenance began.
+        Maintenance = "maintenance",
+        /// Feedback of the verification arrived.
+        Feedback = "feedback",
+        /// A claim's file is complete.
+        ClaimComplete = "claim_complete",
+        /// A Prolanis group met.
+        ProlanisActivity = "prolanis_activity",
+        /// A written warning arrived.
+        Warning = "warning",
+        /// A letter was dispatched.
+        NoticeSent = "notice_sent",
+        /// A handover of hospital claims was signed.
+        Handover = "handover",
+    }
+}
+
+impl Trigger {
+    /// Whether a person records it; the others the bridge knows by itself.
+    #[must_use]
+    pub const fn is_recorded(self) -> bool {
+        !matches!(self, Self::ContractEnd | Self::PcarePassword)
+    }
 }
 
 words! {
@@ -168,13 +261,13 @@ impl Profile {
     /// # Errors
     /// As [`Profile::load`].
     pub fn load_or_shipped(path: &Path) -> Result<Self, ProfileError> {
-        if path.exists() || !Self::is_shipped(path) { Self::load(path) } else { Self::shipped_bontang() }
+        read::load_or_shipped(path)
     }
 
     /// Whether a path names a profile that the binary carries.
     #[must_use]
     pub fn is_shipped(path: &Path) -> bool {
-        path.file_name().is_some_and(|name| name == "bontang-2024.toml")
+        super::shipped(path).is_some()
     }
 
     /// The profile of Bontang 2024 as shipped inside the binary.
@@ -197,13 +290,19 @@ impl Profile {
     pub fn deadline(&self, rule: &str, service: &ServiceTime) -> Deadline {
         let undated = Deadline { rule: rule.to_owned(), ..Deadline::default() };
         match self.rule(rule).map(|rule| &rule.kind) {
-            Some(RuleKind::Entry { target, late, last }) => {
+            Some(RuleKind::Entry { target, late, last, .. }) => {
                 let at = |offset: &Option<Offset>| offset.and_then(|offset| offset.instant(service));
                 let last = at(last);
                 let late = no_later_than(at(late), last);
                 Deadline { target: no_later_than(at(target), late.or(last)), late, last, ..undated }
             }
-            Some(RuleKind::Monthly { .. } | RuleKind::Within { .. } | RuleKind::Limit { .. } | RuleKind::Duty)
+            Some(
+                RuleKind::Monthly { .. }
+                | RuleKind::Within { .. }
+                | RuleKind::Yearly { .. }
+                | RuleKind::Limit { .. }
+                | RuleKind::Duty,
+            )
             | None => undated,
         }
     }
@@ -223,7 +322,9 @@ impl Profile {
 }
 
 impl Day {
-    const fn of(weekday: Weekday) -> Self {
+    /// The word of a weekday.
+    #[must_use]
+    pub const fn of(weekday: Weekday) -> Self {
         match weekday {
             Weekday::Monday => Self::Mon,
             Weekday::Tuesday => Self::Tue,

@@ -11,7 +11,9 @@ use std::time::Duration;
 use jiff::civil::{Date, Time};
 use toml::{Table, Value};
 
-use super::profile::{Day, Offset, Profile, Rule, RuleKind, ServiceHours, Shift, Unit};
+use super::calendar::WorkingDays;
+use super::money::{Capitation, Kbk, Money, Penalty, Tariff};
+use super::profile::{Day, Each, Moves, Offset, Profile, Rule, RuleKind, ServiceHours, Shift, Trigger, Unit};
 
 /// All mistakes of one profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,16 @@ pub enum ProfileFault {
     Backwards,
     /// The same rule twice.
     Twice,
+    /// A table does not have the keys it should; the parser's words.
+    Table(String),
+    /// `based_on` names a profile that is itself based on another.
+    Nested,
+    /// Names a rule that does not exist, or is of another kind.
+    NoSuchRule,
+    /// Must be a span like `30m`, `2h` or `1d`.
+    Span,
+    /// The successor begins no later than the profile that it follows.
+    Successor,
 }
 
 impl std::error::Error for ProfileError {}
@@ -92,6 +104,7 @@ impl ProfileFault {
         let (english, indonesian) = match self {
             Self::Unreadable(kind) => return (format!("cannot be read ({kind})"), format!("tidak terbaca ({kind})")),
             Self::Syntax(words) => return (format!("not TOML: {words}"), format!("bukan TOML: {words}")),
+            Self::Table(words) => return (words.clone(), words.clone()),
             Self::Number(least, most) => {
                 return (
                     format!("must be a whole number from {least} to {most}"),
@@ -112,6 +125,12 @@ impl ProfileFault {
             ),
             Self::Tables => ("must be an array of tables: [[…]]", "harus larik tabel: [[…]]"),
             Self::Backwards => ("ends before it begins", "berakhir sebelum mulai"),
+            Self::Nested => ("is itself based on another profile", "berkas dasarnya sendiri punya dasar lain"),
+            Self::NoSuchRule => ("names no rule of the right kind", "tidak menunjuk aturan yang sesuai"),
+            Self::Span => ("must be like \"30m\", \"2h\" or \"1d\"", "harus seperti \"30m\", \"2h\", atau \"1d\""),
+            Self::Successor => {
+                ("must begin after the profile that it follows", "harus mulai sesudah perjanjian yang digantikannya")
+            }
             Self::Twice => ("this rule stands twice: remove one", "aturan ini tercantum dua kali: hapus satu"),
         };
         (english.to_owned(), indonesian.to_owned())
@@ -119,22 +138,43 @@ impl ProfileFault {
 }
 
 pub(super) fn load(path: &Path) -> Result<Profile, ProfileError> {
-    let unreadable = |error: std::io::Error| ProfileError {
-        path: path.to_owned(),
-        problems: vec![ProfileProblem { key: String::new(), fault: ProfileFault::Unreadable(error.kind()) }],
-    };
-    parse(path, &std::fs::read_to_string(path).map_err(unreadable)?)
+    let text = read_text(path)?;
+    parse(path, &text)
+}
+
+/// As [`load`], with the copies inside the binary standing in for shipped files that are not on disk.
+pub(super) fn load_or_shipped(path: &Path) -> Result<Profile, ProfileError> {
+    let text = text_or_shipped(path)?;
+    parse(path, &text)
+}
+
+/// The text of a file, or of the shipped one of its name.
+pub(super) fn text_or_shipped(path: &Path) -> Result<String, ProfileError> {
+    match super::shipped(path) {
+        Some(text) if !path.exists() => Ok(text.to_owned()),
+        Some(_) | None => read_text(path),
+    }
+}
+
+pub(super) fn read_text(path: &Path) -> Result<String, ProfileError> {
+    std::fs::read_to_string(path).map_err(|error| single(path, "", ProfileFault::Unreadable(error.kind())))
+}
+
+pub(super) fn single(path: &Path, key: &str, fault: ProfileFault) -> ProfileError {
+    ProfileError { path: path.to_owned(), problems: vec![ProfileProblem { key: key.to_owned(), fault }] }
+}
+
+pub(super) fn table(path: &Path, text: &str) -> Result<Table, ProfileError> {
+    text.parse().map_err(|error: toml::de::Error| single(path, "", ProfileFault::Syntax(error.to_string())))
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Profile, ProfileError> {
-    let failed = |problems| ProfileError { path: path.to_owned(), problems };
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        failed(vec![ProfileProblem { key: String::new(), fault: ProfileFault::Syntax(error.to_string()) }])
-    })?;
+    let own = table(path, text)?;
+    let whole = super::based::on_its_base(path, own)?;
     let mut reader = Reader::default();
-    match reader.profile(table) {
+    match reader.profile(whole) {
         Some(profile) if reader.problems.is_empty() => Ok(profile),
-        Some(_) | None => Err(failed(reader.problems)),
+        Some(_) | None => Err(ProfileError { path: path.to_owned(), problems: reader.problems }),
     }
 }
 
@@ -169,9 +209,67 @@ impl Reader {
         }
         let hours = self.tables(&mut root, "service_hours");
         let hours = hours.into_iter().filter_map(|section| self.hours(section)).collect();
+        let working = self.working(&mut root);
         let rules = self.rules(&mut root);
+        self.references(&rules);
+        let money = self.money(&mut root);
         self.finish(&root);
-        Some(Profile { id: id?, title: title?, number: number?, from: from?, to: to?, hours, rules })
+        let (id, title, number) = (id?, title?, number?);
+        Some(Profile { id, title, number, from: from?, to: to?, hours, working: working?, rules, money })
+    }
+
+    fn working(&mut self, root: &mut Section) -> Option<WorkingDays> {
+        let Some(Value::Table(values)) = root.values.remove("working_days") else {
+            return self.fault("working_days".to_owned(), ProfileFault::Missing);
+        };
+        let mut section = Section { path: "working_days".to_owned(), values };
+        let days = self.days(&mut section);
+        let joint_leave = self.flag(&mut section, "joint_leave");
+        let clause = self.text(&mut section, "clause");
+        self.finish(&section);
+        Some(WorkingDays { days: days?, joint_leave: joint_leave?, clause: clause? })
+    }
+
+    /// Figures in rupiah; what an agreement does not have, its file leaves out.
+    fn money(&mut self, root: &mut Section) -> Money {
+        let mut tariffs: Vec<Tariff> = Vec::new();
+        if root.values.contains_key("tariff") {
+            for section in self.tables(root, "tariff") {
+                let name = section.values.get("id").and_then(Value::as_str).map(|id| format!("tariff[{id}]"));
+                let path = name.unwrap_or(section.path);
+                let Some(tariff) = self.typed::<Tariff>(path.clone(), Value::Table(section.values)) else { continue };
+                if tariffs.iter().any(|other| other.id == tariff.id) {
+                    self.fault::<()>(path, ProfileFault::Twice);
+                }
+                tariffs.push(tariff);
+            }
+        }
+        let mut one = |name: &str| root.values.remove(name).map(|value| (name.to_owned(), value));
+        let (kbk, capitation, penalty) = (one("kbk"), one("capitation"), one("penalty"));
+        Money {
+            tariffs,
+            kbk: kbk.and_then(|(name, value)| self.typed::<Kbk>(name, value)),
+            capitation: capitation.and_then(|(name, value)| self.typed::<Capitation>(name, value)),
+            penalty: penalty.and_then(|(name, value)| self.typed::<Penalty>(name, value)),
+        }
+    }
+
+    fn typed<T: serde::de::DeserializeOwned>(&mut self, key: String, value: Value) -> Option<T> {
+        match value.try_into() {
+            Ok(value) => Some(value),
+            Err(error) => self.fault(key, ProfileFault::Table(error.to_string().trim().to_owned())),
+        }
+    }
+
+    /// A monthly rule that an entry names must be there.
+    fn references(&mut self, rules: &[Rule]) {
+        for rule in rules {
+            let RuleKind::Entry { month: Some(named), .. } = &rule.kind else { continue };
+            let found = rules.iter().find(|other| other.id == *named);
+            if !found.is_some_and(|other| matches!(other.kind, RuleKind::Monthly { .. })) {
+                self.fault::<()>(format!("rule[{}].month", rule.id), ProfileFault::NoSuchRule);
+            }
+        }
     }
 
     fn hours(&mut self, mut section: Section) -> Option<ServiceHours> {
@@ -207,9 +305,14 @@ impl Reader {
             let clause = self.text(&mut section, "clause");
             let text = self.text(&mut section, "text");
             let kind = self.kind(&mut section);
+            let remind = Self::optional(&section, "remind").then(|| self.number(&mut section, "remind", 0, 366));
+            let each = Self::optional(&section, "each")
+                .then(|| self.word(&mut section, "each", Each::of_word, words(Each::ALL, Each::word)));
+            let group = Self::optional(&section, "group").then(|| self.text(&mut section, "group"));
             self.finish(&section);
             if let (Some(clause), Some(text), Some(kind)) = (clause, text, kind) {
-                rules.push(Rule { id, clause, text, kind });
+                let each = each.flatten().unwrap_or(Each::Contract);
+                rules.push(Rule { id, clause, text, kind, remind: remind.flatten(), each, group: group.flatten() });
             }
         }
         rules
@@ -218,6 +321,9 @@ impl Reader {
     fn kind(&mut self, section: &mut Section) -> Option<RuleKind> {
         match self.text(section, "kind")?.as_str() {
             "entry" => Some(RuleKind::Entry {
+                warn: self.span(section, "warn"),
+                month: Self::optional(section, "month").then(|| self.text(section, "month")).flatten(),
+                moves: self.moves(section),
                 target: self.offset(section, "target"),
                 late: self.offset(section, "late"),
                 last: self.offset(section, "last"),
@@ -233,7 +339,17 @@ impl Reader {
                 let count = self.number(section, "count", 1, 9999);
                 let unit = self.word(section, "unit", Unit::of_word, Unit::ALL.iter().map(|unit| unit.word()));
                 let after = self.text(section, "after");
-                Some(RuleKind::Within { count: count?, unit: unit?, after: after? })
+                let trigger = Self::optional(section, "trigger")
+                    .then(|| self.word(section, "trigger", Trigger::of_word, words(Trigger::ALL, Trigger::word)));
+                let before = Self::optional(section, "before").then(|| self.flag(section, "before"));
+                let before = before.flatten().unwrap_or(false);
+                Some(RuleKind::Within { count: count?, unit: unit?, after: after?, trigger: trigger.flatten(), before })
+            }
+            "yearly" => {
+                let small = |number: u16| u8::try_from(number).unwrap_or(u8::MAX);
+                let month = self.number(section, "month", 1, 12);
+                let day = self.number(section, "day", 1, 31);
+                Some(RuleKind::Yearly { month: small(month?), day: small(day?) })
             }
             "limit" => {
                 let count = self.number(section, "count", 1, 9999);
@@ -242,7 +358,7 @@ impl Reader {
             }
             "duty" => Some(RuleKind::Duty),
             _other => {
-                let known = "entry, monthly, within, limit, duty".to_owned();
+                let known = "entry, monthly, within, yearly, limit, duty".to_owned();
                 self.fault(section.key("kind"), ProfileFault::Word(known))
             }
         }
@@ -266,6 +382,34 @@ impl Reader {
             }
         }
         sections
+    }
+
+    fn optional(section: &Section, name: &str) -> bool {
+        section.values.contains_key(name)
+    }
+
+    fn flag(&mut self, section: &mut Section, name: &str) -> Option<bool> {
+        self.read(section, name, ProfileFault::Word("true, false".to_owned()), Value::as_bool)
+    }
+
+    fn span(&mut self, section: &mut Section, name: &str) -> Option<Duration> {
+        let value = section.values.remove(name)?;
+        value.as_str().and_then(span).or_else(|| self.fault(section.key(name), ProfileFault::Span))
+    }
+
+    fn moves(&mut self, section: &mut Section) -> Vec<Moves> {
+        if !section.values.contains_key("moves") {
+            return Vec::new();
+        }
+        let mut moves = Vec::new();
+        for mut inner in self.tables(section, "moves") {
+            inner.path = section.key(&inner.path);
+            let by = self.word(&mut inner, "by", Trigger::of_word, words(Trigger::ALL, Trigger::word));
+            let clause = self.text(&mut inner, "clause");
+            self.finish(&inner);
+            moves.extend(by.zip(clause).map(|(by, clause)| Moves { by, clause }));
+        }
+        moves
     }
 
     /// An offset may be absent: the agreement says nothing then.
@@ -338,10 +482,17 @@ fn offset(text: &str) -> Option<Offset> {
     if let Some(months) = text.strip_suffix(" months after service day") {
         return months.parse().ok().filter(|months| (1..=120).contains(months)).map(Offset::Months);
     }
-    let span = text.strip_suffix(" after service")?;
+    text.strip_suffix(" after service").and_then(span).map(Offset::After)
+}
+
+fn span(text: &str) -> Option<Duration> {
     let unit = |suffix: &str, seconds: u32| {
-        let count: u32 = span.strip_suffix(suffix)?.parse().ok().filter(|count| (1..=10_000).contains(count))?;
-        Some(Offset::After(Duration::from_secs(u64::from(count) * u64::from(seconds))))
+        let count: u32 = text.strip_suffix(suffix)?.parse().ok().filter(|count| (1..=10_000).contains(count))?;
+        Some(Duration::from_secs(u64::from(count) * u64::from(seconds)))
     };
     unit("m", 60).or_else(|| unit("h", 3600)).or_else(|| unit("d", 86_400))
+}
+
+fn words<T: Copy>(all: &'static [T], word: fn(T) -> &'static str) -> impl Iterator<Item = &'static str> {
+    all.iter().map(move |value| word(*value))
 }

@@ -7,6 +7,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod calendar;
+mod figures;
+mod foresight;
+
 const ZONES: [(&str, &str); 3] = [("Asia/Jakarta", "WIB"), ("Asia/Makassar", "WITA"), ("Asia/Jayapura", "WIT")];
 
 fn zone(name: &str) -> TimeZone {
@@ -165,6 +169,7 @@ fn every_mistake_of_a_profile_is_reported_at_once_in_both_languages() {
         "service_hours[0].from",
         "title",
         "to",
+        "working_days",
     ];
     assert_eq!(keys, wanted);
     assert!(error.to_string().contains("p.toml: colour: unknown key"));

@@ -58,11 +58,23 @@ pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>
         read_timeout: config.http.limits.read_timeout,
         rates: Arc::new(Rates::new(RATE)),
         reconciler: reconcile(shared),
+        contracts: Arc::clone(&shared.contracts),
+        password_set: password_set(shared),
         status: status_screen(shared),
         closing: shared.stop.clone(),
         extra: status::router(status_state(shared, operator_token, secure)),
     };
     http::router(app)
+}
+
+/// Unknown while the vault cannot be read; the reminder then waits.
+fn password_set(shared: &Shared) -> http::PasswordSet {
+    let vault = shared.vault.clone();
+    Arc::new(move |facility| {
+        let listed = vault.list().ok()?;
+        let found = listed.into_iter().find(|one| one.facility == facility && one.name == "pcare.password");
+        found.map(|one| one.set_at)
+    })
 }
 
 fn reconcile(shared: &Shared) -> http::Reconciler {

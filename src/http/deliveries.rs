@@ -13,6 +13,7 @@ use super::auth::Caller;
 use super::extract::{Params, id};
 use super::problem::Problem;
 use super::view::{self, Around};
+use crate::contract::{Circumstance, ServiceTime};
 use crate::queue::{Delivery, State, SubmissionId};
 use crate::store::{DeliveryFilter, StoreError, SubmissionRow};
 
@@ -52,8 +53,10 @@ pub(super) async fn show(
     let zone = zone(&app, &delivery.facility);
     let attempts = app.store.attempts(delivery.id).await?;
     let body = app.store.entry_body(delivery.id).await?;
+    let dates = dates(&app, &delivery, &zone).await?;
     let mut value = shown(&app, &delivery, &around);
     if let Some(map) = value.as_object_mut() {
+        map.insert("dates".to_owned(), dates);
         map.insert("timeline".to_owned(), attempts.iter().map(|attempt| view::attempt(attempt, &zone)).collect());
         let payload = body.as_ref().map(|body| body.current.expose().clone());
         let amended = body.as_ref().filter(|body| body.original != body.current);
@@ -61,6 +64,23 @@ pub(super) async fn show(
         map.insert("original".to_owned(), json!(amended.map(|body| body.original.expose())));
     }
     Ok(Json(value))
+}
+
+/// What the agreement says about this entry; force majeure and maintenance count where its clauses say so.
+async fn dates(app: &App, delivery: &Delivery, zone: &TimeZone) -> Result<Value, Problem> {
+    let Some(service_date) = delivery.service_date else { return Ok(Value::Null) };
+    let service = ServiceTime {
+        occurred_at: delivery.occurred_at,
+        service_date,
+        accepted_at: delivery.accepted_at,
+        zone: zone.clone(),
+    };
+    let events = app.store.events().await?;
+    let here = events.iter().filter(|event| event.facility == "*" || event.facility == delivery.facility);
+    let declared: Vec<Circumstance> =
+        here.map(|event| Circumstance { kind: event.kind, from: event.at, to: event.until }).collect();
+    let dated = app.contracts.explain(&delivery.deadline.rule, &service, &declared, app.clock.now());
+    Ok(view::dates(&dated, zone))
 }
 
 /// The words of all states, for messages.

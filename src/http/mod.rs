@@ -14,6 +14,7 @@ mod changes;
 mod deliveries;
 mod extract;
 mod guard;
+mod obligations;
 mod openapi;
 mod outages;
 mod pauses;
@@ -40,6 +41,7 @@ use crate::catalogue::Catalogue;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Facility;
+use crate::contract::Contracts;
 use crate::intake::Intake;
 use crate::queue::BootId;
 use crate::secret::Private;
@@ -88,6 +90,9 @@ pub type Reconciler = Arc<dyn Fn(ReconcileRequest) -> BoxFuture<'static, Result<
 /// The status screen of these facilities (empty: all) as JSON; the daemon injects it, because `http` never calls `status`.
 pub type StatusScreen = Arc<dyn Fn(Vec<String>) -> BoxFuture<'static, Value> + Send + Sync>;
 
+/// When a facility's P-Care password was put into the vault; the daemon injects it, because `http` holds no secrets.
+pub type PasswordSet = Arc<dyn Fn(&str) -> Option<jiff::Timestamp> + Send + Sync>;
+
 /// Free bytes on the store's disk, if they can be told.
 pub type FreeBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
 
@@ -128,6 +133,10 @@ pub struct App {
     pub rates: Arc<Rates>,
     /// Carries reconciliations out.
     pub reconciler: Reconciler,
+    /// The agreement with BPJS.
+    pub contracts: Arc<Contracts>,
+    /// For the reminder to change the P-Care password.
+    pub password_set: PasswordSet,
     /// Shows the status screen.
     pub status: StatusScreen,
     /// Ends long polls when the process stops.

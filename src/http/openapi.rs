@@ -102,6 +102,7 @@ fn query_of(rule: &Rule) -> &'static [&'static str] {
         ("GET", "/v1/submissions") => &["facility", "ref", "state", "after", "limit"],
         ("GET", "/v1/deliveries") => &["facility", "state", "operation", "late", "after", "limit"],
         ("GET", "/v1/changes") => &["facility", "after", "limit", "wait"],
+        ("GET", "/v1/obligations" | "/v1/obligations.ics") => &["facility"],
         ("GET", "/v1/outages" | "/v1/reconciliations") => &["facility", "limit"],
         ("GET", "/v1/status") => &["facility"],
         ("GET", "/v1/audit") => &["after", "limit"],
@@ -121,6 +122,9 @@ fn schemas_of(rule: &Rule) -> (&'static str, &'static str) {
         ("POST", "/v1/outages/{id}/close") => ("Reason", ""),
         ("POST", "/v1/outages") => ("OpenOutage", ""),
         ("POST", "/v1/reconciliations") => ("Reconcile", ""),
+        ("POST", "/v1/obligations/{id}/done") => ("Reason", ""),
+        ("POST", "/v1/obligations/events") => ("ObligationEvent", ""),
+        ("GET", "/v1/obligations.ics") => ("", ""),
         ("POST" | "DELETE", "/v1/pauses") => ("Pause", "List"),
         ("POST", _) => ("Reason", "Delivery"),
         ("GET", "/openapi.json" | "/v1/status" | "/v1/outages/{id}" | "/v1/reconciliations/{id}") => ("", ""),
@@ -149,6 +153,13 @@ fn fixed() -> Map<String, Value> {
             object(
                 &["action", "filter", "reason"],
                 json!({ "action": actions, "filter": { "type": "object" }, "reason": reason, "dry_run": { "type": "boolean" } }),
+            ),
+        ),
+        (
+            "ObligationEvent",
+            object(
+                &["kind", "reason"],
+                json!({ "kind": text, "facility": text, "at": text, "until": text, "outage": { "type": "integer" }, "reason": reason }),
             ),
         ),
         ("Pause", object(&["facility", "reason"], json!({ "facility": text, "reason": reason }))),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::routing::{self, MethodRouter};
 
-use super::{actions, audit, changes, deliveries, openapi, outages, pauses, reconciliations, status, submissions};
+use super::{
+    actions, audit, changes, deliveries, obligations, openapi, outages, pauses, reconciliations, status, submissions,
+};
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
 
 /// Who may use a route.
@@ -84,6 +86,11 @@ routes! {
     "GET" get "/v1/reconciliations" COMPARED 30 "Daftar rekonsiliasi" reconciliations::list;
     "POST" post "/v1/reconciliations" COMPARE 900 "Bandingkan dengan BPJS" reconciliations::run;
     "GET" get "/v1/reconciliations/{id}" COMPARED 30 "Satu rekonsiliasi" reconciliations::show;
+    "GET" get "/v1/obligations" COMPARED 30 "Kalender kewajiban" obligations::list;
+    "GET" get "/v1/obligations.ics" COMPARED 30 "Kalender kewajiban sebagai iCalendar" obligations::calendar;
+    "POST" post "/v1/obligations/{id}/done" ACT 30 "Tandai kewajiban selesai" obligations::done;
+    "GET" get "/v1/obligations/events" COMPARED 30 "Peristiwa yang menentukan tanggal kewajiban" obligations::events;
+    "POST" post "/v1/obligations/events" ACT 30 "Catat peristiwa" obligations::record;
     "GET" get "/v1/pauses" LOOK 30 "Yang sedang dijeda" pauses::list;
     "POST" post "/v1/pauses" ACT 30 "Jeda pengiriman" pauses::pause;
     "DELETE" delete "/v1/pauses" ACT 30 "Lanjutkan pengiriman" pauses::resume;

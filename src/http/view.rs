@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
+use crate::contract::{Dated, Event, Moved, Obligation};
 use crate::queue::{BlockedKind, Delivery, State, Why};
 use crate::store::{
     AttemptRecord, CircuitRow, LaneStop, OutageRow, PauseRow, ReconciliationRow, Store, StoreError, SubmissionRow,
@@ -166,6 +167,67 @@ pub fn outage(row: &OutageRow, zone: &TimeZone) -> Value {
         "accepted": row.accepted,
         "affected": row.affected,
         "late": row.late,
+    })
+}
+
+/// A duty of the agreement.
+#[must_use]
+pub fn obligation(duty: &Obligation, zone: &TimeZone) -> Value {
+    let done = duty.done.as_ref();
+    json!({
+        "id": duty.id,
+        "rule": duty.rule,
+        "facility": duty.facility,
+        "title": duty.title,
+        "clause": duty.clause,
+        "profile": duty.profile,
+        "state": duty.state.word(),
+        "due": maybe(duty.due, zone),
+        "remind_from": maybe(duty.remind_from, zone),
+        "note": duty.note,
+        "stricter": duty.stricter,
+        "done": done.map(|done| json!({ "at": instant(done.at, zone), "actor": done.actor, "reason": done.remark })),
+    })
+}
+
+/// An event that dates duties.
+#[must_use]
+pub fn event(event: &Event, zone: &TimeZone) -> Value {
+    json!({
+        "id": event.id,
+        "kind": event.kind.word(),
+        "facility": event.facility,
+        "at": instant(event.at, zone),
+        "until": maybe(event.until, zone),
+        "reason": event.remark,
+        "actor": event.actor,
+        "recorded_at": instant(event.recorded_at, zone),
+    })
+}
+
+/// Every date of an entry under the agreement, with the clauses.
+#[must_use]
+pub fn dates(dated: &Dated, zone: &TimeZone) -> Value {
+    let month = dated.month.as_ref().map(|month| {
+        let shifted = month.shifted.as_ref();
+        json!({
+            "rule": month.rule,
+            "clause": month.clause,
+            "due": month.due.to_string(),
+            "named": shifted.map(|(named, _)| named.to_string()),
+            "why": shifted.map(|(_, why)| why),
+        })
+    });
+    let moved =
+        |moved: &Moved| json!({ "by": moved.by.word(), "clause": moved.clause, "seconds": moved.span.as_secs() });
+    json!({
+        "profile": dated.profile,
+        "clause": dated.clause,
+        "warn": maybe(dated.warn, zone),
+        "late": maybe(dated.deadline.late, zone),
+        "last": maybe(dated.deadline.last, zone),
+        "month": month,
+        "moved": dated.moved.iter().map(moved).collect::<Vec<_>>(),
     })
 }
 

@@ -71,6 +71,8 @@ macro_rules! for_every_case {
             ledger::an_outage_that_is_not_there_is_an_error,
             ledger::reconciliations_keep_their_reports,
             ledger::circuits_and_pauses_are_remembered,
+            ledger::events_are_numbered_kept_and_logged,
+            ledger::a_duty_is_marked_done_once,
             ledger::totals_name_the_oldest_and_the_nearest,
             ledger::a_commit_that_changes_something_wakes_and_an_empty_claim_does_not,
         }

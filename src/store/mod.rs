@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::catalogue::RemoteIds;
+use crate::contract;
 use crate::queue::{Delivery, DeliveryId, SubmissionId};
 use crate::secret::Private;
 
@@ -162,6 +163,20 @@ pub trait Store: Send + Sync {
 
     /// One reconciliation with its report.
     async fn reconciliation(&self, id: &str) -> Result<Option<ReconciliationRow>, StoreError>;
+
+    // ---- obligations --------------------------------------------------------------------------------------------
+
+    /// Records an event that dates obligations (its `id` is ignored), with its row in the log; returns it numbered.
+    async fn record_event(&self, event: contract::Event) -> Result<contract::Event, StoreError>;
+
+    /// Every recorded event, oldest first.
+    async fn events(&self) -> Result<Vec<contract::Event>, StoreError>;
+
+    /// Marks a duty as done, with its row in the log; a mark that is there already stays and is the answer.
+    async fn mark_done(&self, done: contract::Done) -> Result<contract::Done, StoreError>;
+
+    /// Every mark.
+    async fn marks(&self) -> Result<Vec<contract::Done>, StoreError>;
 
     // ---- questions ----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
 
 mod bad_input;
+mod obligations;
 mod people;
 mod socket;
 mod taking;
@@ -17,7 +18,7 @@ use jembatan::catalogue::Catalogue;
 use jembatan::chance::Chance;
 use jembatan::clock::Clock;
 use jembatan::config::{Facility, HttpLimits, ServiceConfig};
-use jembatan::contract::Deadline;
+use jembatan::contract::{Contracts, Deadline};
 use jembatan::http::{self, App, Rates, ReconcileRequest, local_operator_token};
 use jembatan::intake::{Dates, Intake, Settings};
 use jembatan::queue::transition::Event;
@@ -55,6 +56,7 @@ struct Bridge {
 struct Answer {
     status: u16,
     head: String,
+    text: String,
     body: Value,
 }
 
@@ -145,6 +147,8 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
         body_limit: usize::try_from(limits.body).unwrap(),
         read_timeout: limits.read_timeout,
         rates: Arc::new(Rates::default()),
+        contracts: Arc::new(Contracts::load(std::path::Path::new("bontang-2024.toml"), None).unwrap()),
+        password_set: Arc::new(|_| Some("2026-10-01T00:00:00Z".parse().unwrap())),
         reconciler: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
         status: Arc::new(|_| Box::pin(async { Value::Null })),
         closing: CancellationToken::new(),
@@ -334,7 +338,12 @@ async fn read_answer<S: AsyncReadExt + Unpin>(stream: &mut S) -> Answer {
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-    Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or(Value::Null) }
+    Answer {
+        status,
+        head: head.to_owned(),
+        text: body.to_owned(),
+        body: serde_json::from_str(body).unwrap_or(Value::Null),
+    }
 }
 
 fn registration(card: &str) -> Value {

@@ -31,7 +31,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("status", &["catalogue", "chance", "clock", "config", "contract", "queue", "secret", "store", "words"]),
     (
         "http",
-        &["audit", "catalogue", "chance", "clock", "config", "intake", "queue", "secret", "store", "vault", "words"],
+        &[
+            "audit",
+            "catalogue",
+            "chance",
+            "clock",
+            "config",
+            "contract",
+            "intake",
+            "queue",
+            "secret",
+            "store",
+            "vault",
+            "words",
+        ],
     ),
     ("simulator", &["catalogue", "clock", "protocol", "secret"]),
 ];

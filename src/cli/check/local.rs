@@ -9,7 +9,7 @@ use crate::catalogue::Service;
 use crate::cli::Language;
 use crate::cli::words::{state, text};
 use crate::config::{Config, Facility, StoreUrl};
-use crate::contract::Profile;
+use crate::contract::Contracts;
 use crate::daemon::free_bytes;
 use crate::store::sqlite::inspect;
 use crate::vault::{Clients, Role, Vault, VaultError};
@@ -111,7 +111,8 @@ pub(super) fn clients(config: &Config, now: Timestamp, language: Language) -> Ve
 
 /// The profile of the agreement.
 pub(super) fn profile(config: &Config, now: Timestamp, language: Language) -> Finding {
-    match Profile::load_or_shipped(&config.contract.profile) {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    match Contracts::load(&config.contract.profile, config.contract.next.as_deref()) {
         Err(error) => {
             let detail = match language {
                 Language::Indonesian => error.indonesian(),
@@ -121,7 +122,8 @@ pub(super) fn profile(config: &Config, now: Timestamp, language: Language) -> Fi
                 language.pick("perbaiki berkas profil (contract.profile)", "mend the profile (contract.profile)");
             Finding::fail("profile", Whose::Us, detail, next)
         }
-        Ok(profile) if profile.is_past_term(now.to_zoned(TimeZone::UTC).date()) => {
+        Ok(contracts) if contracts.of(today).is_past_term(today) => {
+            let profile = contracts.of(today);
             let words = language.pick("sudah lewat masa berlakunya, tetap dipakai:", "past its term, still applied:");
             let next = language.pick(
                 "tetap dapat dipakai; pasang profil perjanjian yang baru bila sudah ditandatangani",
@@ -129,7 +131,16 @@ pub(super) fn profile(config: &Config, now: Timestamp, language: Language) -> Fi
             );
             Finding::warn("profile", Whose::Us, format!("{words} {} ({})", profile.id, profile.to), next)
         }
-        Ok(profile) => {
+        Ok(contracts) if !contracts.holidays().knows(today.year()) => {
+            let detail = contracts.warnings(today).join("; ");
+            let next = language.pick(
+                "salin hari-libur.toml ke samping berkas perjanjian dan tambahkan tahun ini dari SKB tiga menteri",
+                "put hari-libur.toml beside the profile and add this year from the ministers' decree",
+            );
+            Finding::warn("profile", Whose::Us, detail, next)
+        }
+        Ok(contracts) => {
+            let profile = contracts.of(today);
             let words = language.pick("sampai", "until");
             Finding::ok("profile", format!("{} {words} {}", profile.id, profile.to))
         }

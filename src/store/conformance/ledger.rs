@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::desk::*;
-use crate::contract::Deadline;
+use crate::contract::{Deadline, Done, Event, Trigger};
 use crate::secret::Private;
 use crate::store::{CircuitRow, NewEntry, NewSubmission, OutageChange, ReconciliationRow, Verdict};
 
@@ -80,6 +80,43 @@ pub(crate) async fn circuits_and_pauses_are_remembered(desk: &Desk) {
     desk.store.set_circuit(row(false)).await.unwrap();
     assert_eq!(desk.store.circuits().await.unwrap(), [row(false)]);
     assert!(desk.store.pauses().await.unwrap().is_empty());
+}
+
+pub(crate) async fn events_are_numbered_kept_and_logged(desk: &Desk) {
+    let event = |seconds, until| Event {
+        id: 0,
+        kind: Trigger::VendorChange,
+        facility: "*".to_owned(),
+        at: at(seconds),
+        until,
+        remark: "vendor baru".to_owned(),
+        actor: "kepala".to_owned(),
+        recorded_at: at(5),
+    };
+    let first = desk.store.record_event(event(900, None)).await.unwrap();
+    let second = desk.store.record_event(event(100, Some(at(200)))).await.unwrap();
+    assert!(second.id > first.id && first.id > 0);
+    assert_eq!(desk.store.events().await.unwrap(), [first.clone(), second]);
+    desk.store.record_event(event(100, Some(at(99)))).await.unwrap_err();
+    assert_eq!(desk.store.events().await.unwrap().len(), 2, "ends before it begins");
+    let log = desk.store.audit(0, 10).await.unwrap();
+    assert_eq!(log.len(), 2);
+    assert_eq!((log[0].action.as_str(), log[0].object.clone()), ("obligation.event", first.id.to_string()));
+}
+
+pub(crate) async fn a_duty_is_marked_done_once(desk: &Desk) {
+    let done = |seconds, actor: &str| Done {
+        id: "claim.submit~2026-10~0114A026".to_owned(),
+        at: at(seconds),
+        actor: actor.to_owned(),
+        remark: "diajukan".to_owned(),
+    };
+    let first = desk.store.mark_done(done(5, "a")).await.unwrap();
+    assert_eq!(first, done(5, "a"));
+    assert_eq!(desk.store.mark_done(done(9, "b")).await.unwrap(), first, "the first mark stays");
+    assert_eq!(desk.store.marks().await.unwrap(), [first]);
+    let log: Vec<String> = desk.store.audit(0, 10).await.unwrap().into_iter().map(|line| line.action).collect();
+    assert_eq!(log, ["obligation.done"]);
 }
 
 pub(crate) async fn totals_name_the_oldest_and_the_nearest(desk: &Desk) {

@@ -9,6 +9,7 @@ mod accept;
 mod claim;
 mod ledger;
 mod move_on;
+mod obligations;
 mod open;
 mod questions;
 mod rows;
@@ -33,6 +34,7 @@ use super::{
     ReconciliationRow, Recorded, Sealer, Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
+use crate::contract::{Done, Event};
 use crate::queue::{Delivery, DeliveryId, State, SubmissionId};
 
 /// A store on one SQLite file.
@@ -226,6 +228,22 @@ impl Store for SqliteStore {
     async fn reconciliation(&self, id: &str) -> Result<Option<ReconciliationRow>, StoreError> {
         let id = id.to_owned();
         self.read(move |tx| tx.reconciliation(&id)).await
+    }
+
+    async fn record_event(&self, event: Event) -> Result<Event, StoreError> {
+        self.write(move |tx| tx.record_event(&event)).await
+    }
+
+    async fn events(&self) -> Result<Vec<Event>, StoreError> {
+        self.read(|tx| tx.events()).await
+    }
+
+    async fn mark_done(&self, done: Done) -> Result<Done, StoreError> {
+        self.write(move |tx| tx.mark_done(&done)).await
+    }
+
+    async fn marks(&self) -> Result<Vec<Done>, StoreError> {
+        self.read(|tx| tx.marks()).await
     }
 
     async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionRow>, StoreError> {

@@ -208,6 +208,27 @@ CREATE TABLE reconciliation (
 ) STRICT;
 CREATE INDEX reconciliation_by_time ON reconciliation (started_at);
 
+-- What dates obligations, recorded by a person: a change of vendor, force majeure, a leaver …
+CREATE TABLE obligation_event (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL,
+  facility TEXT NOT NULL,          -- '*': the agreement
+  at INTEGER NOT NULL,
+  until INTEGER,
+  remark TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  recorded_at INTEGER NOT NULL,
+  CONSTRAINT an_event_does_not_end_before_it_begins CHECK (until IS NULL OR until >= at)
+) STRICT;
+
+-- Duties of the agreement that somebody marked as done.
+CREATE TABLE obligation_done (
+  id TEXT PRIMARY KEY,             -- rule, occurrence and place
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  remark TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The security log: each row's hash covers the row before it.
 CREATE TABLE audit (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
