@@ -33,11 +33,15 @@ impl Clock {
         Self(Source::Manual(Arc::new(watch::Sender::new(start))))
     }
 
-    /// The present instant.
+    /// The present instant, in whole milliseconds: what the store keeps, so that an instant reads the same before and
+    /// after it was stored.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => Timestamp::now(),
+            Source::System => {
+                let now = Timestamp::now();
+                Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+            }
             Source::Manual(now) => *now.borrow(),
         }
     }

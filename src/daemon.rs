@@ -38,6 +38,8 @@ use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 mod face;
 mod housekeeping;
 
+pub use housekeeping::free_bytes;
+
 /// How long the shutdown waits for attempts in flight; below the unit's `TimeoutStopSec`.
 const FAREWELL: Duration = Duration::from_secs(25);
 
@@ -154,7 +156,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let catalogue = Arc::new(Catalogue::shipped()?);
     let vault = Vault::open(&config.vault.path, &config.vault.key, parts.keys.clone())?;
     let clients = Clients::open(&config.vault.path)?;
-    let profile = Arc::new(Profile::load(&config.contract.profile)?);
+    let profile = Arc::new(Profile::load_or_shipped(&config.contract.profile)?);
     let (store, opened) = open_store(&config, &vault, &catalogue)?;
     let store = Arc::new(store);
     let boot = BootId::new(now, &parts.chance.ten());
@@ -193,7 +195,11 @@ fn open_store(config: &Config, vault: &Vault, catalogue: &Arc<Catalogue>) -> Res
     Ok(SqliteStore::open(settings)?)
 }
 
-fn transport(config: &Config, parts: &Parts) -> Result<Arc<dyn Transport>, StartError> {
+/// The way out as the daemon has it.
+///
+/// # Errors
+/// The network side or an extra certificate cannot be used.
+pub fn transport(config: &Config, parts: &Parts) -> Result<Arc<dyn Transport>, StartError> {
     if let Some(transport) = &parts.transport {
         return Ok(Arc::clone(transport));
     }
@@ -235,7 +241,6 @@ async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError
     }
     if opened.restored || opened.upgraded {
         let what = if opened.restored { "basis data dipulihkan dari cadangan" } else { "skema basis data dinaikkan" };
-        let moved = shared.store.distrust(now, shared.base()).await?;
         let reason = format!("{what}: periksa, lalu 'jembatan resume'");
         let audit = AuditEntry {
             at: now,
@@ -245,7 +250,9 @@ async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError
             detail: reason.clone(),
         };
         let pause = PauseRow { facility: "*".to_owned(), reason, actor: "jembatan".to_owned(), since: now };
+        // The pause first: after a crash between the two the store still says that it was restored.
         shared.store.set_pause("*", Some(pause), audit).await?;
+        let moved = shared.store.distrust(now, shared.base()).await?;
         tracing::warn!(moved, "{what}: sending is paused until somebody resumes it");
     }
     if shared.profile.is_past_term(now.to_zoned(jiff::tz::TimeZone::UTC).date()) {

@@ -177,7 +177,7 @@ impl Field {
             FieldType::Tanggal => (text.is_some_and(|t| read_date(t).is_some()), "tanggal dd-mm-yyyy yang ada"),
             FieldType::Teks => (text.is_some_and(|t| t.chars().count() <= TEXT_MAX), "teks paling panjang 2000 huruf"),
             FieldType::Kode => {
-                let fits = |t: &str| !t.trim().is_empty() && t.len() <= CODE_MAX && !t.chars().any(char::is_control);
+                let fits = |t: &str| !t.trim().is_empty() && is_segment(t) && !t.chars().any(char::is_control);
                 (text.is_some_and(fits), "kode berupa teks tidak kosong, paling panjang 50 huruf")
             }
             FieldType::Icd => {
@@ -193,7 +193,7 @@ impl Field {
             FieldType::Ya => (value.is_boolean(), "true atau false"),
             FieldType::Objek => (value.is_object(), "objek JSON"),
             FieldType::Nomor => {
-                let fits = |t: &str| t.len() <= CODE_MAX && !t.chars().any(|c| c.is_control() || c == '/');
+                let fits = |t: &str| is_segment(t) && !t.chars().any(|c| c.is_control() || c == '/');
                 (value.is_u64() || text.is_some_and(fits), "nomor dari BPJS berupa teks atau angka")
             }
         };
@@ -234,6 +234,11 @@ impl Field {
         }
         schema
     }
+}
+
+/// Whether a text may stand as one segment of a path: the dot segments would lead to another address.
+pub(super) fn is_segment(text: &str) -> bool {
+    text.len() <= CODE_MAX && !matches!(text.trim(), "." | "..")
 }
 
 /// A day as BPJS writes it.

@@ -92,17 +92,22 @@ fn normalise(operation: &Operation, map: &mut Map<String, Value>, changed: &mut 
     }
 }
 
+/// No encoding keeps a URL parser from climbing at a dot segment.
+fn is_dots(value: &str) -> bool {
+    matches!(value, "." | "..")
+}
+
 /// The path with every `{placeholder}` replaced by the percent-encoded value of that field.
 ///
 /// # Errors
-/// [`NotFilled`] if a placeholder's field is open.
+/// [`NotFilled`] if a placeholder's field is open, or a dot segment that would lead to another address.
 pub fn render_path(template: &str, value_of: impl Fn(&str) -> Option<String>) -> Result<String, NotFilled> {
     let mut path = String::with_capacity(template.len() + 32);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, tail) = after.split_once('}').unwrap_or((after, ""));
         path.push_str(before);
-        let value = value_of(name).filter(|value| !value.is_empty());
+        let value = value_of(name).filter(|value| !value.is_empty() && !is_dots(value));
         let value = value.ok_or_else(|| NotFilled { field: name.to_owned() })?;
         path.extend(utf8_percent_encode(&value, SEGMENT));
         rest = tail;

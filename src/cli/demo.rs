@@ -78,8 +78,8 @@ async fn play(stage: &Stage, args: &DemoArgs, language: Language) -> Result<(), 
         "SIM menyerahkan entri; 5 % jawaban BPJS hilang setelah diproses; lalu BPJS putus 10 detik.",
         "The SIM hands entries in; 5 % of BPJS's answers are lost after processing; then BPJS is gone for 10 s.",
     );
-    let handed = hand_in(stage, day, began).await?;
-    let through = settle(stage, entries, began).await?;
+    let handed = hand_in(stage, day, began, language).await?;
+    let through = settle(stage, entries, began, language).await?;
     println!();
     let reconciled = stage.reconcile().await?;
     let report = ledger::Report::of(stage, handed, entries, &reconciled).await?;
@@ -103,7 +103,7 @@ fn verdict(report: &ledger::Report, through: bool) -> Result<(), CliError> {
 }
 
 /// Hands the day in over the API, a few submissions at once; the outage begins in the middle.
-async fn hand_in(stage: &Stage, day: Vec<Value>, began: Instant) -> Result<usize, CliError> {
+async fn hand_in(stage: &Stage, day: Vec<Value>, began: Instant, language: Language) -> Result<usize, CliError> {
     use futures_util::StreamExt as _;
     let (total, mut accepted) = (day.len(), 0);
     let mut answers = futures_util::stream::iter(day.into_iter().map(|one| stage.submit(one))).buffer_unordered(HANDS);
@@ -113,17 +113,17 @@ async fn hand_in(stage: &Stage, day: Vec<Value>, began: Instant) -> Result<usize
         if accepted == OUTAGE_AFTER {
             stage.outage(OUTAGE);
         }
-        progress(stage, began, &format!("{accepted}/{total} kiriman diterima")).await;
+        progress(stage, began, &format!("{accepted}/{total}"), language).await;
     }
     Ok(accepted)
 }
 
 /// Waits until every entry is final.
-async fn settle(stage: &Stage, entries: usize, began: Instant) -> Result<bool, CliError> {
+async fn settle(stage: &Stage, entries: usize, began: Instant, language: Language) -> Result<bool, CliError> {
     loop {
         let counts = stage.counts().await?;
         let done: i64 = counts.iter().filter(|(state, _)| state.is_final()).map(|(_, count)| count).sum();
-        progress(stage, began, "semua kiriman diterima").await;
+        progress(stage, began, "200/200", language).await;
         if usize::try_from(done).is_ok_and(|done| done >= entries) {
             return Ok(true);
         }
@@ -135,19 +135,25 @@ async fn settle(stage: &Stage, entries: usize, began: Instant) -> Result<bool, C
 }
 
 /// One line that is written over on a terminal, and printed once a second elsewhere.
-async fn progress(stage: &Stage, began: Instant, intake: &str) {
+async fn progress(stage: &Stage, began: Instant, intake: &str, language: Language) {
     let Ok(counts) = stage.counts().await else { return };
     let of = |word: &str| counts.iter().filter(|(state, _)| state.word() == word).map(|(_, count)| count).sum::<i64>();
-    let light = stage.light().await;
-    let line = format!(
-        "  [{:>5.1} s] {light:<9} {intake} · sampai {} · menunggu {} · dikirim {} · diperiksa {} · ditolak {}",
-        began.elapsed().as_secs_f64(),
-        of("delivered"),
-        of("waiting"),
-        of("sending"),
-        of("unanswered"),
-        of("refused") + of("held"),
+    let light = stage.light(language).await;
+    let words = language.pick(
+        "kiriman · sampai · menunggu · dikirim · diperiksa · ditolak",
+        "submissions · delivered · waiting · sending · looked up · refused",
     );
+    let figures = [
+        intake.to_owned(),
+        of("delivered").to_string(),
+        of("waiting").to_string(),
+        of("sending").to_string(),
+        of("unanswered").to_string(),
+        (of("refused") + of("held")).to_string(),
+    ];
+    let parts: Vec<String> =
+        words.split(" · ").zip(figures).map(|(word, figure)| format!("{word} {figure:>3}")).collect();
+    let line = format!("  [{:>5.1} s] {light:<10} {}", began.elapsed().as_secs_f64(), parts.join(" · "));
     if std::io::stdout().is_terminal() {
         use std::io::Write as _;
         print!("\r{line}\x1b[K");

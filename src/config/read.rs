@@ -17,6 +17,9 @@ use super::{
     RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
 };
 
+/// The contract profile inside the binary (`contract::BONTANG`).
+const SHIPPED_PROFILE: &str = "bontang-2024.toml";
+
 /// See [`Config::load`].
 pub(super) fn load(
     path: &Path,
@@ -211,7 +214,6 @@ impl Reader {
         };
         RetentionConfig {
             payload_days: self.read(table, "payload_days", |given| small(given, 9131), default.payload_days),
-            memory_months: self.read(table, "memory_months", |given| small(given, 300), default.memory_months),
         }
     }
 
@@ -386,7 +388,11 @@ impl Reader {
 
     /// Looks whether the files that are named exist.
     fn check_files(&mut self, config: &Config) {
-        let mut files: Vec<(&str, &PathBuf)> = vec![("contract.profile", &config.contract.profile)];
+        let mut files: Vec<(&str, &PathBuf)> = Vec::new();
+        // The profile that the binary carries need not be on disk.
+        if config.contract.profile.file_name().is_none_or(|name| name != SHIPPED_PROFILE) {
+            files.push(("contract.profile", &config.contract.profile));
+        }
         if let Some(tls) = &config.http.tls {
             files.extend([("http.tls.certificate", &tls.certificate), ("http.tls.key", &tls.key)]);
         }

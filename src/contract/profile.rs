@@ -163,6 +163,20 @@ impl Profile {
         read::load(path)
     }
 
+    /// As [`Profile::load`], but where the shipped profile is named and not (yet) on disk, the one inside the binary.
+    ///
+    /// # Errors
+    /// As [`Profile::load`].
+    pub fn load_or_shipped(path: &Path) -> Result<Self, ProfileError> {
+        if path.exists() || !Self::is_shipped(path) { Self::load(path) } else { Self::shipped_bontang() }
+    }
+
+    /// Whether a path names a profile that the binary carries.
+    #[must_use]
+    pub fn is_shipped(path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name == "bontang-2024.toml")
+    }
+
     /// The profile of Bontang 2024 as shipped inside the binary.
     ///
     /// # Errors

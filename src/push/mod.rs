@@ -109,7 +109,10 @@ impl Push {
             Ok(admitted) => admitted,
             Err(free_at) => return Ok(until(now, free_at)),
         };
-        let claimed = self.store.claim(self.ask(lane, admitted, now)).await?;
+        let claimed = self.store.claim(self.ask(lane, admitted, now)).await;
+        let unused = admitted - claimed.as_ref().map_or(0, Vec::len).min(admitted);
+        self.remote.give_back(&lane.facility, lane.service, unused);
+        let claimed = claimed?;
         // Due but not claimable: paused, or the lane is stopped.
         let wait = if claimed.is_empty() { LOOK_AROUND } else { Duration::ZERO };
         for claimed in claimed {

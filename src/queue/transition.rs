@@ -426,7 +426,7 @@ fn gated(next: &mut Progress, gate: Gate, now: Timestamp, policy: &Policy) -> Re
     match gate {
         Gate::Open { adopted } => {
             let unknown = adopted && policy.recovery == Recovery::LookUp { unique: false };
-            if unknown && !next.doubt.marked {
+            if unknown && !next.doubt.marked && next.doubt.question.is_none() {
                 next.doubt.question = Some(Question::AdoptedParent);
             }
             next.blocked = None;

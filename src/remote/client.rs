@@ -232,6 +232,11 @@ impl Remote {
         self.0.with_bucket(facility, service, |bucket, now| bucket.take(now))
     }
 
+    /// Gives calls back that were admitted and not made.
+    pub fn give_back(&self, facility: &str, service: Service, calls: usize) {
+        self.0.with_bucket(facility, service, |bucket, now| (0..calls).for_each(|_| bucket.give_back(now)));
+    }
+
     /// Takes one call from the rate, waiting on the clock if need be. [`Remote::send`] does not do it by itself, because
     /// waiting after the stamp was taken would let it go stale.
     pub async fn admit(&self, facility: &str, service: Service) {

@@ -48,6 +48,13 @@ impl Bucket {
         Ok(())
     }
 
+    /// Puts a token back that was taken and not used. A full bucket stays full: time past is not given back.
+    pub fn give_back(&mut self, now: Timestamp) {
+        if let Some(paid_at) = self.paid_at {
+            self.paid_at = Some(paid_at.checked_sub(self.step).unwrap_or(now).max(now));
+        }
+    }
+
     /// Takes one token even if there is none: a probe must not wait, later calls pay for it. The debt never exceeds one
     /// burst, so that probes cannot starve the sends.
     pub fn force(&mut self, now: Timestamp) {

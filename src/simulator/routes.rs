@@ -190,3 +190,42 @@ pub(crate) fn find(method: &str, path: &str) -> Option<(&'static Route, Vec<Stri
     let path = path.trim_matches('/');
     PCARE.iter().filter(|route| route.method == method).find_map(|route| Some((route, captures(route.path, path)?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{Catalogue, Service};
+
+    /// `pendaftaran/tglDaftar/{tglDaftar}` → `pendaftaran/tgldaftar/{}`: values and letters' case aside.
+    fn shape(path: &str) -> String {
+        let part = |part: &str| if part.starts_with('{') { "{}".to_owned() } else { part.to_ascii_lowercase() };
+        path.split('/').map(part).collect::<Vec<_>>().join("/")
+    }
+
+    #[test]
+    fn every_operation_of_the_catalogue_has_a_route_of_the_same_shape() {
+        let catalogue = Catalogue::shipped().unwrap();
+        let served = |method: &str, path: &str| {
+            PCARE.iter().any(|route| route.method == method && shape(route.path) == shape(path))
+        };
+        let missing: Vec<&str> = catalogue
+            .operations()
+            .filter(|operation| operation.service == Service::Pcare)
+            .filter(|operation| !served(operation.method.word(), &operation.path))
+            .map(|operation| operation.name.as_str())
+            .collect();
+        assert_eq!(missing, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn writes_have_the_same_names_on_both_sides() {
+        let catalogue = Catalogue::shipped().unwrap();
+        for route in PCARE.iter().filter(|route| route.method != "GET") {
+            let operation = catalogue.operation(route.name);
+            let same = operation.is_some_and(|operation| shape(&operation.path) == shape(route.path));
+            // Clients also use the path of earlier years, and one tries /v1 on a delete.
+            let other_form = matches!(route.path, "kunjungan" | "kunjungan/v1/{}");
+            assert!(same || other_form, "{} {}", route.name, route.path);
+        }
+    }
+}

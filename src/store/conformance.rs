@@ -10,6 +10,7 @@ pub(crate) mod intake;
 pub(crate) mod lanes;
 pub(crate) mod ledger;
 pub(crate) mod people;
+pub(crate) mod walk;
 
 /// Calls `$run!` with the path of every case.
 macro_rules! for_every_case {
@@ -51,8 +52,10 @@ macro_rules! for_every_case {
             gates::promise_6_children_wait_and_know_for_what,
             gates::promise_6_a_refusal_holds_children_and_grandchildren,
             gates::promise_6_delivered_after_all_they_go_back_by_themselves,
+            gates::promise_6_a_parent_that_a_person_holds_no_longer_fails_its_children,
             gates::promise_6_a_child_accepted_after_the_refusal_is_held_at_once,
             gates::promise_3_an_adopted_parent_makes_children_look_first,
+            gates::promise_3_a_parent_adopted_while_its_child_was_held_is_not_forgotten,
             gates::a_chain_of_a_thousand_is_held_and_let_go,
             people::promise_2_a_newcomer_to_an_owned_id_is_refused_naming_the_owner,
             people::promise_2_a_person_cannot_adopt_an_owned_id,
@@ -63,6 +66,7 @@ macro_rules! for_every_case {
             people::every_act_is_in_the_log_and_the_chain_verifies,
             people::an_act_on_nothing_is_unknown,
             people::the_tally_equals_the_count_after_a_days_work,
+            walk::whatever_happens_order_prerequisites_and_counts_hold,
             ledger::one_outage_is_open_per_service_and_closing_counts,
             ledger::an_outage_that_is_not_there_is_an_error,
             ledger::reconciliations_keep_their_reports,

@@ -4,10 +4,12 @@
 
 mod api;
 mod bridge;
+mod cli;
 mod day;
 mod defects;
 mod docs;
 mod faults;
+mod harness;
 mod hostile;
 mod kill;
 mod promises;

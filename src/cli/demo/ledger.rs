@@ -15,7 +15,7 @@ pub(super) struct Report {
     states: BTreeMap<String, i64>,
     how: BTreeMap<String, i64>,
     attempts: i64,
-    lost: i64,
+    look_ups: i64,
     counts: BTreeMap<String, i64>,
     ledger: BTreeMap<String, usize>,
     expected: BTreeMap<String, usize>,
@@ -48,6 +48,7 @@ impl Report {
             }
         }
         let ledger = stage.ledger().await?;
+        let look_ups = stage.look_ups().await?;
         let counted = LISTS
             .iter()
             .map(|(list, operation)| ((*operation).to_owned(), ledger[*list].as_array().map_or(0, Vec::len)));
@@ -57,14 +58,13 @@ impl Report {
             (text("cause"), format!("{} – {}", clock_time(&text("opened_at")), clock_time(&text("closed_at"))))
         });
         let counts = serde_json::from_value(reconciled["counts"].clone()).unwrap_or_default();
-        let lost = reconciled["adopted"].as_i64().unwrap_or_default() + how.get("adopted").copied().unwrap_or_default();
         Ok(Self {
             handed,
             entries,
             states,
             how,
             attempts,
-            lost,
+            look_ups,
             counts,
             ledger: counted.collect(),
             expected,
@@ -87,51 +87,63 @@ impl Report {
     }
 
     pub(super) fn print(&self, language: Language, took: Duration) {
-        let say = |indonesian: &str, english: &str| language.pick(indonesian, english).to_owned();
-        let how = |name: &str| self.how.get(name).copied().unwrap_or_default();
-        println!("{}", say("\nRekonsiliasi hari itu:", "\nReconciliation of the day:"));
-        for (class, count) in &self.counts {
-            println!("  {class:<12} {count:>5}");
-        }
-        println!(
-            "{}",
-            say(
-                "\nBuku BPJS (simulator) menurut jenis — di jembatan / di BPJS:",
-                "\nBPJS's ledger (simulator) by kind: at the bridge / at BPJS:"
-            )
-        );
-        for (list, operation) in LISTS {
-            let (ours, theirs) = (
-                self.expected.get(*operation).copied().unwrap_or_default(),
-                self.ledger.get(*operation).copied().unwrap_or_default(),
-            );
-            println!("  {list:<18} {ours:>5} / {theirs:>5}  {}", if ours == theirs { "=" } else { "BEDA" });
-        }
-        for (cause, span) in &self.outages {
-            println!("\n{} {span} ({cause})", say("Gangguan tercatat:", "Outage on record:"));
-        }
-        println!("\n{}", say("Ringkasan", "Summary"));
-        println!(
-            "  {} {} / {}",
-            say("diserahkan (kiriman / entri):", "handed in (submissions / entries):"),
-            self.handed,
-            self.entries
-        );
-        println!("  {} {}", say("percobaan kirim:", "attempts to send:"), self.attempts);
-        println!("  {} {}", say("diterima BPJS langsung:", "accepted at once:"), how("accepted"));
-        println!(
-            "  {} {}",
-            say("jawaban hilang, dicari di BPJS, diakui nomornya:", "answer lost, looked up, adopted:"),
-            self.lost
-        );
-        println!("  {} {}", say("sudah ada di BPJS:", "already there:"), how("already_there"));
-        println!("  {} {:.1} s", say("lama:", "took:"), took.as_secs_f64());
+        self.print_reconciliation(language);
+        self.print_ledger(language);
+        self.print_summary(language, took);
         let verdict = if self.is_exact() {
-            say("✓ BPJS memiliki setiap entri tepat satu kali.", "✓ BPJS holds each entry exactly once.")
+            language.pick("✓ BPJS memiliki setiap entri tepat satu kali.", "✓ BPJS holds each entry exactly once.")
         } else {
-            say("✗ Ada entri yang tidak tepat satu kali di BPJS.", "✗ Some entry is not at BPJS exactly once.")
+            language
+                .pick("✗ Ada entri yang tidak tepat satu kali di BPJS.", "✗ Some entry is not at BPJS exactly once.")
         };
         println!("\n{verdict}");
+    }
+
+    fn print_reconciliation(&self, language: Language) {
+        println!("\n{}", language.pick("Rekonsiliasi hari itu", "Reconciliation of the day"));
+        let class = |name: &str| self.counts.get(name).copied().unwrap_or_default();
+        let classes = [
+            ("equal", "sama di kedua sisi", "equal on both sides"),
+            ("differs", "isi berbeda", "content differs"),
+            ("only_here", "hanya di jembatan", "only at the bridge"),
+            ("only_bpjs", "hanya di BPJS", "only at BPJS"),
+            ("unanswered", "belum terjawab", "unanswered"),
+        ];
+        for (name, indonesian, english) in classes {
+            println!("  {:<24}{:>6}", language.pick(indonesian, english), class(name));
+        }
+    }
+
+    fn print_ledger(&self, language: Language) {
+        let title = "Buku BPJS (simulator): di jembatan / di BPJS";
+        println!("\n{}", language.pick(title, "BPJS's ledger (simulator): at the bridge / at BPJS"));
+        for (list, operation) in LISTS {
+            let ours = self.expected.get(*operation).copied().unwrap_or_default();
+            let theirs = self.ledger.get(*operation).copied().unwrap_or_default();
+            let sign = if ours == theirs { "=" } else { "≠" };
+            println!("  {:<24}{ours:>6} / {theirs:<6}{sign}", list.replace('_', " "));
+        }
+        for (cause, span) in &self.outages {
+            println!("\n{} {span} ({cause})", language.pick("Gangguan tercatat:", "Outage on record:"));
+        }
+    }
+
+    fn print_summary(&self, language: Language, took: Duration) {
+        let how = |name: &str| self.how.get(name).copied().unwrap_or_default().to_string();
+        let lines = [
+            ("kiriman diserahkan", "submissions handed in", self.handed.to_string()),
+            ("entri di dalamnya", "entries in them", self.entries.to_string()),
+            ("percobaan kirim", "attempts to send", self.attempts.to_string()),
+            ("diterima BPJS langsung", "accepted at once", how("accepted")),
+            ("pencarian di BPJS", "look-ups at BPJS", self.look_ups.to_string()),
+            ("ditemukan dan diadopsi", "found there and adopted", how("adopted")),
+            ("sudah ada di BPJS", "already there", how("already_there")),
+            ("lama", "took", format!("{:.1} s", took.as_secs_f64())),
+        ];
+        println!("\n{}", language.pick("Ringkasan", "Summary"));
+        for (indonesian, english, value) in lines {
+            println!("  {:<24}{value:>6}", language.pick(indonesian, english));
+        }
     }
 }
 

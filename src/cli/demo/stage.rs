@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::Language;
 use crate::clock::Clock;
 use crate::config::{Config, Facility, RemoteConfig, ServiceConfig, StoreUrl};
 use crate::daemon::{self, Parts, Running};
@@ -135,15 +136,24 @@ impl Stage {
         Ok(states(&answer.text().await.context("GET /metrics")?))
     }
 
+    /// Look-ups that ended, from the metrics.
+    pub(super) async fn look_ups(&self) -> anyhow::Result<i64> {
+        let answer = self.http.get(self.url("/metrics")).send().await.context("GET /metrics")?;
+        let text = answer.text().await.context("GET /metrics")?;
+        let ended = ["found", "absent", "owned", "ambiguous", "failed"].map(|word| format!("outcome=\"{word}\""));
+        let of = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<i64>().ok());
+        let lines = text.lines().filter(|line| line.starts_with("jembatan_attempts_total{"));
+        Ok(lines.filter(|line| ended.iter().any(|word| line.contains(word))).filter_map(of).sum())
+    }
+
     /// The traffic light in a word.
-    pub(super) async fn light(&self) -> &'static str {
+    pub(super) async fn light(&self, language: Language) -> &'static str {
         let health = self.get("/health").await.unwrap_or(Value::Null);
-        let side = health["verdict"].as_str().unwrap_or("none").to_owned();
-        match side.as_str() {
-            "bpjs" => "BPJS putus",
-            "network" => "jaringan",
-            "us" => "kita",
-            _ => "berjalan",
+        match health["verdict"].as_str() {
+            Some("bpjs") => language.pick("BPJS putus", "BPJS gone"),
+            Some("network") => language.pick("jaringan", "network"),
+            Some("us") => language.pick("kita", "us"),
+            Some(_) | None => language.pick("berjalan", "running"),
         }
     }
 
@@ -220,8 +230,6 @@ async fn simulator() -> anyhow::Result<(Simulator, SocketAddr, CancellationToken
 }
 
 fn config(home: &Path, simulator: SocketAddr, zone: TimeZone) -> anyhow::Result<Config> {
-    let profile = home.join("bontang-2024.toml");
-    std::fs::write(&profile, crate::contract::BONTANG).context("profile")?;
     let facility = Facility {
         code: FACILITY.to_owned(),
         name: "PKM Contoh".to_owned(),
@@ -236,7 +244,8 @@ fn config(home: &Path, simulator: SocketAddr, zone: TimeZone) -> anyhow::Result<
     config.store.url = StoreUrl::Sqlite(home.join("jembatan.db"));
     config.vault.path = home.join("vault");
     config.vault.key = KeySource::File(home.join("kek"));
-    config.contract.profile = profile;
+    // The profile that the binary carries.
+    config.contract.profile = home.join("bontang-2024.toml");
     config.remote = RemoteConfig {
         allow_local: true,
         settle: Some(SETTLE),

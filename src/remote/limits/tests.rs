@@ -80,3 +80,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_call_given_back_can_be_made_at_once_and_a_full_bucket_stays_full() {
+    let mut bucket = Bucket::new(1.0, 2);
+    assert_eq!((bucket.take(at(0)), bucket.take(at(0))), (Ok(()), Ok(())));
+    assert!(bucket.take(at(0)).is_err());
+    bucket.give_back(at(0));
+    assert_eq!(bucket.take(at(0)), Ok(()));
+    for _ in 0..5 {
+        bucket.give_back(at(0));
+    }
+    assert_eq!((bucket.take(at(0)), bucket.take(at(0))), (Ok(()), Ok(())));
+    assert!(bucket.take(at(0)).is_err());
+}

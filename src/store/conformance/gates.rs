@@ -58,6 +58,16 @@ pub(crate) async fn promise_6_delivered_after_all_they_go_back_by_themselves(des
     desk.check_tally().await;
 }
 
+pub(crate) async fn promise_6_a_parent_that_a_person_holds_no_longer_fails_its_children(desk: &Desk) {
+    let [daftar, kunjungan, obat] = visit(desk).await;
+    desk.send_only(daftar, refused(), 1).await;
+    assert_eq!(desk.stand(obat).await, held());
+    desk.act(kunjungan, hold(), 2).await;
+    assert_eq!(desk.blocked(obat).await, Some(("prerequisite", kunjungan)));
+    desk.act(kunjungan, Event::Release, 3).await;
+    assert_eq!((desk.stand(kunjungan).await, desk.stand(obat).await), (held(), held()));
+}
+
 pub(crate) async fn promise_6_a_child_accepted_after_the_refusal_is_held_at_once(desk: &Desk) {
     let parent = desk.accept("r", vec![desk.entry("a", DAFTAR)]).await[0];
     desk.send_only(parent, refused(), 1).await;
@@ -88,6 +98,15 @@ pub(crate) async fn promise_3_an_adopted_parent_makes_children_look_first(desk: 
     };
     let late = desk.accept("s", vec![late]).await[0];
     assert_eq!(desk.claim_only(late, 103).await.purpose, Purpose::LookUp);
+}
+
+pub(crate) async fn promise_3_a_parent_adopted_while_its_child_was_held_is_not_forgotten(desk: &Desk) {
+    let [daftar, kunjungan, obat] = visit(desk).await;
+    desk.act(obat, hold(), 0).await;
+    desk.send_only(daftar, accepted("noUrut", "A1"), 1).await;
+    desk.act(kunjungan, Event::Adopt { ids: ids("noKunjungan", "V1") }, 2).await;
+    desk.act(obat, Event::Release, 3).await;
+    assert_eq!(desk.claim_only(obat, 4).await.purpose, Purpose::LookUp);
 }
 
 pub(crate) async fn a_chain_of_a_thousand_is_held_and_let_go(desk: &Desk) {

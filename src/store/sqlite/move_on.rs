@@ -111,7 +111,9 @@ impl Tx<'_> {
         pending: &mut BTreeMap<i64, DeliveryId>,
     ) -> Result<(), StoreError> {
         let (before, after) = (old.progress.state, new.progress.state);
-        if before == after {
+        // Held for another reason than before is another answer to the gate.
+        let code = |delivery: &Delivery| delivery.progress.why.as_ref().map(|why| why.code.clone());
+        if before == after && (after != State::Held || code(old) == code(new)) {
             return Ok(());
         }
         let mut add = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<(), StoreError> {
@@ -153,7 +155,11 @@ impl Tx<'_> {
         let progress = &delivery.progress;
         let held = progress.state == State::Held;
         let unchanged = match gate {
-            Gate::Open { .. } => !held && progress.blocked.is_none(),
+            // A parent adopted while this one was held leaves a question to ask (promise 3).
+            Gate::Open { adopted } => {
+                let known = !adopted || progress.doubt.marked || progress.doubt.question.is_some();
+                !held && progress.blocked.is_none() && known
+            }
             Gate::Wait(blocked) => !held && progress.blocked == Some(blocked),
             Gate::Failed(_) => held,
         };

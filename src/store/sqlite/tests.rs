@@ -20,7 +20,19 @@ fn settings(path: &Path) -> Settings {
 }
 
 fn open(path: &Path) -> (SqliteStore, Opened) {
-    SqliteStore::open(settings(path)).unwrap()
+    open_with(|| settings(path)).unwrap()
+}
+
+/// Opens once nobody holds the lock. Between fork and exec a child that another test starts holds every open file of
+/// this process, a lock released meanwhile included.
+fn open_with(settings: impl Fn() -> Settings) -> Result<(SqliteStore, Opened), StoreError> {
+    let began = std::time::Instant::now();
+    loop {
+        match SqliteStore::open(settings()) {
+            Err(StoreError::Busy(_)) if began.elapsed().as_secs() < 10 => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
 }
 
 /// A desk on a new database in `folder`.

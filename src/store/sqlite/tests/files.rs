@@ -21,7 +21,7 @@ async fn another_key_is_refused_at_once_and_the_right_one_still_opens() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jembatan.db");
     start_and_stop(&path);
-    let refused = SqliteStore::open(Settings { sealer: sealer(9), ..settings(&path) });
+    let refused = open_with(|| Settings { sealer: sealer(9), ..settings(&path) });
     assert!(matches!(refused, Err(StoreError::Unreadable(_))), "{refused:?}");
     let opened = start_and_stop(&path);
     assert_eq!(opened, Opened { fresh: false, upgraded: false, restored: false });
@@ -33,7 +33,7 @@ async fn promise_13_an_older_program_refuses_a_newer_schema() {
     let path = folder.path().join("jembatan.db");
     start_and_stop(&path);
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version=99").unwrap();
-    let refused = SqliteStore::open(settings(&path));
+    let refused = open_with(|| settings(&path));
     assert!(matches!(refused, Err(StoreError::Newer { found: 99, known: 1 })), "{refused:?}");
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version=1").unwrap();
     assert!(!start_and_stop(&path).restored, "a refused start leaves no trace");
