@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -98,7 +99,7 @@ impl Bridge {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(130)).build().unwrap();
         let mut bridge = Self {
             home: tempfile::tempdir().unwrap(),
-            port: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
+            port: own_port(),
             child: None,
             starts: 0,
             env: Vec::new(),
@@ -508,6 +509,17 @@ impl Drop for Bridge {
     fn drop(&mut self) {
         self.kill_9();
     }
+}
+
+/// A port that nobody listens on, below those the system gives to outgoing connections: a daemon that was killed finds it
+/// free again.
+fn own_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 60;
+    (0..500)
+        .map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed))
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
 }
 
 /// Credentials that nothing else looks like, so that a file can be searched for them.
