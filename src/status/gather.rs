@@ -6,15 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::judge::{BACKLOG_DEGRADED, Facts, Lane, OpenOutage};
+use super::judge::{BACKLOG_DEGRADED, Facts, Lane, OpenOutage, Outlook};
 use super::live::Live;
 use crate::config::Facility;
-use crate::store::{CircuitRow, LaneStop, OutageRow, PauseRow, Store, StoreError, Totals};
+use crate::contract::forecast::{Drain, forecast};
+use crate::store::{CircuitRow, LaneLoad, LaneStop, OutageRow, PauseRow, Store, StoreError, Totals};
 
 /// How long the store may take for all questions together.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The drain rate is what was delivered in this span.
+const DRAIN_WINDOW: Duration = Duration::from_mins(5);
+/// Nearest late dates that a forecast looks at.
+const FORESEEN: usize = 5000;
 /// Outages read: the newest; open ones are among them, and the page shows a few.
 const OUTAGES: usize = 50;
 
@@ -31,6 +36,8 @@ pub struct Rows {
     pub circuits: Vec<CircuitRow>,
     /// Outages, newest first.
     pub outages: Vec<OutageRow>,
+    /// What a forecast needs, by lane.
+    pub load: Vec<LaneLoad>,
     /// Earliest due instant by facility and service, where something has been due for long on a free lane.
     pub due: BTreeMap<(String, String), Timestamp>,
 }
@@ -70,6 +77,7 @@ pub async fn gather(store: &dyn Store, live: &Live, lanes: &[(String, String)], 
         outages: open_outages(&rows),
         nearest_late: rows.totals.nearest_deadline,
         late: rows.totals.late,
+        outlook: outlook(&rows, now),
     };
     (facts, rows)
 }
@@ -82,6 +90,7 @@ async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> R
         circuits: store.circuits().await?,
         outages: store.outages(OUTAGES).await?,
         due: BTreeMap::new(),
+        load: store.load(now - DRAIN_WINDOW, FORESEEN).await?,
     };
     // One question per lane is too many for a host of a thousand facilities, and only an old due instant matters.
     let old = |due: Timestamp| now - BACKLOG_DEGRADED > due;
@@ -93,6 +102,19 @@ async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> R
         }
     }
     Ok(rows)
+}
+
+/// What will be late if every lane goes on as it did in the last minutes.
+fn outlook(rows: &Rows, now: Timestamp) -> Vec<Outlook> {
+    let window = SignedDuration::try_from(DRAIN_WINDOW).unwrap_or(SignedDuration::ZERO);
+    let lane = |load: &LaneLoad| {
+        let mine = |row: &&CircuitRow| row.open && row.facility == load.facility && row.service == load.service;
+        let open_since = rows.circuits.iter().find(mine).map(|row| row.since);
+        let dates: Vec<Option<Timestamp>> = load.dates.iter().copied().map(Some).collect();
+        let seen = forecast(&dates, Drain::of(load.delivered, window, open_since), now);
+        Outlook { facility: load.facility.clone(), at_risk: i64::try_from(seen.at_risk).unwrap_or(i64::MAX) }
+    };
+    rows.load.iter().map(lane).collect()
 }
 
 /// Configured lanes and those that only the store knows (a service that was taken out of the configuration), by name.

@@ -115,6 +115,17 @@ pub struct Facts {
     pub nearest_late: Option<Timestamp>,
     /// Unfinished entries that are late.
     pub late: i64,
+    /// What will be late at the present rate.
+    pub outlook: Vec<Outlook>,
+}
+
+/// What a lane will not manage at its present rate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// kdProvider.
+    pub facility: String,
+    /// Unfinished entries that will miss their late date.
+    pub at_risk: i64,
 }
 
 /// Judges.
@@ -203,8 +214,11 @@ fn deadline(facts: &Facts, now: Timestamp) -> Check {
     let near = left.is_some_and(|left| left < SignedDuration::from_secs(DEADLINE_NEAR.as_secs().cast_signed()));
     let level = if facts.late > 0 || near { Level::Degraded } else { Level::Ok };
     let late = if facts.late > 0 { format!("{} entri terlambat. ", facts.late) } else { String::new() };
+    let at_risk: i64 = facts.outlook.iter().map(|lane| lane.at_risk).sum();
+    let risk =
+        if at_risk > 0 { format!(" Menurut laju sekarang {at_risk} entri akan terlambat.") } else { String::new() };
     let detail = match left {
-        Some(left) => format!("{late}Batas terdekat {} lagi.", text::span(left)),
+        Some(left) => format!("{late}Batas terdekat {} lagi.{risk}", text::span(left)),
         None => format!("{late}Tidak ada entri yang dikejar batas."),
     };
     check("deadline", level, None, detail)

@@ -60,6 +60,8 @@ pub(super) fn encode(facts: &Facts, rows: &Rows, report: &Report, live: &Live, n
         deliveries(&mut registry, rows);
         instants(&mut registry, rows, now);
         lanes(&mut registry, facts);
+        let at_risk: i64 = facts.outlook.iter().map(|lane| lane.at_risk).sum();
+        gauge(&mut registry, "at_risk", "Unfinished deliveries that miss their late date at the present rate", at_risk);
     }
     machine(&mut registry, facts);
     attempts(&mut registry, live);

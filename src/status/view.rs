@@ -225,6 +225,7 @@ impl StatusView {
 fn restrict(facts: &mut Facts, scope: Scope<'_>, time: &TimeView) {
     facts.lanes.retain(|lane| scope.allows(&lane.facility));
     facts.outages.retain(|outage| scope.allows(&outage.facility));
+    facts.outlook.retain(|lane| scope.allows(&lane.facility));
     facts.live.clocks.retain(|reading| scope.allows(&reading.facility));
     if !scope.only.is_empty() {
         facts.late = i64::try_from(time.late).unwrap_or(i64::MAX);

@@ -27,8 +27,8 @@ use crate::secret::Private;
 pub use sealing::{Sealer, SealingError};
 pub use types::{
     Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, Counts,
-    DeliveryFilter, EntryBody, Given, JournalRow, LaneStop, NewEntry, NewSubmission, OutageChange, OutageRow, Page,
-    PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, SubmissionRow, Totals, Verdict,
+    DeliveryFilter, EntryBody, Given, JournalRow, LaneLoad, LaneStop, NewEntry, NewSubmission, OutageChange, OutageRow,
+    Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, SubmissionRow, Totals, Verdict,
 };
 
 /// What can go wrong with the store.
@@ -213,6 +213,9 @@ pub trait Store: Send + Sync {
 
     /// Counts and the few instants that health, status and metrics show.
     async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError>;
+
+    /// Of every lane with a date to meet: what was delivered since `since`, and the nearest `limit` late dates in all.
+    async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError>;
 
     /// The security log from `after` on, oldest first.
     async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError>;

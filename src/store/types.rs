@@ -500,6 +500,19 @@ pub struct Counts {
     pub count: i64,
 }
 
+/// What a forecast needs of one lane.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LaneLoad {
+    /// kdProvider.
+    pub facility: String,
+    /// Service word.
+    pub service: String,
+    /// Became delivered since the instant asked for.
+    pub delivered: usize,
+    /// Late dates of what is unfinished, nearest first.
+    pub dates: Vec<Timestamp>,
+}
+
 /// What health, status and metrics show.
 #[derive(Debug, Clone, Default)]
 pub struct Totals {

@@ -26,6 +26,7 @@ fn well() -> Facts {
         outages: Vec::new(),
         nearest_late: None,
         late: 0,
+        outlook: Vec::new(),
     }
 }
 
@@ -219,4 +220,15 @@ proptest! {
             prop_assert!(digits < 10, "{}", check.detail);
         }
     }
+}
+
+#[test]
+fn entries_that_will_be_late_at_the_present_rate_are_foretold() {
+    let mut facts = well();
+    facts.nearest_late = Some(now() + 3.hours());
+    facts.outlook = vec![Outlook { facility: "0114A026".to_owned(), at_risk: 7 }];
+    let report = judge(&facts, now());
+    let deadline = report.checks.iter().find(|check| check.name == "deadline").unwrap();
+    assert!(deadline.detail.contains("Menurut laju sekarang 7 entri akan terlambat."), "{}", deadline.detail);
+    assert_eq!(deadline.status, Level::Ok, "a forecast alone alarms nobody");
 }

@@ -30,7 +30,7 @@ pub use open::{Inspection, Opened, Settings, inspect};
 
 use super::{
     Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, DeliveryFilter,
-    EntryBody, JournalRow, LaneStop, NewSubmission, OutageChange, OutageRow, Page, PauseRow, Prerequisite,
+    EntryBody, JournalRow, LaneLoad, LaneStop, NewSubmission, OutageChange, OutageRow, Page, PauseRow, Prerequisite,
     ReconciliationRow, Recorded, Sealer, Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
@@ -289,6 +289,10 @@ impl Store for SqliteStore {
 
     async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError> {
         self.read(move |tx| tx.totals(now)).await
+    }
+
+    async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError> {
+        self.read(move |tx| tx.load(since, limit)).await
     }
 
     async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError> {

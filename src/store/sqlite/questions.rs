@@ -1,5 +1,7 @@
 //! Questions: listings, counts, the changes feed, the journal.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::types::Value as Sql;
@@ -10,8 +12,8 @@ use super::rows::{DELIVERY, Millis, Parsed, Word, millis};
 use crate::queue::{Delivery, DeliveryId, How, Purpose, State, SubmissionId};
 use crate::secret::Private;
 use crate::store::{
-    AttemptEnd, AttemptRecord, Change, Counts, DeliveryFilter, EntryBody, JournalRow, Page, StoreError, SubmissionRow,
-    Totals,
+    AttemptEnd, AttemptRecord, Change, Counts, DeliveryFilter, EntryBody, JournalRow, LaneLoad, Page, StoreError,
+    SubmissionRow, Totals,
 };
 
 const SUBMISSION: &str = "seq, id, client, facility, ref, accepted_at, warnings";
@@ -210,6 +212,40 @@ impl Tx<'_> {
         let reference = self.submission(delivery.submission)?.map(|row| row.reference).unwrap_or_default();
         let payload = self.entry_body(delivery.id)?.map(|body| body.current).unwrap_or_default();
         Ok(JournalRow { payload, reference, given: self.given(&delivery)?, delivery })
+    }
+
+    pub(super) fn load(self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError> {
+        let mut lanes: BTreeMap<(String, String), LaneLoad> = BTreeMap::new();
+        let mut dates = self.connection.prepare_cached(
+            "SELECT facility, service, late FROM delivery WHERE state IN ('waiting', 'sending', 'unanswered') \
+             AND late IS NOT NULL ORDER BY late LIMIT ?1",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = dates.query_map([limit], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, Millis>(2)?.0)))?;
+        for row in rows {
+            let ((facility, service), late): ((String, String), Timestamp) = row?;
+            let key = (facility.clone(), service.clone());
+            let lane = lanes.entry(key).or_insert_with(|| LaneLoad { facility, service, ..LaneLoad::default() });
+            lane.dates.push(late);
+        }
+        if lanes.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The newest rows only: the feed grows without end, and a rate needs no more.
+        let mut delivered = self.connection.prepare_cached(
+            "SELECT d.facility, d.service, count(*) FROM change c JOIN delivery d ON d.id = c.delivery \
+             WHERE c.cursor > (SELECT coalesce(max(cursor), 0) - 5000 FROM change) AND c.at >= ?1 \
+             AND d.state = 'delivered' GROUP BY d.facility, d.service",
+        )?;
+        let rows =
+            delivered.query_map([millis(since)], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2)?)))?;
+        for row in rows {
+            let (key, count): ((String, String), i64) = row?;
+            if let Some(lane) = lanes.get_mut(&key) {
+                lane.delivered = usize::try_from(count).unwrap_or(0);
+            }
+        }
+        Ok(lanes.into_values().collect())
     }
 
     pub(super) fn totals(self, now: Timestamp) -> Result<Totals, StoreError> {
