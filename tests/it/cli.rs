@@ -106,6 +106,35 @@ fn pauses(home: &Home) {
 }
 
 #[test]
+fn duties_are_listed_marked_and_exported() {
+    let mut home = Home::new();
+    home.serve();
+    let list = home.run(&["obligations", "list"]);
+    assert!(list.code == 0 && list.out.contains("TENGGAT") && list.out.contains("hfis.change~"), "{list:?}");
+    let event = ["obligations", "event", "vendor_change", "--at", &yesterday_iso(), "--reason", "uji", "--json"];
+    let event = home.run(&event);
+    assert_eq!(event.code, 0, "{event:?}");
+    let id = format!("vendor.notice.7~{}", event.json()["id"]);
+    let done = home.run(&["obligations", "done", &id, "--reason", "surat 1"]);
+    assert!(done.code == 0 && done.out.contains("selesai"), "{done:?}");
+    assert_eq!(home.run(&["obligations", "done", "tidak.ada", "--reason", "x"]).code, 1);
+    let ics = home.run(&["obligations", "export"]);
+    assert!(ics.out.starts_with("BEGIN:VCALENDAR\r\n") && ics.out.contains("SUMMARY:Selesai: "), "{ics:?}");
+    let csv = home.run(&["obligations", "export", "--format", "csv"]);
+    assert!(csv.out.lines().any(|line| line.starts_with(&id) && line.contains(";done;")), "{csv:?}");
+    let list = home.run(&["obligations", "export", "--format", "json"]).json();
+    assert!(list.as_array().unwrap().iter().any(|duty| duty["id"] == id.as_str() && duty["state"] == "done"));
+    home.assert_no_secret();
+    home.stop();
+}
+
+/// Yesterday as the API wants it.
+fn yesterday_iso() -> String {
+    let day = jiff::Zoned::now().date().yesterday().unwrap();
+    day.to_string()
+}
+
+#[test]
 fn resume_without_a_facility_lets_everything_go_on() {
     let mut home = Home::new();
     home.serve();
