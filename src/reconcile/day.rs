@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::compare::{Adoptable, Class, Compared, Entry, Item, Row, RowKey, compare};
+use super::compare::{Adoptable, Class, Compared, Entry, Item, Row, RowKey, compare, lay_edits_over};
 use super::theirs::{Theirs, at, text};
 use crate::catalogue::{Catalogue, Kind, Operation, fill};
 use crate::chance::Chance;
@@ -71,7 +71,7 @@ impl Reconciler {
         let mut entries = self.entries(&order).await?;
         let theirs = self.read_all(&order, &entries).await;
         let mut adopted = BTreeSet::new();
-        let mut compared = self.compare(&order.facility, &entries, &theirs).await?;
+        let mut compared = self.compare(&order.facility, &mut entries, &theirs).await?;
         for _ in 0..ADOPTION_ROUNDS {
             if compared.adoptable.is_empty() {
                 break;
@@ -79,7 +79,7 @@ impl Reconciler {
             // A worker may be faster with one of them: the comparison is then made anew all the same.
             adopted.extend(self.adopt_all(&order, &entries, &compared).await?);
             entries = self.entries(&order).await?;
-            compared = self.compare(&order.facility, &entries, &theirs).await?;
+            compared = self.compare(&order.facility, &mut entries, &theirs).await?;
         }
         // What still could not be adopted is in a worker's hands: left out, but counted.
         compared.moving += compared.adoptable.len();
@@ -108,13 +108,14 @@ impl Reconciler {
             fill(operation, row.payload.expose(), given).map_or_else(|_| row.payload.expose().clone(), |f| f.payload);
         let scope = operation.id_scope.iter().map(|field| text(payload.get(field)?)).collect();
         let reference = format!("{}/{}", row.reference, row.delivery.entry_ref);
-        Some(Entry { delivery: row.delivery.clone(), payload, scope, reference })
+        Some(Entry { delivery: row.delivery.clone(), payload, scope, reference, released: false })
     }
 
     // ---- compare and adopt --------------------------------------------------------------------------------------
 
-    async fn compare(&self, facility: &str, entries: &[Entry], theirs: &Theirs) -> Result<Compared, StoreError> {
+    async fn compare(&self, facility: &str, entries: &mut [Entry], theirs: &Theirs) -> Result<Compared, StoreError> {
         let rows = self.owned(facility, theirs).await?;
+        self.mark_released(facility, entries, &rows).await?;
         let now = self.clock.now();
         let moving = |delivery: &Delivery| {
             let operation = self.catalogue.operation(&delivery.operation);
@@ -122,20 +123,42 @@ impl Reconciler {
             let progress = &delivery.progress;
             progress.lease.is_some()
                 || progress.state == State::Sending
+                || progress.state == State::Delivered && progress.updated_at >= theirs.began
                 || progress.doubt.since.is_some_and(|since| !progress.state.is_final() && now < since + settle)
         };
+        // The very read that would show the entry, not any read with a similar argument.
         let unread = |entry: &Entry| {
-            theirs.failed.keys().any(|(operation, args)| {
-                *operation == entry.delivery.operation
-                    && args.iter().all(|(_, value)| {
-                        entry
-                            .payload
-                            .as_object()
-                            .is_some_and(|map| map.values().any(|v| text(v).as_ref() == Some(value)))
-                    })
-            })
+            let operation = self.catalogue.operation(&entry.delivery.operation);
+            let plan = operation.and_then(|operation| operation.look_up.as_ref());
+            let value = |field: &String| entry.payload.get(field).and_then(text);
+            let args = plan.and_then(|plan| {
+                let args = plan.args.iter().map(|(name, field)| Some((name.clone(), value(field)?)));
+                args.collect::<Option<Vec<_>>>()
+            });
+            args.is_some_and(|args| theirs.failed.contains_key(&(entry.delivery.operation.clone(), args)))
         };
         Ok(compare(&self.catalogue, entries, &rows, moving, unread))
+    }
+
+    /// A delivered delete sets the id free, whatever day it was made on: the store knows who owns what.
+    async fn mark_released(&self, facility: &str, entries: &mut [Entry], rows: &[Row]) -> Result<(), StoreError> {
+        let shown: BTreeSet<_> = rows.iter().filter_map(|row| row.owner).collect();
+        for entry in entries {
+            let (delivery, operation) = (&entry.delivery, self.catalogue.operation(&entry.delivery.operation));
+            let Some(operation) = operation.filter(|operation| operation.kind == Kind::Add) else { continue };
+            if delivery.progress.state != State::Delivered || shown.contains(&delivery.id) {
+                continue;
+            }
+            let name = operation.gives.first().or(operation.own_id.as_ref());
+            let id = name.and_then(|name| {
+                let given = delivery.progress.remote.expose().get(name).cloned();
+                given.or_else(|| entry.payload.get(name).and_then(text))
+            });
+            let (Some(id), Some(scope)) = (id, &entry.scope) else { continue };
+            let owner = self.store.owners(facility, &operation.name, scope, &[id]).await?;
+            entry.released = owner.first().copied().flatten() != Some(delivery.id);
+        }
+        Ok(())
     }
 
     /// The rows with their owners.
@@ -228,8 +251,7 @@ impl Reconciler {
         items.extend(missing.iter().map(|reference| json!({ "class": Class::OnlySim.word(), "ref": reference })));
         let late = entries.iter().filter(|entry| entry.delivery.is_late(now)).count();
         counts.insert("late".to_owned(), i64::try_from(late).unwrap_or(i64::MAX));
-        let checkpoint =
-            self.store.audit(0, 1_000_000).await?.last().map(|entry| json!({ "seq": entry.seq, "hash": entry.hash }));
+        let checkpoint = self.store.audit_head().await?.map(|entry| json!({ "seq": entry.seq, "hash": entry.hash }));
         Ok(json!({
             "id": id,
             "facility": order.facility,
@@ -241,6 +263,10 @@ impl Reconciler {
             "complete": theirs.failed.is_empty(),
             "unread": theirs.failed.iter().map(|((operation, _), why)| json!({ "operation": operation, "why": why })).collect::<Vec<_>>(),
             "moving": compared.moving,
+            "withdrawn": compared.withdrawn,
+            "cancelled": compared.cancelled,
+            "unread_entries": compared.unread,
+            "elsewhere": compared.elsewhere,
             "journal": by_operation(entries.iter().map(|entry| entry.delivery.operation.as_str())),
             "bpjs": by_operation(theirs.rows.keys().map(|(operation, _, _)| operation.as_str())),
             "adopted": adopted.len(),
@@ -317,29 +343,6 @@ impl Reconciler {
             report: Some(Private::new(report.clone())),
         };
         self.store.put_reconciliation(row).await
-    }
-}
-
-/// BPJS shows a visit as it stands after its delivered edits.
-fn lay_edits_over(catalogue: &Catalogue, entries: &mut [Entry]) {
-    let edits: Vec<(String, Value)> = entries
-        .iter()
-        .filter(|entry| entry.delivery.progress.state == State::Delivered)
-        .filter(|entry| catalogue.operation(&entry.delivery.operation).is_some_and(|o| o.kind == Kind::Edit))
-        .map(|entry| (entry.delivery.operation.replace(".edit", ".add"), entry.payload.clone()))
-        .collect();
-    for (operation, edit) in edits {
-        let Some(made) = catalogue.operation(&operation) else { continue };
-        let Some(id) = made.gives.first() else { continue };
-        let wanted = edit.get(id).and_then(text);
-        let same = |entry: &&mut Entry| {
-            entry.delivery.operation == operation && entry.delivery.progress.remote.expose().get(id) == wanted.as_ref()
-        };
-        if let Some(entry) = entries.iter_mut().find(same)
-            && let (Some(base), Some(over)) = (entry.payload.as_object_mut(), edit.as_object())
-        {
-            base.extend(over.iter().map(|(name, value)| (name.clone(), value.clone())));
-        }
     }
 }
 
