@@ -10,8 +10,10 @@
 mod actions;
 mod audit;
 mod auth;
+mod books;
 mod changes;
 mod deliveries;
+mod evaluation;
 mod extract;
 mod guard;
 mod openapi;
@@ -22,6 +24,7 @@ mod rate;
 mod reconciliations;
 mod routes;
 mod serve;
+mod settle;
 mod status;
 mod submissions;
 pub mod view;
@@ -77,6 +80,9 @@ pub enum ReconcileFault {
     /// The request cannot be carried out as it is.
     #[error("{0}")]
     Refused(String),
+    /// The SIM's list is wrong: JSON Pointers within it, and why.
+    #[error("{} faults in the list", .0.len())]
+    Invalid(Vec<(String, String)>),
     /// A defect or the store.
     #[error("{0}")]
     Failed(String),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::routing::{self, MethodRouter};
 
-use super::{actions, audit, changes, deliveries, openapi, outages, pauses, reconciliations, status, submissions};
+use super::{
+    actions, audit, books, changes, deliveries, openapi, outages, pauses, reconciliations, settle, status, submissions,
+};
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
 
 /// Who may use a route.
@@ -79,11 +81,17 @@ routes! {
     "GET" get "/v1/changes" ALL 80 "Yang menjadi final sejak kursor (long poll)" changes::feed;
     "GET" get "/v1/outages" ALL 30 "Daftar gangguan" outages::list;
     "POST" post "/v1/outages" ACT 30 "Buka gangguan secara manual" outages::open;
+    "GET" get "/v1/outages/plans" ALL 30 "Pemeliharaan yang diumumkan" outages::plans;
+    "POST" post "/v1/outages/plans" ACT 30 "Catat pemeliharaan yang diumumkan" outages::plan;
+    "POST" post "/v1/outages/{id}/classify" ACT 30 "Golongkan gangguan, misalnya keadaan kahar" outages::classify;
     "GET" get "/v1/outages/{id}" ALL 30 "Satu gangguan" outages::show;
     "POST" post "/v1/outages/{id}/close" ACT 30 "Tutup gangguan" outages::close;
     "GET" get "/v1/reconciliations" COMPARED 30 "Daftar rekonsiliasi" reconciliations::list;
     "POST" post "/v1/reconciliations" COMPARE 900 "Bandingkan dengan BPJS" reconciliations::run;
     "GET" get "/v1/reconciliations/{id}" COMPARED 30 "Satu rekonsiliasi" reconciliations::show;
+    "POST" post "/v1/reconciliations/{id}/items/{n}/settle" ACT 30 "Selesaikan satu perbedaan" settle::settle;
+    "GET" get "/v1/network" LOOK 30 "Entri jejaring dalam satu bulan" books::network;
+    "GET" get "/v1/telekonsultasi" LOOK 30 "Buku catatan telekonsultasi satu bulan" books::telekonsultasi;
     "GET" get "/v1/pauses" LOOK 30 "Yang sedang dijeda" pauses::list;
     "POST" post "/v1/pauses" ACT 30 "Jeda pengiriman" pauses::pause;
     "DELETE" delete "/v1/pauses" ACT 30 "Lanjutkan pengiriman" pauses::resume;

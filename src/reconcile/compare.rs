@@ -56,6 +56,14 @@ pub struct Entry {
     pub released: bool,
 }
 
+impl Entry {
+    /// The reference of its submission; entries' own names have no slash.
+    #[must_use]
+    pub fn submission(&self) -> &str {
+        self.reference.rsplit_once('/').map_or(self.reference.as_str(), |(submission, _)| submission)
+    }
+}
+
 /// One line of the result.
 #[derive(Debug, Clone)]
 pub struct Item {

@@ -1,4 +1,4 @@
-//! One facility, some days: read BPJS's lists gently, compare, adopt what is certain, keep the report.
+//! One facility, one day: read BPJS's lists gently, compare, adopt what is certain, report.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,6 +8,8 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::compare::{Adoptable, Class, Compared, Entry, Item, Row, RowKey, compare, lay_edits_over};
+use super::period::Turns;
+use super::sim::SimLine;
 use super::theirs::{Theirs, at, text};
 use crate::catalogue::{Catalogue, Kind, Operation, fill};
 use crate::chance::Chance;
@@ -37,6 +39,8 @@ pub struct Reconciler {
     pub boot: BootId,
     /// Replaces every catalogue value of settle, if set.
     pub settle: Option<Duration>,
+    /// One reconciliation per facility at a time, whoever asks.
+    pub turns: Turns,
 }
 
 /// What to reconcile.
@@ -48,8 +52,8 @@ pub struct Order {
     pub from: Date,
     /// Last day.
     pub to: Date,
-    /// References that the SIM believes to have handed in, if it sent a list.
-    pub sim: Option<Vec<String>>,
+    /// What the SIM believes to have handed in, if it sent a list.
+    pub sim: Option<Vec<SimLine>>,
     /// Who asked.
     pub actor: String,
 }
@@ -61,15 +65,11 @@ impl std::fmt::Debug for Reconciler {
 }
 
 impl Reconciler {
-    /// Reconciles and keeps the report; returns it as JSON (`docs/cli.md`).
-    ///
-    /// # Errors
-    /// [`StoreError`]; what BPJS does not answer is in the report (`complete` is then false).
-    pub async fn run(&self, order: Order) -> Result<Value, StoreError> {
+    /// Compares the days of `order` in one go and adopts what is certain; the report is not kept yet.
+    pub(super) async fn compared(&self, id: &str, order: &Order) -> Result<Value, StoreError> {
         let started_at = self.clock.now();
-        let id = SubmissionId::new(started_at, &self.chance.ten()).to_string();
-        let mut entries = self.entries(&order).await?;
-        let theirs = self.read_all(&order, &entries).await;
+        let mut entries = self.entries(order).await?;
+        let theirs = self.read_all(order, &entries).await;
         let mut adopted = BTreeSet::new();
         let mut compared = self.compare(&order.facility, &mut entries, &theirs).await?;
         for _ in 0..ADOPTION_ROUNDS {
@@ -77,23 +77,30 @@ impl Reconciler {
                 break;
             }
             // A worker may be faster with one of them: the comparison is then made anew all the same.
-            adopted.extend(self.adopt_all(&order, &entries, &compared).await?);
-            entries = self.entries(&order).await?;
+            adopted.extend(self.adopt_all(order, &entries, &compared).await?);
+            entries = self.entries(order).await?;
             compared = self.compare(&order.facility, &mut entries, &theirs).await?;
         }
         // What still could not be adopted is in a worker's hands: left out, but counted.
         compared.moving += compared.adoptable.len();
-        let report = self.report(&id, &order, started_at, &entries, &theirs, &compared, &adopted).await?;
-        self.keep(&id, &order, started_at, &report).await?;
-        Ok(report)
+        self.report(id, order, started_at, &entries, &theirs, &compared, &adopted).await
+    }
+
+    pub(super) fn new_id(&self) -> String {
+        SubmissionId::new(self.clock.now(), &self.chance.ten()).to_string()
     }
 
     // ---- our side -----------------------------------------------------------------------------------------------
 
-    async fn entries(&self, order: &Order) -> Result<Vec<Entry>, StoreError> {
+    pub(super) async fn entries(&self, order: &Order) -> Result<Vec<Entry>, StoreError> {
         let journal = self.store.journal(&order.facility, order.from, order.to).await?;
         let mut entries: Vec<Entry> = journal.iter().filter_map(|row| self.entry(row)).collect();
+        let own = entries.len();
+        // BPJS shows the present: an edit made days later has changed what this day's entry made.
+        let later = self.store.later_edits(&order.facility, order.to).await?;
+        entries.extend(later.iter().filter_map(|row| self.entry(row)));
         lay_edits_over(&self.catalogue, &mut entries);
+        entries.truncate(own);
         Ok(entries)
     }
 
@@ -244,11 +251,8 @@ impl Reconciler {
         for item in &compared.items {
             *counts.entry(item.class.word().to_owned()).or_default() += 1;
         }
-        let mut items: Vec<Value> =
+        let items: Vec<Value> =
             compared.items.iter().filter_map(|item| self.line(item, entries, theirs, adopted, now)).collect();
-        let missing = only_sim(order, entries);
-        counts.insert(Class::OnlySim.word().to_owned(), i64::try_from(missing.len()).unwrap_or(i64::MAX));
-        items.extend(missing.iter().map(|reference| json!({ "class": Class::OnlySim.word(), "ref": reference })));
         let late = entries.iter().filter(|entry| entry.delivery.is_late(now)).count();
         counts.insert("late".to_owned(), i64::try_from(late).unwrap_or(i64::MAX));
         let checkpoint = self.store.audit_head().await?.map(|entry| json!({ "seq": entry.seq, "hash": entry.hash }));
@@ -302,6 +306,7 @@ impl Reconciler {
             "id": item.key.as_ref().map(|key| &key.2),
             "key": item.key.as_ref().and_then(|key| self.key_fields(key, theirs)),
             "fields": item.fields,
+            "near": item.near.iter().map(|key| &key.2).collect::<Vec<_>>(),
             "adopted": adopted,
             "late": entry.is_some_and(|entry| entry.delivery.is_late(now)),
             "why": why.map(|why| json!({
@@ -324,7 +329,7 @@ impl Reconciler {
         Some(Value::Object(fields))
     }
 
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         id: &str,
         order: &Order,
@@ -344,15 +349,6 @@ impl Reconciler {
         };
         self.store.put_reconciliation(row).await
     }
-}
-
-fn only_sim(order: &Order, entries: &[Entry]) -> Vec<String> {
-    let known: BTreeSet<&str> = entries
-        .iter()
-        .flat_map(|entry| [Some(entry.reference.as_str()), entry.reference.split('/').next()])
-        .flatten()
-        .collect();
-    order.sim.iter().flatten().filter(|reference| !known.contains(reference.as_str())).cloned().collect()
 }
 
 fn by_operation<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, i64> {

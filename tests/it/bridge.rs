@@ -129,6 +129,9 @@ path = "{home}/state/vault"
 key = "file:{home}/kek"
 [contract]
 profile = "bontang-2024.toml"
+[reconcile]
+daily = ""
+after_outage = false
 [remote]
 allow_local = true
 settle = "{settle}ms"

@@ -11,6 +11,7 @@ mod faults;
 mod harness;
 mod kill;
 mod promises;
+mod reconcile;
 mod simulator;
 mod systemd;
 mod tidy;

@@ -34,6 +34,7 @@ fn entry(n: u32, operation: &str, state: State, scope: &[&str], payload: Value) 
         lane: Private::new(String::new()),
         occurred_at: None,
         service_date: None,
+        mark: None,
         accepted_at: at,
         deadline: Deadline::default(),
         progress,
