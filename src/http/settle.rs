@@ -73,9 +73,18 @@ async fn adopt(
     let Some(delivery) = item["delivery"].as_str() else {
         return Err(Problem::new(Kind::State, "Perbedaan ini tidak punya entri di jembatan; pakai how lain."));
     };
-    let Some(remote) = remote else {
+    let Some(mut remote) = remote else {
         let detail = "wajib diisi untuk adopted: nomor dari BPJS, lihat 'near' pada perbedaan ini atau P-Care";
         return Err(Problem::invalid(vec![Fault::new("/remote", detail)]));
     };
+    // The row that was chosen says what its id is unique within.
+    let chosen = item["near"].as_array().into_iter().flatten().find(|near| remote.values().any(|id| *id == near["id"]));
+    let operation = app.catalogue.operation(item["operation"].as_str().unwrap_or_default());
+    for field in operation.map_or(&[][..], |operation| operation.id_scope.as_slice()) {
+        let value = chosen.map(|near| near["key"][field].clone()).filter(|value| !value.is_null());
+        if let Some(value) = value {
+            remote.entry(field.clone()).or_insert(value);
+        }
+    }
     actions::adopt(app, caller, delivery, &remote, reason.to_owned()).await
 }

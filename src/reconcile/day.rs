@@ -306,7 +306,7 @@ impl Reconciler {
             "id": item.key.as_ref().map(|key| &key.2),
             "key": item.key.as_ref().and_then(|key| self.key_fields(key, theirs)),
             "fields": item.fields,
-            "near": item.near.iter().map(|key| &key.2).collect::<Vec<_>>(),
+            "near": item.near.iter().map(|key| json!({ "id": key.2, "key": self.key_fields(key, theirs) })).collect::<Vec<_>>(),
             "adopted": adopted,
             "late": entry.is_some_and(|entry| entry.delivery.is_late(now)),
             "why": why.map(|why| json!({

@@ -150,7 +150,7 @@ pub trait Store: Send + Sync {
     /// Announced maintenance that ends at `since` or later, in order of its beginning.
     async fn outage_plans(&self, since: Timestamp) -> Result<Vec<OutagePlan>, StoreError>;
 
-    /// What became, until `now`, of the entries accepted while an outage lasted.
+    /// What became, until `now`, of the entries that an outage touched.
     async fn outage_effect(&self, id: i64, now: Timestamp) -> Result<Option<OutageEffect>, StoreError>;
 
     // ---- reconciliation -----------------------------------------------------------------------------------------

@@ -505,16 +505,17 @@ impl OutagePlan {
     }
 }
 
-/// What became of the entries accepted while an outage lasted.
+/// What became of the entries that an outage touched: accepted while it lasted, or within the day before and not yet
+/// through when it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutageEffect {
     /// Accepted while it lasted.
     pub accepted: i64,
-    /// Of these: tried first after its end, so delayed by it.
+    /// Touched: tried after its end, so delayed by it.
     pub delayed: i64,
-    /// Of these: late.
+    /// Touched: late.
     pub late: i64,
-    /// Of these: not finished yet.
+    /// Touched: not finished yet.
     pub unfinished: i64,
     /// When the last of them was first tried after the end; only once none is unfinished.
     pub drained_at: Option<Timestamp>,

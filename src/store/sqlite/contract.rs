@@ -47,16 +47,20 @@ impl Tx<'_> {
     }
 
     pub(super) fn outage_effect(self, id: i64, now: Timestamp) -> Result<Option<OutageEffect>, StoreError> {
-        let during = "FROM delivery d JOIN outage o ON o.id = ?1 WHERE d.facility = o.facility \
-                      AND d.service = o.service AND d.accepted_at BETWEEN o.opened_at AND coalesce(o.closed_at, ?2)";
-        let first = "(SELECT min(a.ended_at) FROM attempt a WHERE a.delivery = d.id)";
+        // Accepted meanwhile, or the day before and not yet through when it began.
+        let touched = "FROM delivery d JOIN outage o ON o.id = ?1 WHERE d.facility = o.facility \
+                       AND d.service = o.service AND d.accepted_at <= coalesce(o.closed_at, ?2) \
+                       AND (d.accepted_at >= o.opened_at OR (d.accepted_at >= o.opened_at - 86400000 \
+                         AND (d.state IN ('waiting', 'sending', 'unanswered') OR EXISTS (SELECT 1 FROM attempt a \
+                           WHERE a.delivery = d.id AND coalesce(a.ended_at, ?2) >= o.opened_at))))";
+        let after = "(SELECT min(a.ended_at) FROM attempt a WHERE a.delivery = d.id AND a.started_at >= o.closed_at)";
         let sql = format!(
-            "SELECT o.closed_at, (SELECT count(*) {during}), \
-             (SELECT count(*) {during} AND {first} > coalesce(o.closed_at, ?2)), \
-             (SELECT count(*) {during} AND d.state <> 'cancelled' \
+            "SELECT o.closed_at, (SELECT count(*) {touched} AND d.accepted_at >= o.opened_at), \
+             (SELECT count(*) {touched} AND {after} IS NOT NULL), \
+             (SELECT count(*) {touched} AND d.state <> 'cancelled' \
                AND (CASE d.state WHEN 'delivered' THEN d.updated_at ELSE ?2 END) > d.late), \
-             (SELECT count(*) {during} AND d.state IN ('waiting', 'sending', 'unanswered')), \
-             (SELECT max({first}) {during}) \
+             (SELECT count(*) {touched} AND d.state IN ('waiting', 'sending', 'unanswered')), \
+             (SELECT max({after}) {touched}) \
              FROM outage o WHERE o.id = ?1"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
