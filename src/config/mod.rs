@@ -160,8 +160,6 @@ pub struct ReconcileConfig {
 pub struct RetentionConfig {
     /// Days after which the payload of a delivered entry is destroyed; the monthly papers need it until then.
     pub payload_days: u32,
-    /// Months for which idempotency keys, natural keys and remote ids are kept.
-    pub memory_months: u32,
 }
 
 /// `[[facility]]`
@@ -263,7 +261,7 @@ impl Default for ReconcileConfig {
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { payload_days: 395, memory_months: 13 }
+        Self { payload_days: 395 }
     }
 }
 

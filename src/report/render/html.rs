@@ -81,12 +81,22 @@ fn day(date: Date) -> String {
     format!("{} {month} {}", date.day(), date.year())
 }
 
-/// An instant of the API, which carries the facility's offset: `20 November 2026 08.12`.
+/// An instant of the API, which carries the facility's offset: `20 November 2026 08.12 WITA`.
 fn instant(text: &str) -> String {
     let date = text.get(..10).and_then(|text| text.parse().ok()).map(day);
     match (date, text.get(11..16)) {
-        (Some(date), Some(time)) => format!("{date} {}", time.replace(':', ".")),
+        (Some(date), Some(time)) => format!("{date} {} {}", time.replace(':', "."), zone(text)).trim_end().to_owned(),
         (_, _) => text.to_owned(),
+    }
+}
+
+/// Indonesia's zones by their offsets.
+fn zone(text: &str) -> &'static str {
+    match text.get(text.len().saturating_sub(6)..) {
+        Some("+07:00") => "WIB",
+        Some("+08:00") => "WITA",
+        Some("+09:00") => "WIT",
+        Some(_) | None => "",
     }
 }
 
@@ -109,7 +119,7 @@ mod tests {
             "kdDiag1",
             "Judul pcare.kunjungan.add",
             "12:abab",
-            "19 November 2026 23.00",
+            "19 November 2026 23.00 WITA",
             "masih berlangsung",
             "tidak menjawab",
             "@page",
