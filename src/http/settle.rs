@@ -44,8 +44,7 @@ pub(super) async fn settle(
     let wanted: i64 = super::extract::id(&n)?;
     let zone = zone(&app, &row.facility);
     let report = view::reconciliation(&row, &zone);
-    let items = report["items"].as_array().into_iter().flatten();
-    let item = items.cloned().find(|item| item["n"].as_i64() == Some(wanted)).ok_or_else(Problem::not_found)?;
+    let item = numbered(&report, wanted).ok_or_else(Problem::not_found)?;
     if how == Settled::Adopted {
         adopt(&app, &caller, &item, remote, &reason).await?;
     }
@@ -55,8 +54,11 @@ pub(super) async fn settle(
     app.store.settle(settled).await?;
     let settlements = app.store.settlements(&row.id).await?;
     let report = view::settled(report, &settlements, &zone);
-    let items = report["items"].as_array().into_iter().flatten();
-    Ok(Json(items.cloned().find(|item| item["n"].as_i64() == Some(wanted)).unwrap_or_default()))
+    Ok(Json(numbered(&report, wanted).unwrap_or_default()))
+}
+
+fn numbered(report: &Value, n: i64) -> Option<Value> {
+    report["items"].as_array()?.iter().find(|item| item["n"].as_i64() == Some(n)).cloned()
 }
 
 /// With a person's consent what was not certain is adopted, through the same transition as everything else.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -11,8 +12,10 @@ use super::compare::{Class, Entry};
 use super::day::{Order, Reconciler};
 use super::sim::{self, Found, SimLine};
 use crate::secret::Private;
-use crate::store::{DayChange, StoreError};
+use crate::store::{DayChange, DayRow, StoreError};
 
+/// How long the days of a broken run are believed.
+const FRESH: Duration = Duration::from_hours(24);
 /// Members of a day's report that are added up.
 const SUMS: [&str; 6] = ["moving", "withdrawn", "cancelled", "unread_entries", "elsewhere", "adopted"];
 /// Members whose own members are added up.
@@ -62,9 +65,10 @@ impl Reconciler {
         let (facility, run, at) = (order.facility.clone(), run_of(order), self.clock.now());
         let days: Vec<Date> = order.from.series(1.day()).take_while(|day| *day <= order.to).collect();
         let want = DayChange::Want { facility, run: run.clone(), days: days.clone(), cause: "period".to_owned(), at };
-        // Days that an earlier, broken run has done stay done.
+        // Days that an earlier, broken run has done lately stay done.
         let before = self.store.days(&run).await?;
-        let done = before.into_iter().filter(|row| row.facility == order.facility);
+        let fresh = |row: &DayRow| row.done.as_ref().is_some_and(|(done, _)| *done + FRESH >= at);
+        let done = before.into_iter().filter(|row| row.facility == order.facility && fresh(row));
         let mut done: BTreeMap<Date, Value> =
             done.filter_map(|row| Some((row.day, row.report?.into_inner()))).collect();
         if done.is_empty() {
@@ -167,7 +171,7 @@ impl Reconciler {
     /// A line that the journal has not; with BPJS's id where BPJS has it all the same.
     fn only_sim(&self, line: &SimLine, report: &Value) -> Value {
         let operation = line.operation.clone().unwrap_or_default();
-        let day = line.day.and_then(|day| Some(day.to_string())).unwrap_or_default();
+        let day = line.day.map(|day| day.to_string()).unwrap_or_default();
         let is_theirs = |item: &&Value| {
             let shown = item["key"]["tglDaftar"].as_str().and_then(crate::catalogue::read_date);
             item["class"] == Class::OnlyBpjs.word()
