@@ -26,7 +26,9 @@ use crate::observe::{Observe, Seen};
 use crate::push::Push;
 use crate::queue::BootId;
 use crate::reconcile::day::{Order, Reconciler};
-use crate::reconcile::{leases, outages::Watch, overdue};
+use crate::reconcile::period::Turns;
+use crate::reconcile::schedule::{Place, Schedule};
+use crate::reconcile::{leases, outages::Watch, overdue, sim};
 use crate::remote::{HttpsTransport, Lane, Remote, SetupError, Transport};
 use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
@@ -136,6 +138,7 @@ struct Shared {
     remote: Remote,
     live: Arc<Live>,
     observe: Observe,
+    turns: Turns,
     boot: BootId,
     stop: CancellationToken,
 }
@@ -180,6 +183,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         store: Arc::clone(&store) as SharedStore,
         remote,
         live,
+        turns: Turns::default(),
         boot,
         stop: CancellationToken::new(),
         parts,
@@ -339,6 +343,10 @@ fn start_tasks(shared: &Shared, tasks: &TaskTracker, failed: &CancellationToken)
     let confirmed = move || facilities.iter().any(|facility| live.clock_confirmed(&facility.code));
     tasks.spawn(overdue::run(Arc::clone(store), clock.clone(), shared.base(), confirmed, observe(), stop.clone()));
     tasks.spawn(housekeeping::run(shared.clone(), failed.clone()));
+    let scheduled = shared.config.reconcile.daily.is_some() || shared.config.reconcile.after_outage;
+    if scheduled {
+        tasks.spawn(schedule(shared).run(stop.clone()));
+    }
 }
 
 impl Running {
@@ -375,6 +383,20 @@ fn reconciler(shared: &Shared) -> Reconciler {
         chance: shared.parts.chance.clone(),
         boot: shared.boot,
         settle: shared.config.remote.settle,
+        turns: shared.turns.clone(),
+    }
+}
+
+/// Reconciliations by themselves, for the facilities that have P-Care.
+fn schedule(shared: &Shared) -> Schedule {
+    let with_pcare = shared.config.facilities.iter().filter(|facility| facility.pcare.is_some());
+    let place = |facility: &Facility| Place { facility: facility.code.clone(), zone: facility.timezone.clone() };
+    Schedule {
+        reconciler: Arc::new(reconciler(shared)),
+        places: with_pcare.map(place).collect(),
+        daily: shared.config.reconcile.daily,
+        after_outage: shared.config.reconcile.after_outage,
+        observe: Arc::clone(&shared.observe),
     }
 }
 
@@ -395,11 +417,7 @@ fn intake(shared: &Shared) -> Intake {
 }
 
 /// What a reconciliation asked for over the API becomes.
-fn order_of(request: http::ReconcileRequest) -> Order {
-    let reference = |item: &serde_json::Value| {
-        let named = item.as_str().or_else(|| item.get("ref").and_then(serde_json::Value::as_str));
-        named.map(str::to_owned)
-    };
-    let sim = request.sim.map(|list| list.expose().as_array().into_iter().flatten().filter_map(reference).collect());
-    Order { facility: request.facility, from: request.from, to: request.to, sim, actor: request.actor }
+fn order_of(request: http::ReconcileRequest) -> Result<Order, Vec<sim::SimFault>> {
+    let sim = request.sim.map(|list| sim::read(list.expose())).transpose()?;
+    Ok(Order { facility: request.facility, from: request.from, to: request.to, sim, actor: request.actor })
 }

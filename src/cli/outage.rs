@@ -74,6 +74,42 @@ pub enum OutageCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Mencatat pemeliharaan yang diumumkan di muka (announced maintenance)
+    Plan {
+        /// Kode faskes (facility code)
+        #[arg(long, value_name = "KODE")]
+        facility: String,
+        /// Mulai, RFC 3339, misalnya 2026-11-28T22:00:00+08:00 (from)
+        #[arg(long, value_name = "WAKTU")]
+        from: String,
+        /// Selesai, RFC 3339 (to)
+        #[arg(long, value_name = "WAKTU")]
+        to: String,
+        /// Pihak yang memelihara: us, network, bpjs (whose maintenance)
+        #[arg(long, value_name = "PIHAK")]
+        verdict: Option<String>,
+        /// Alasan, misalnya nomor pengumuman BPJS (reason)
+        #[arg(long, value_name = "TEKS")]
+        reason: String,
+        /// Sebagai JSON (as JSON)
+        #[arg(long)]
+        json: bool,
+    },
+    /// Menggolongkan gangguan: ordinary atau force_majeure, keadaan kahar (classify)
+    Classify {
+        /// Nomor gangguan (number)
+        #[arg(value_name = "NOMOR")]
+        id: i64,
+        /// Golongan (class)
+        #[arg(value_name = "GOLONGAN", value_parser = ["ordinary", "force_majeure"])]
+        class: String,
+        /// Alasan, misalnya nomor surat pejabat (reason)
+        #[arg(long, value_name = "TEKS")]
+        reason: String,
+        /// Sebagai JSON (as JSON)
+        #[arg(long)]
+        json: bool,
+    },
     /// Menulis semua gangguan ke berkas (export)
     Export {
         /// Kode faskes (facility code)
@@ -115,6 +151,20 @@ pub fn run(args: &OutageArgs, api: &Api, language: Language) -> Result<(), CliEr
         OutageCommand::Open { facility, service, verdict, reason, json } => {
             let body = json!({ "facility": facility, "service": service, "verdict": verdict, "reason": reason });
             (api.post("/v1/outages", &body)?, *json)
+        }
+        OutageCommand::Plan { facility, from, to, verdict, reason, json } => {
+            let body = json!({ "facility": facility, "from": from, "to": to, "verdict": verdict, "reason": reason });
+            let plan = api.post("/v1/outages/plans", &body)?;
+            if *json {
+                say!("{plan}");
+            } else {
+                say!("#{} · {} – {} · {reason}", plan["id"], local(text(&plan, "from")), local(text(&plan, "to")));
+            }
+            return Ok(());
+        }
+        OutageCommand::Classify { id, class, reason, json } => {
+            let body = json!({ "class": class, "reason": reason });
+            (api.post(&format!("/v1/outages/{id}/classify"), &body)?, *json)
         }
         OutageCommand::Close { id, reason, json } => {
             (api.post(&format!("/v1/outages/{id}/close"), &json!({ "reason": reason }))?, *json)
@@ -193,7 +243,12 @@ fn details(outage: &Value, language: Language) -> String {
         (pick("Entri", "Entries"), touched),
         (pick("Bukti", "Evidence"), outage["evidence"].to_string()),
     ];
-    lines.iter().map(|(label, value)| format!("{label:<9} {value}")).collect::<Vec<_>>().join("\n")
+    let evaluation = &outage["evaluation"];
+    let said =
+        ["reasons", "contingency"].into_iter().flat_map(|name| evaluation[name].as_array().into_iter().flatten());
+    let said = said.filter_map(Value::as_str).map(|line| format!("- {line}"));
+    let lines = lines.iter().map(|(label, value)| format!("{label:<9} {value}"));
+    lines.chain(said).collect::<Vec<_>>().join("\n")
 }
 
 fn export(items: &[Value], format: ExportFormat) -> Vec<u8> {

@@ -105,6 +105,9 @@ pub struct Filter {
     /// Operasi, misalnya pcare.obat.add (operation)
     #[arg(long, value_name = "NAMA")]
     pub operation: Option<String>,
+    /// Sebab, misalnya approval: menunggu persetujuan puskesmas (why)
+    #[arg(long, value_name = "SEBAB")]
+    pub why: Option<String>,
     /// Hanya yang lewat batasnya (only late ones)
     #[arg(long)]
     pub late: bool,
@@ -112,7 +115,7 @@ pub struct Filter {
 
 /// What is done to which deliveries.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("which").args(["ids", "state", "facility", "operation", "late"]).required(true).multiple(true)))]
+#[command(group(ArgGroup::new("which").args(["ids", "state", "facility", "operation", "why", "late"]).required(true).multiple(true)))]
 pub struct ActArgs {
     /// Id pengantaran; tanpa id: semua yang kena saringan (delivery ids; without: by filter)
     #[arg(value_name = "ID")]
@@ -164,7 +167,8 @@ pub fn run(args: &QueueArgs, api: &Api, language: Language) -> Result<(), CliErr
 
 impl Filter {
     fn query(&self) -> Vec<(&str, &str)> {
-        let pairs = [("state", &self.state), ("facility", &self.facility), ("operation", &self.operation)];
+        let pairs =
+            [("state", &self.state), ("facility", &self.facility), ("operation", &self.operation), ("why", &self.why)];
         let mut query: Vec<(&str, &str)> =
             pairs.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
         if self.late {

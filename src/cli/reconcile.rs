@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, Subcommand};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::Language;
@@ -12,15 +13,23 @@ use super::api::Api;
 use super::queue::read_text;
 use super::root::CliError;
 use super::words::{class, short, state, table, text};
+use crate::clock::Clock;
 use crate::report::reconciliation::CLASSES;
 
 /// Arguments of `jembatan reconcile`.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("days").args(["date", "from"]).required(true)))]
+#[command(
+    group(ArgGroup::new("days").args(["date", "from", "month"]).required(true)),
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct ReconcileArgs {
+    /// Menyelesaikan perbedaan (settling)
+    #[command(subcommand)]
+    pub command: Option<ReconcileCommand>,
     /// Kode faskes (facility code)
-    #[arg(long, value_name = "KODE")]
-    pub facility: String,
+    #[arg(long, value_name = "KODE", required = true)]
+    pub facility: Option<String>,
     /// Satu hari, TTTT-BB-HH (one day)
     #[arg(long, value_name = "TANGGAL")]
     pub date: Option<Date>,
@@ -30,7 +39,10 @@ pub struct ReconcileArgs {
     /// Hari terakhir (last day)
     #[arg(long, value_name = "TANGGAL", requires = "from")]
     pub to: Option<Date>,
-    /// Daftar ref dari SIM: larik JSON, atau satu ref per baris; - untuk masukan baku (the SIM's own list)
+    /// Satu bulan, TTTT-BB; hari yang belum tiba dilewati (one month)
+    #[arg(long, value_name = "BULAN", value_parser = month)]
+    pub month: Option<Date>,
+    /// Daftar dari SIM: larik JSON, atau CSV ref, entry, operation, noKartu, tglDaftar; - untuk masukan baku (the SIM's list)
     #[arg(long, value_name = "BERKAS")]
     pub sim: Option<PathBuf>,
     /// Sebagai JSON (as JSON)
@@ -38,13 +50,65 @@ pub struct ReconcileArgs {
     pub json: bool,
 }
 
+/// What is done with a reconciliation that was made.
+#[derive(Debug, Subcommand)]
+pub enum ReconcileCommand {
+    /// Menyelesaikan satu perbedaan, dengan nama dan alasan (settle one difference)
+    Settle {
+        /// Nomor rekonsiliasi (id)
+        #[arg(value_name = "NOMOR")]
+        id: String,
+        /// Nomor perbedaan di dalamnya (item)
+        #[arg(value_name = "N")]
+        n: u64,
+        /// Cara: adopted, entered, cancelled, corrected, accepted, other (how)
+        #[arg(long, value_name = "CARA", value_parser = ["adopted", "entered", "cancelled", "corrected", "accepted", "other"])]
+        how: String,
+        /// Untuk adopted: nomor dari BPJS, misalnya kdObatSK=123 (ids at BPJS)
+        #[arg(long = "remote", value_name = "NAMA=NOMOR", value_parser = pair)]
+        remote: Vec<(String, String)>,
+        /// Alasan (reason)
+        #[arg(long, value_name = "TEKS")]
+        reason: String,
+        /// Sebagai JSON (as JSON)
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn month(text: &str) -> Result<Date, String> {
+    format!("{text}-01").parse().map_err(|_| "TTTT-BB, misalnya 2026-11 (YYYY-MM)".to_owned())
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let found = text.split_once('=').filter(|(name, id)| !name.is_empty() && !id.is_empty());
+    found.map(|(name, id)| (name.to_owned(), id.to_owned())).ok_or_else(|| "NAMA=NOMOR".to_owned())
+}
+
 /// Reconciles.
 ///
 /// # Errors
 /// What the daemon answers; [`CliError::NeedsPerson`] if something differs or could not be read.
 pub fn run(args: &ReconcileArgs, api: &Api, language: Language) -> Result<(), CliError> {
+    if let Some(ReconcileCommand::Settle { id, n, how, remote, reason, json }) = &args.command {
+        let mut body = json!({ "how": how, "reason": reason });
+        if !remote.is_empty() {
+            body["remote"] = remote.iter().map(|(name, id)| (name.clone(), Value::from(id.clone()))).collect();
+        }
+        let item = api.post(&format!("/v1/reconciliations/{id}/items/{n}/settle"), &body)?;
+        if *json {
+            say!("{item}");
+        } else {
+            say!("{n}: {} · {reason}", settled(how, language));
+        }
+        return Ok(());
+    }
     let mut body = json!({ "facility": args.facility });
-    for (name, day) in [("date", args.date), ("from", args.from), ("to", args.to)] {
+    // The last day of a month that is not over is today; the zone of this machine is near enough for that.
+    let today = Clock::system().now().to_zoned(TimeZone::system()).date();
+    let month = args.month.map(|first| (first, first.last_of_month().min(today.max(first))));
+    let (from, to) = (args.from.or(month.map(|days| days.0)), args.to.or(month.map(|days| days.1)));
+    for (name, day) in [("date", args.date), ("from", from), ("to", to)] {
         if let Some(day) = day {
             body[name] = day.to_string().into();
         }
@@ -86,7 +150,7 @@ fn sim_list(path: &Path) -> Result<Value, CliError> {
         }
         return Ok(value);
     }
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().into())
+    Ok(text.into())
 }
 
 fn render(report: &Value, language: Language) -> String {
@@ -122,8 +186,8 @@ fn render(report: &Value, language: Language) -> String {
         report["items"].as_array().into_iter().flatten().map(|item| row(item, language)).collect();
     if !rows.is_empty() {
         let head = match language {
-            Language::Indonesian => ["GOLONGAN", "OPERASI", "REF", "KEADAAN", "NOMOR BPJS", "KETERANGAN"],
-            Language::English => ["CLASS", "OPERATION", "REF", "STATE", "BPJS ID", "REMARK"],
+            Language::Indonesian => ["N", "GOLONGAN", "OPERASI", "REF", "KEADAAN", "NOMOR BPJS", "KETERANGAN"],
+            Language::English => ["N", "CLASS", "OPERATION", "REF", "STATE", "BPJS ID", "REMARK"],
         };
         out.push_str(&format!("\n{}\n", table(&head, &rows)));
     }
@@ -141,6 +205,7 @@ fn row(item: &Value, language: Language) -> Vec<String> {
         fields.join(", ")
     };
     vec![
+        item["n"].as_i64().map(|n| n.to_string()).unwrap_or_default(),
         class(text(item, "class"), language).to_owned(),
         text(item, "operation").to_owned(),
         text(item, "ref").to_owned(),
@@ -148,6 +213,22 @@ fn row(item: &Value, language: Language) -> Vec<String> {
         text(item, "id").to_owned(),
         short(&remark, 70),
     ]
+}
+
+/// How a difference was settled.
+fn settled(how: &str, language: Language) -> &str {
+    let (indonesian, english) = match how {
+        "adopted" => ("nomor BPJS diakui", "BPJS's id adopted"),
+        "entered" => ("dientri di P-Care", "entered in P-Care"),
+        "cancelled" => ("dibatalkan", "cancelled"),
+        "corrected" => ("dibetulkan", "corrected"),
+        "accepted" => ("diterima apa adanya", "accepted as it is"),
+        other => (other, other),
+    };
+    match language {
+        Language::Indonesian => indonesian,
+        Language::English => english,
+    }
 }
 
 /// What a class means where nothing more is known.

@@ -79,6 +79,7 @@ pub(super) fn cause(word: &str, language: Language) -> &str {
         "http" => ("server BPJS menjawab galat", "BPJS's server answers with errors"),
         "business" => ("aplikasi BPJS menjawab galat", "BPJS's application answers with errors"),
         "manual" => ("dicatat petugas", "recorded by a person"),
+        "maintenance" => ("pemeliharaan yang diumumkan", "announced maintenance"),
         other => (other, other),
     };
     match language {

@@ -122,6 +122,8 @@ pub enum Fault {
     BaseUrlLocal,
     /// No such time zone.
     TimeZone,
+    /// Not a time of day.
+    TimeOfDay,
     /// Not a facility code.
     FacilityCode,
     /// The same facility twice.
@@ -233,6 +235,10 @@ impl Fault {
             Self::BaseUrlLocal => (
                 "a loopback or private address; only for development with remote.allow_local = true",
                 "alamat lokal atau privat; hanya untuk pengembangan dengan remote.allow_local = true",
+            ),
+            Self::TimeOfDay => (
+                "expected a time of day such as \"20:30\", or \"\" for never",
+                "bukan jam; tulis misalnya \"20:30\", atau \"\" agar tidak pernah",
             ),
             Self::TimeZone => (
                 "unknown time zone: use Asia/Jakarta (WIB), Asia/Makassar (WITA) or Asia/Jayapura (WIT)",

@@ -37,6 +37,8 @@ pub struct Config {
     pub remote: RemoteConfig,
     /// The gateway for a SIM that speaks BPJS already.
     pub gateway: GatewayConfig,
+    /// Reconciliations by themselves.
+    pub reconcile: ReconcileConfig,
     /// How long things are remembered.
     pub retention: RetentionConfig,
     /// The puskesmas and clinics served, in the order of the file.
@@ -146,6 +148,15 @@ pub struct GatewayConfig {
     pub repeat_window: Duration,
 }
 
+/// `[reconcile]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReconcileConfig {
+    /// Time of day at the facility; `None` (written `""`) is never.
+    pub daily: Option<jiff::civil::Time>,
+    /// Whether the days of an outage are reconciled once it is over.
+    pub after_outage: bool,
+}
+
 /// `[retention]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionConfig {
@@ -241,6 +252,12 @@ impl Default for RemoteConfig {
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self { wait: Duration::from_secs(10), repeat_window: Duration::from_mins(15) }
+    }
+}
+
+impl Default for ReconcileConfig {
+    fn default() -> Self {
+        Self { daily: Some(jiff::civil::Time::constant(20, 30, 0, 0)), after_outage: true }
     }
 }
 

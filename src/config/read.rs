@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
-    Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE, RemoteConfig,
-    RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
+    Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE, ReconcileConfig,
+    RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
 };
 
 /// The contract profiles inside the binary (`contract::SHIPPED`; a test there holds the two together).
@@ -126,6 +126,7 @@ impl Reader {
             contract: self.section(root, "contract", Self::contract),
             remote,
             gateway: self.section(root, "gateway", Self::gateway),
+            reconcile: self.section(root, "reconcile", Self::reconcile),
             retention: self.section(root, "retention", Self::retention),
             facilities: self.facilities(root, allow_local),
         };
@@ -208,6 +209,14 @@ impl Reader {
         GatewayConfig {
             wait: self.read(table, "wait", value::duration, default.wait),
             repeat_window: self.read(table, "repeat_window", value::duration, default.repeat_window),
+        }
+    }
+
+    fn reconcile(&mut self, table: &mut Table) -> ReconcileConfig {
+        let default = ReconcileConfig::default();
+        ReconcileConfig {
+            daily: self.read(table, "daily", value::time_of_day, default.daily),
+            after_outage: self.read(table, "after_outage", value::boolean, default.after_outage),
         }
     }
 

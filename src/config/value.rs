@@ -106,6 +106,17 @@ pub(super) fn listen(value: &Value) -> Result<SocketAddr, Fault> {
     text(value)?.parse().map_err(|_| Fault::Listen)
 }
 
+/// `20:30`; empty is never.
+pub(super) fn time_of_day(value: &Value) -> Result<Option<jiff::civil::Time>, Fault> {
+    if matches!(&value.kind, ValueKind::String(text) if text.is_empty()) {
+        return Ok(None);
+    }
+    let text = text(value).map_err(|_| Fault::TimeOfDay)?;
+    let (hour, minute) = text.split_once(':').ok_or(Fault::TimeOfDay)?;
+    let number = |text: &str| text.parse::<i8>().map_err(|_| Fault::TimeOfDay);
+    jiff::civil::Time::new(number(hour)?, number(minute)?, 0, 0).map(Some).map_err(|_| Fault::TimeOfDay)
+}
+
 /// Names separated by commas.
 pub(super) fn names(value: &Value) -> Result<Vec<String>, Fault> {
     let text = text(value)?;

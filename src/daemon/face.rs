@@ -82,7 +82,7 @@ fn reconcile(shared: &Shared) -> http::Reconciler {
     Arc::new(move |request| {
         let reconciler = Arc::clone(&reconciler);
         Box::pin(async move {
-            let done = reconciler.run(order_of(request)).await;
+            let done = reconciler.run(order_of(request).map_err(ReconcileFault::Invalid)?).await;
             done.map_err(|error| ReconcileFault::Failed(format!("rekonsiliasi tidak dapat disimpan: {error}")))
         })
     })

@@ -112,6 +112,23 @@ pub(super) async fn resolve(
     done(&app, apply(&app, act).await?).await
 }
 
+/// A person says, settling a difference, which ids at BPJS an entry has.
+pub(super) async fn adopt(
+    app: &Arc<App>,
+    caller: &Caller,
+    text: &str,
+    remote: &Map<String, Value>,
+    reason: String,
+) -> Result<(), Problem> {
+    let delivery = find(app, caller, text).await?;
+    let operation = operation_of(app, &delivery)?;
+    let body = app.store.entry_body(delivery.id).await?;
+    let adopted = Adopted::read(operation, &delivery, body.as_ref(), remote)?;
+    let mut act = act(app, caller, delivery.id, "resolve", Event::Adopt { ids: Private::new(adopted.ids) }, reason);
+    act.owns = adopted.owns;
+    apply(app, act).await?.map(|_| ())
+}
+
 pub(super) async fn amend(
     AppState(app): AppState<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -241,7 +258,7 @@ pub(super) async fn bulk(
 /// everything.
 async fn chosen(app: &App, caller: &Caller, filter: Map<String, Value>) -> Result<(Vec<Delivery>, bool), Problem> {
     if filter.is_empty() {
-        let detail = "isi sedikitnya satu dari ids, state, facility, operation, late";
+        let detail = "isi sedikitnya satu dari ids, state, facility, operation, why, late";
         return Err(Problem::invalid(vec![Fault::new("/filter", detail)]));
     }
     let mut fields = Fields::of(Body(Private::new(Value::Object(filter))))?;
@@ -252,11 +269,12 @@ async fn chosen(app: &App, caller: &Caller, filter: Map<String, Value>) -> Resul
     });
     let state = fields.parsed("state", &states(), |value| State::of_word(value.as_str()?));
     let operation = fields.text("operation", 60);
+    let why = fields.text("why", 60);
     let late = fields.parsed("late", "true atau false", Value::as_bool).map(|late| (late, app.clock.now()));
     fields.finish()?;
     let facilities = caller.scope(facility.as_deref())?;
     let Some(ids) = ids else {
-        let filter = DeliveryFilter { facilities, state, operation, late, after: None, limit: BULK_MAX };
+        let filter = DeliveryFilter { facilities, state, operation, why, late, after: None, limit: BULK_MAX };
         let (rows, next) = visible(app, caller, filter).await?;
         return Ok((rows, next.is_some()));
     };
@@ -266,6 +284,7 @@ async fn chosen(app: &App, caller: &Caller, filter: Map<String, Value>) -> Resul
         let fits = state.is_none_or(|state| delivery.progress.state == state)
             && facility.as_ref().is_none_or(|code| delivery.facility == *code)
             && operation.as_ref().is_none_or(|name| delivery.operation == *name)
+            && why.as_ref().is_none_or(|code| delivery.progress.why.as_ref().is_some_and(|why| why.code == *code))
             && late.is_none_or(|(late, now)| delivery.is_late(now) == late);
         if fits {
             rows.push(delivery);

@@ -30,6 +30,7 @@ pub(super) async fn list(
     let filter = DeliveryFilter {
         state: params.parsed("state", &states(), State::of_word)?,
         operation: params.text("operation")?,
+        why: params.text("why")?,
         late: params.parsed("late", "true atau false", |text| text.parse().ok())?.map(|late: bool| (late, now)),
         after: params.cursor()?,
         limit: params.limit()?,

@@ -10,8 +10,10 @@
 mod actions;
 mod audit;
 mod auth;
+mod books;
 mod changes;
 mod deliveries;
+mod evaluation;
 mod extract;
 mod guard;
 mod obligations;
@@ -23,6 +25,7 @@ mod rate;
 mod reconciliations;
 mod routes;
 mod serve;
+mod settle;
 mod status;
 mod submissions;
 pub mod view;
@@ -79,6 +82,9 @@ pub enum ReconcileFault {
     /// The request cannot be carried out as it is.
     #[error("{0}")]
     Refused(String),
+    /// The SIM's list is wrong: JSON Pointers within it, and why.
+    #[error("{} faults in the list", .0.len())]
+    Invalid(Vec<(String, String)>),
     /// A defect or the store.
     #[error("{0}")]
     Failed(String),

@@ -12,6 +12,7 @@ use super::problem::Kind;
 use super::routes::{Access, RULES, Rule};
 use crate::catalogue::Catalogue;
 use crate::queue::{BlockedKind, How, State};
+use crate::store::{OutageClass, Settled, Verdict};
 
 pub(super) async fn document(AppState(app): AppState<Arc<App>>) -> Json<Value> {
     Json(build(&app.catalogue))
@@ -40,6 +41,7 @@ pub(super) fn build(catalogue: &Catalogue) -> Value {
                 "operation": { "const": operation.name },
                 "after": { "type": "array", "items": { "type": "string" }, "maxItems": 100 },
                 "occurred_at": { "type": ["string", "null"], "format": "date-time" },
+                "mark": { "enum": ["telekonsultasi", null], "description": "untuk buku catatan; tidak pernah dikirim" },
                 "payload": { "$ref": format!("#/components/schemas/{}", operation.name) }
             }
         }));
@@ -100,11 +102,13 @@ fn operation(rule: &Rule) -> Value {
 fn query_of(rule: &Rule) -> &'static [&'static str] {
     match (rule.method, rule.path) {
         ("GET", "/v1/submissions") => &["facility", "ref", "state", "after", "limit"],
-        ("GET", "/v1/deliveries") => &["facility", "state", "operation", "late", "after", "limit"],
+        ("GET", "/v1/deliveries") => &["facility", "state", "operation", "why", "late", "after", "limit"],
         ("GET", "/v1/changes") => &["facility", "after", "limit", "wait"],
         ("GET", "/v1/obligations" | "/v1/obligations.ics") => &["facility"],
         ("GET", "/v1/outages" | "/v1/reconciliations") => &["facility", "limit"],
-        ("GET", "/v1/status") => &["facility"],
+        ("GET", "/v1/status" | "/v1/outages/plans") => &["facility"],
+        ("GET", "/v1/network") => &["facility", "month"],
+        ("GET", "/v1/telekonsultasi") => &["facility", "month", "format"],
         ("GET", "/v1/audit") => &["after", "limit"],
         (_, _) => &[],
     }
@@ -121,10 +125,13 @@ fn schemas_of(rule: &Rule) -> (&'static str, &'static str) {
         ("POST", "/v1/deliveries/{id}/amend") => ("Amend", "Delivery"),
         ("POST", "/v1/outages/{id}/close") => ("Reason", ""),
         ("POST", "/v1/outages") => ("OpenOutage", ""),
+        ("POST", "/v1/outages/{id}/classify") => ("Classify", ""),
+        ("POST", "/v1/outages/plans") => ("PlanOutage", ""),
         ("POST", "/v1/reconciliations") => ("Reconcile", ""),
         ("POST", "/v1/obligations/{id}/done") => ("Reason", ""),
         ("POST", "/v1/obligations/events") => ("ObligationEvent", ""),
         ("GET", "/v1/obligations.ics") => ("", ""),
+        ("POST", "/v1/reconciliations/{id}/items/{n}/settle") => ("Settle", ""),
         ("POST" | "DELETE", "/v1/pauses") => ("Pause", "List"),
         ("POST", _) => ("Reason", "Delivery"),
         ("GET", "/openapi.json" | "/v1/status" | "/v1/outages/{id}" | "/v1/reconciliations/{id}") => ("", ""),
@@ -137,6 +144,10 @@ fn fixed() -> Map<String, Value> {
     let object = |required: &[&str], properties: Value| json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties });
     let text = json!({ "type": "string" });
     let day = json!({ "type": "string", "format": "date" });
+    let instant = json!({ "type": "string", "format": "date-time" });
+    let verdicts: Vec<&str> = Verdict::ALL.iter().map(|verdict| verdict.word()).collect();
+    let classes: Vec<&str> = OutageClass::ALL.iter().map(|class| class.word()).collect();
+    let settled: Vec<&str> = Settled::ALL.iter().map(|how| how.word()).collect();
     let actions = json!({ "enum": ["retry", "hold", "release", "cancel"] });
     let list = [
         ("Reason", object(&["reason"], json!({ "reason": reason }))),
@@ -168,6 +179,21 @@ fn fixed() -> Map<String, Value> {
             object(
                 &["facility", "service", "reason"],
                 json!({ "facility": text, "service": text, "reason": reason, "verdict": { "enum": ["none", "us", "network", "bpjs"] } }),
+            ),
+        ),
+        (
+            "PlanOutage",
+            object(
+                &["facility", "from", "to", "reason"],
+                json!({ "facility": text, "from": instant, "to": instant, "reason": reason, "verdict": { "enum": verdicts } }),
+            ),
+        ),
+        ("Classify", object(&["class", "reason"], json!({ "class": { "enum": classes }, "reason": reason }))),
+        (
+            "Settle",
+            object(
+                &["how", "reason"],
+                json!({ "how": { "enum": settled }, "remote": { "type": "object" }, "reason": reason }),
             ),
         ),
         (
@@ -240,6 +266,7 @@ fn delivery() -> Value {
                 "properties": { "rule": { "type": "string" }, "target": instant, "late": instant, "last": instant }
             },
             "late": { "type": "boolean" },
+            "mark": text,
             "remote": { "type": ["object", "null"], "additionalProperties": { "type": "string" } },
             "attempts": { "type": "integer" },
             "why": {

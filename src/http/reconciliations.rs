@@ -55,7 +55,9 @@ pub(super) async fn show(
     params.finish()?;
     let row = app.store.reconciliation(&id).await?.filter(|row| caller.may_use(&row.facility));
     let row = row.ok_or_else(Problem::not_found)?;
-    Ok(Json(view::reconciliation(&row, &zone(&app, &row.facility))))
+    let settlements = app.store.settlements(&row.id).await?;
+    let zone = zone(&app, &row.facility);
+    Ok(Json(view::settled(view::reconciliation(&row, &zone), &settlements, &zone)))
 }
 
 pub(super) async fn run(
@@ -83,6 +85,10 @@ pub(super) async fn run(
         Ok(Ok(report)) => Ok(Json(report)),
         Ok(Err(ReconcileFault::Unavailable(detail))) => Err(Problem::new(Kind::Unavailable, detail).after(30)),
         Ok(Err(ReconcileFault::Refused(detail))) => Err(Problem::new(Kind::State, detail)),
+        Ok(Err(ReconcileFault::Invalid(faults))) => {
+            let faults = faults.into_iter().map(|(at, detail)| Fault::new(format!("/sim{at}"), detail));
+            Err(Problem::invalid(faults.collect()))
+        }
         Ok(Err(ReconcileFault::Failed(detail))) => Err(Problem::new(Kind::Internal, detail)),
         Err(_) => Err(Problem::new(Kind::Internal, "Rekonsiliasi berhenti di tengah jalan; ulangi.")),
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use axum::routing::{self, MethodRouter};
 
 use super::{
-    actions, audit, changes, deliveries, obligations, openapi, outages, pauses, reconciliations, status, submissions,
+    actions, audit, books, changes, deliveries, obligations, openapi, outages, pauses, reconciliations, settle, status,
+    submissions,
 };
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
 
@@ -81,6 +82,9 @@ routes! {
     "GET" get "/v1/changes" ALL 80 "Yang menjadi final sejak kursor (long poll)" changes::feed;
     "GET" get "/v1/outages" ALL 30 "Daftar gangguan" outages::list;
     "POST" post "/v1/outages" ACT 30 "Buka gangguan secara manual" outages::open;
+    "GET" get "/v1/outages/plans" ALL 30 "Pemeliharaan yang diumumkan" outages::plans;
+    "POST" post "/v1/outages/plans" ACT 30 "Catat pemeliharaan yang diumumkan" outages::plan;
+    "POST" post "/v1/outages/{id}/classify" ACT 30 "Golongkan gangguan, misalnya keadaan kahar" outages::classify;
     "GET" get "/v1/outages/{id}" ALL 30 "Satu gangguan" outages::show;
     "POST" post "/v1/outages/{id}/close" ACT 30 "Tutup gangguan" outages::close;
     "GET" get "/v1/reconciliations" COMPARED 30 "Daftar rekonsiliasi" reconciliations::list;
@@ -91,6 +95,9 @@ routes! {
     "POST" post "/v1/obligations/{id}/done" ACT 30 "Tandai kewajiban selesai" obligations::done;
     "GET" get "/v1/obligations/events" COMPARED 30 "Peristiwa yang menentukan tanggal kewajiban" obligations::events;
     "POST" post "/v1/obligations/events" ACT 30 "Catat peristiwa" obligations::record;
+    "POST" post "/v1/reconciliations/{id}/items/{n}/settle" ACT 30 "Selesaikan satu perbedaan" settle::settle;
+    "GET" get "/v1/network" LOOK 30 "Entri jejaring dalam satu bulan" books::network;
+    "GET" get "/v1/telekonsultasi" LOOK 30 "Buku catatan telekonsultasi satu bulan" books::telekonsultasi;
     "GET" get "/v1/pauses" LOOK 30 "Yang sedang dijeda" pauses::list;
     "POST" post "/v1/pauses" ACT 30 "Jeda pengiriman" pauses::pause;
     "DELETE" delete "/v1/pauses" ACT 30 "Lanjutkan pengiriman" pauses::resume;

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::contract::{Dated, Event, Moved, Obligation};
 use crate::queue::{BlockedKind, Delivery, State, Why};
 use crate::store::{
-    AttemptRecord, CircuitRow, LaneStop, OutageRow, PauseRow, ReconciliationRow, Store, StoreError, SubmissionRow,
+    AttemptRecord, CircuitRow, LaneStop, OutagePlan, OutageRow, PauseRow, ReconciliationRow, Settlement, Store,
+    StoreError, SubmissionRow,
 };
 
 /// What stands around deliveries and may be in their way.
@@ -70,6 +71,7 @@ pub fn delivery(delivery: &Delivery, service: &str, zone: &TimeZone, around: &Ar
             "last": maybe(deadline.last, zone),
         },
         "late": delivery.is_late(around.now),
+        "mark": delivery.mark.map(|mark| mark.word()),
         "remote": if remote.is_empty() { Value::Null } else { json!(remote) },
         "attempts": progress.attempts,
         "why": progress.why.as_ref().map(why),
@@ -167,6 +169,8 @@ pub fn outage(row: &OutageRow, zone: &TimeZone) -> Value {
         "accepted": row.accepted,
         "affected": row.affected,
         "late": row.late,
+        "class": row.class.as_ref().map(|(class, _)| class.word()),
+        "class_by": row.class.as_ref().map(|(_, by)| by),
     })
 }
 
@@ -252,6 +256,35 @@ pub fn reconciliation(row: &ReconciliationRow, zone: &TimeZone) -> Value {
     map.insert("finished_at".to_owned(), instant(row.finished_at, zone).into());
     map.insert("counts".to_owned(), json!(row.counts));
     Value::Object(map)
+}
+
+/// A settlement.
+#[must_use]
+pub fn settlement(row: &Settlement, zone: &TimeZone) -> Value {
+    json!({ "how": row.how.word(), "reason": row.reason.expose(), "actor": row.actor, "at": instant(row.at, zone) })
+}
+
+/// A report in which every item says how it was settled last, and how many are still open.
+#[must_use]
+pub fn settled(mut report: Value, settlements: &[Settlement], zone: &TimeZone) -> Value {
+    let mut open = 0;
+    for item in report["items"].as_array_mut().into_iter().flatten() {
+        let own = settlements.iter().rfind(|row| item["n"].as_i64() == Some(row.item));
+        open += i64::from(own.is_none() && item["adopted"] != json!(true));
+        item["settlement"] = own.map_or(Value::Null, |row| settlement(row, zone));
+    }
+    report["open"] = json!(open);
+    report
+}
+
+/// Announced maintenance.
+#[must_use]
+pub fn plan(row: &OutagePlan, zone: &TimeZone) -> Value {
+    json!({
+        "id": row.id, "facility": row.facility, "from": instant(row.from, zone), "to": instant(row.to, zone),
+        "verdict": row.verdict.word(), "reason": row.reason, "actor": row.actor,
+        "announced_at": instant(row.announced_at, zone),
+    })
 }
 
 /// A page of a listing.

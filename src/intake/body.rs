@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Fault;
 use super::json::{canonical, step};
+use crate::queue::Mark;
 use crate::secret::Private;
 
 /// Most entries in one submission.
@@ -42,6 +43,8 @@ pub struct Entry {
     pub occurred_at: Option<Timestamp>,
     /// Names it comes after, not resolved yet.
     pub after: Vec<String>,
+    /// The SIM's own mark.
+    pub mark: Option<Mark>,
     /// The payload, not checked yet.
     pub payload: Private<Value>,
 }
@@ -104,7 +107,7 @@ fn read_entry(entry: &Value, at: &str, faults: &mut Vec<Fault>) -> Option<Entry>
         faults.push(Fault::new(at, "entri harus berupa objek JSON"));
         return None;
     };
-    only(map, at, &["ref", "operation", "occurred_at", "after", "payload"], faults);
+    only(map, at, &["ref", "operation", "occurred_at", "after", "mark", "payload"], faults);
     let reference = name(map, at, "ref", faults);
     if reference.as_ref().is_some_and(|reference| reference.contains('/')) {
         // "<submission ref>/<entry ref>" must have one reading only.
@@ -113,6 +116,7 @@ fn read_entry(entry: &Value, at: &str, faults: &mut Vec<Fault>) -> Option<Entry>
     let operation = name(map, at, "operation", faults);
     let occurred_at = read_instant(map.get("occurred_at"), at, faults);
     let after = read_after(map.get("after"), at, faults);
+    let mark = read_mark(map.get("mark"), at, faults);
     let payload = map.get("payload").filter(|payload| payload.is_object());
     if payload.is_none() {
         faults.push(Fault::new(format!("{at}/payload"), "wajib diisi: objek JSON menurut skema operasinya"));
@@ -123,6 +127,7 @@ fn read_entry(entry: &Value, at: &str, faults: &mut Vec<Fault>) -> Option<Entry>
         occurred_at,
         after,
         payload: Private::new(payload?.clone()),
+        mark,
     })
 }
 
@@ -134,6 +139,17 @@ fn read_instant(value: Option<&Value>, at: &str, faults: &mut Vec<Fault>) -> Opt
         faults.push(Fault::new(format!("{at}/occurred_at"), detail));
     }
     instant
+}
+
+/// A word of ours; it goes into the books and is never sent.
+fn read_mark(mark: Option<&Value>, at: &str, faults: &mut Vec<Fault>) -> Option<Mark> {
+    let mark = mark.filter(|mark| !mark.is_null())?;
+    let known = mark.as_str().and_then(Mark::of_word);
+    if known.is_none() {
+        let words: Vec<&str> = Mark::ALL.iter().map(|mark| mark.word()).collect();
+        faults.push(Fault::new(format!("{at}/mark"), format!("harus salah satu dari {}", words.join(", "))));
+    }
+    known
 }
 
 fn read_after(value: Option<&Value>, at: &str, faults: &mut Vec<Fault>) -> Vec<String> {

@@ -170,6 +170,7 @@ fn row(catalogue: &Catalogue, body: &SubmissionBody, entry: &Entry, operation: &
         about: if card.is_some() { None } else { about(catalogue, operation, payload) },
         no_kartu: card,
         natural_key: natural_key(operation, payload),
+        mark: entry.mark,
         after: Vec::new(),
     }
 }

@@ -268,6 +268,14 @@ impl Progress {
     }
 }
 
+words! {
+    /// The SIM's own mark on an entry: never sent, kept for the books.
+    Mark {
+        /// Two-way contact at a distance, which the contract wants in a log book too (Lampiran I, II.5).
+        Telekonsultasi = "telekonsultasi",
+    }
+}
+
 /// One entry on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delivery {
@@ -289,6 +297,8 @@ pub struct Delivery {
     pub occurred_at: Option<Timestamp>,
     /// Day of service at the facility.
     pub service_date: Option<Date>,
+    /// The SIM's own mark.
+    pub mark: Option<Mark>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
     /// Its dates.

@@ -14,7 +14,7 @@ pub mod transition;
 
 pub use crate::contract::Deadline;
 pub use delivery::{
-    Blocked, BlockedKind, BootId, Delivery, DeliveryId, Doubt, HeldCode, How, Lease, Progress, Purpose, Question,
+    Blocked, BlockedKind, BootId, Delivery, DeliveryId, Doubt, HeldCode, How, Lease, Mark, Progress, Purpose, Question,
     State, SubmissionId, Why,
 };
 pub use outcome::{Finding, Outcome, Suspicion};

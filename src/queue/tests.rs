@@ -60,6 +60,7 @@ fn fresh() -> Delivery {
         lane: Private::new("lane".to_owned()),
         occurred_at: None,
         service_date: None,
+        mark: None,
         accepted_at: start(),
         deadline: Deadline::default(),
         progress: Progress::accepted(start(), start(), None),

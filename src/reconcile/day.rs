@@ -1,4 +1,4 @@
-//! One facility, some days: read BPJS's lists gently, compare, adopt what is certain, keep the report.
+//! One facility, one day: read BPJS's lists gently, compare, adopt what is certain, report.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::compare::{Adoptable, Class, Compared, Entry, Item, Row, RowKey, compare};
+use super::compare::{Adoptable, Class, Compared, Entry, Item, Row, RowKey, compare, lay_edits_over};
+use super::period::Turns;
+use super::sim::SimLine;
 use super::theirs::{Theirs, at, text};
 use crate::catalogue::{Catalogue, Kind, Operation, fill};
 use crate::chance::Chance;
@@ -37,6 +39,8 @@ pub struct Reconciler {
     pub boot: BootId,
     /// Replaces every catalogue value of settle, if set.
     pub settle: Option<Duration>,
+    /// One reconciliation per facility at a time, whoever asks.
+    pub turns: Turns,
 }
 
 /// What to reconcile.
@@ -48,8 +52,8 @@ pub struct Order {
     pub from: Date,
     /// Last day.
     pub to: Date,
-    /// References that the SIM believes to have handed in, if it sent a list.
-    pub sim: Option<Vec<String>>,
+    /// What the SIM believes to have handed in, if it sent a list.
+    pub sim: Option<Vec<SimLine>>,
     /// Who asked.
     pub actor: String,
 }
@@ -61,39 +65,42 @@ impl std::fmt::Debug for Reconciler {
 }
 
 impl Reconciler {
-    /// Reconciles and keeps the report; returns it as JSON (`docs/cli.md`).
-    ///
-    /// # Errors
-    /// [`StoreError`]; what BPJS does not answer is in the report (`complete` is then false).
-    pub async fn run(&self, order: Order) -> Result<Value, StoreError> {
+    /// Compares the days of `order` in one go and adopts what is certain; the report is not kept yet.
+    pub(super) async fn compared(&self, id: &str, order: &Order) -> Result<Value, StoreError> {
         let started_at = self.clock.now();
-        let id = SubmissionId::new(started_at, &self.chance.ten()).to_string();
-        let mut entries = self.entries(&order).await?;
-        let theirs = self.read_all(&order, &entries).await;
+        let mut entries = self.entries(order).await?;
+        let theirs = self.read_all(order, &entries).await;
         let mut adopted = BTreeSet::new();
-        let mut compared = self.compare(&order.facility, &entries, &theirs).await?;
+        let mut compared = self.compare(&order.facility, &mut entries, &theirs).await?;
         for _ in 0..ADOPTION_ROUNDS {
             if compared.adoptable.is_empty() {
                 break;
             }
             // A worker may be faster with one of them: the comparison is then made anew all the same.
-            adopted.extend(self.adopt_all(&order, &entries, &compared).await?);
-            entries = self.entries(&order).await?;
-            compared = self.compare(&order.facility, &entries, &theirs).await?;
+            adopted.extend(self.adopt_all(order, &entries, &compared).await?);
+            entries = self.entries(order).await?;
+            compared = self.compare(&order.facility, &mut entries, &theirs).await?;
         }
         // What still could not be adopted is in a worker's hands: left out, but counted.
         compared.moving += compared.adoptable.len();
-        let report = self.report(&id, &order, started_at, &entries, &theirs, &compared, &adopted).await?;
-        self.keep(&id, &order, started_at, &report).await?;
-        Ok(report)
+        self.report(id, order, started_at, &entries, &theirs, &compared, &adopted).await
+    }
+
+    pub(super) fn new_id(&self) -> String {
+        SubmissionId::new(self.clock.now(), &self.chance.ten()).to_string()
     }
 
     // ---- our side -----------------------------------------------------------------------------------------------
 
-    async fn entries(&self, order: &Order) -> Result<Vec<Entry>, StoreError> {
+    pub(super) async fn entries(&self, order: &Order) -> Result<Vec<Entry>, StoreError> {
         let journal = self.store.journal(&order.facility, order.from, order.to).await?;
         let mut entries: Vec<Entry> = journal.iter().filter_map(|row| self.entry(row)).collect();
+        let own = entries.len();
+        // BPJS shows the present: an edit made days later has changed what this day's entry made.
+        let later = self.store.later_edits(&order.facility, order.to).await?;
+        entries.extend(later.iter().filter_map(|row| self.entry(row)));
         lay_edits_over(&self.catalogue, &mut entries);
+        entries.truncate(own);
         Ok(entries)
     }
 
@@ -108,13 +115,14 @@ impl Reconciler {
             fill(operation, row.payload.expose(), given).map_or_else(|_| row.payload.expose().clone(), |f| f.payload);
         let scope = operation.id_scope.iter().map(|field| text(payload.get(field)?)).collect();
         let reference = format!("{}/{}", row.reference, row.delivery.entry_ref);
-        Some(Entry { delivery: row.delivery.clone(), payload, scope, reference })
+        Some(Entry { delivery: row.delivery.clone(), payload, scope, reference, released: false })
     }
 
     // ---- compare and adopt --------------------------------------------------------------------------------------
 
-    async fn compare(&self, facility: &str, entries: &[Entry], theirs: &Theirs) -> Result<Compared, StoreError> {
+    async fn compare(&self, facility: &str, entries: &mut [Entry], theirs: &Theirs) -> Result<Compared, StoreError> {
         let rows = self.owned(facility, theirs).await?;
+        self.mark_released(facility, entries, &rows).await?;
         let now = self.clock.now();
         let moving = |delivery: &Delivery| {
             let operation = self.catalogue.operation(&delivery.operation);
@@ -122,20 +130,42 @@ impl Reconciler {
             let progress = &delivery.progress;
             progress.lease.is_some()
                 || progress.state == State::Sending
+                || progress.state == State::Delivered && progress.updated_at >= theirs.began
                 || progress.doubt.since.is_some_and(|since| !progress.state.is_final() && now < since + settle)
         };
+        // The very read that would show the entry, not any read with a similar argument.
         let unread = |entry: &Entry| {
-            theirs.failed.keys().any(|(operation, args)| {
-                *operation == entry.delivery.operation
-                    && args.iter().all(|(_, value)| {
-                        entry
-                            .payload
-                            .as_object()
-                            .is_some_and(|map| map.values().any(|v| text(v).as_ref() == Some(value)))
-                    })
-            })
+            let operation = self.catalogue.operation(&entry.delivery.operation);
+            let plan = operation.and_then(|operation| operation.look_up.as_ref());
+            let value = |field: &String| entry.payload.get(field).and_then(text);
+            let args = plan.and_then(|plan| {
+                let args = plan.args.iter().map(|(name, field)| Some((name.clone(), value(field)?)));
+                args.collect::<Option<Vec<_>>>()
+            });
+            args.is_some_and(|args| theirs.failed.contains_key(&(entry.delivery.operation.clone(), args)))
         };
         Ok(compare(&self.catalogue, entries, &rows, moving, unread))
+    }
+
+    /// A delivered delete sets the id free, whatever day it was made on: the store knows who owns what.
+    async fn mark_released(&self, facility: &str, entries: &mut [Entry], rows: &[Row]) -> Result<(), StoreError> {
+        let shown: BTreeSet<_> = rows.iter().filter_map(|row| row.owner).collect();
+        for entry in entries {
+            let (delivery, operation) = (&entry.delivery, self.catalogue.operation(&entry.delivery.operation));
+            let Some(operation) = operation.filter(|operation| operation.kind == Kind::Add) else { continue };
+            if delivery.progress.state != State::Delivered || shown.contains(&delivery.id) {
+                continue;
+            }
+            let name = operation.gives.first().or(operation.own_id.as_ref());
+            let id = name.and_then(|name| {
+                let given = delivery.progress.remote.expose().get(name).cloned();
+                given.or_else(|| entry.payload.get(name).and_then(text))
+            });
+            let (Some(id), Some(scope)) = (id, &entry.scope) else { continue };
+            let owner = self.store.owners(facility, &operation.name, scope, &[id]).await?;
+            entry.released = owner.first().copied().flatten() != Some(delivery.id);
+        }
+        Ok(())
     }
 
     /// The rows with their owners.
@@ -221,15 +251,11 @@ impl Reconciler {
         for item in &compared.items {
             *counts.entry(item.class.word().to_owned()).or_default() += 1;
         }
-        let mut items: Vec<Value> =
+        let items: Vec<Value> =
             compared.items.iter().filter_map(|item| self.line(item, entries, theirs, adopted, now)).collect();
-        let missing = only_sim(order, entries);
-        counts.insert(Class::OnlySim.word().to_owned(), i64::try_from(missing.len()).unwrap_or(i64::MAX));
-        items.extend(missing.iter().map(|reference| json!({ "class": Class::OnlySim.word(), "ref": reference })));
         let late = entries.iter().filter(|entry| entry.delivery.is_late(now)).count();
         counts.insert("late".to_owned(), i64::try_from(late).unwrap_or(i64::MAX));
-        let checkpoint =
-            self.store.audit(0, 1_000_000).await?.last().map(|entry| json!({ "seq": entry.seq, "hash": entry.hash }));
+        let checkpoint = self.store.audit_head().await?.map(|entry| json!({ "seq": entry.seq, "hash": entry.hash }));
         Ok(json!({
             "id": id,
             "facility": order.facility,
@@ -241,6 +267,10 @@ impl Reconciler {
             "complete": theirs.failed.is_empty(),
             "unread": theirs.failed.iter().map(|((operation, _), why)| json!({ "operation": operation, "why": why })).collect::<Vec<_>>(),
             "moving": compared.moving,
+            "withdrawn": compared.withdrawn,
+            "cancelled": compared.cancelled,
+            "unread_entries": compared.unread,
+            "elsewhere": compared.elsewhere,
             "journal": by_operation(entries.iter().map(|entry| entry.delivery.operation.as_str())),
             "bpjs": by_operation(theirs.rows.keys().map(|(operation, _, _)| operation.as_str())),
             "adopted": adopted.len(),
@@ -276,6 +306,7 @@ impl Reconciler {
             "id": item.key.as_ref().map(|key| &key.2),
             "key": item.key.as_ref().and_then(|key| self.key_fields(key, theirs)),
             "fields": item.fields,
+            "near": item.near.iter().map(|key| json!({ "id": key.2, "key": self.key_fields(key, theirs) })).collect::<Vec<_>>(),
             "adopted": adopted,
             "late": entry.is_some_and(|entry| entry.delivery.is_late(now)),
             "why": why.map(|why| json!({
@@ -298,7 +329,7 @@ impl Reconciler {
         Some(Value::Object(fields))
     }
 
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         id: &str,
         order: &Order,
@@ -318,38 +349,6 @@ impl Reconciler {
         };
         self.store.put_reconciliation(row).await
     }
-}
-
-/// BPJS shows a visit as it stands after its delivered edits.
-fn lay_edits_over(catalogue: &Catalogue, entries: &mut [Entry]) {
-    let edits: Vec<(String, Value)> = entries
-        .iter()
-        .filter(|entry| entry.delivery.progress.state == State::Delivered)
-        .filter(|entry| catalogue.operation(&entry.delivery.operation).is_some_and(|o| o.kind == Kind::Edit))
-        .map(|entry| (entry.delivery.operation.replace(".edit", ".add"), entry.payload.clone()))
-        .collect();
-    for (operation, edit) in edits {
-        let Some(made) = catalogue.operation(&operation) else { continue };
-        let Some(id) = made.gives.first() else { continue };
-        let wanted = edit.get(id).and_then(text);
-        let same = |entry: &&mut Entry| {
-            entry.delivery.operation == operation && entry.delivery.progress.remote.expose().get(id) == wanted.as_ref()
-        };
-        if let Some(entry) = entries.iter_mut().find(same)
-            && let (Some(base), Some(over)) = (entry.payload.as_object_mut(), edit.as_object())
-        {
-            base.extend(over.iter().map(|(name, value)| (name.clone(), value.clone())));
-        }
-    }
-}
-
-fn only_sim(order: &Order, entries: &[Entry]) -> Vec<String> {
-    let known: BTreeSet<&str> = entries
-        .iter()
-        .flat_map(|entry| [Some(entry.reference.as_str()), entry.reference.split('/').next()])
-        .flatten()
-        .collect();
-    order.sim.iter().flatten().filter(|reference| !known.contains(reference.as_str())).cloned().collect()
 }
 
 fn by_operation<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, i64> {

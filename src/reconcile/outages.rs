@@ -21,6 +21,8 @@ use crate::store::{CircuitRow, LaneStop, OutageChange, OutageRow, SharedStore, S
 
 /// How often the circuit is asked whether it wants a probe.
 const TICK: Duration = Duration::from_millis(250);
+/// Cause of an outage within an announced window.
+const MAINTENANCE: &str = "maintenance";
 /// Probes kept as evidence of one episode: the first of them and the latest.
 const EVIDENCE_MAX: usize = 20;
 
@@ -124,13 +126,17 @@ impl Watch {
             State::Open { since, .. } | State::Suspect { since } => since,
             State::Closed => self.clock.now(),
         };
+        // Announced maintenance is recorded as such; what the probe saw stays in the evidence.
+        let plans = self.store.outage_plans(at).await?;
+        let plan = plans.iter().find(|plan| plan.covers(&self.lane.facility, at));
+        let (cause, verdict) = plan.map_or((cause, verdict_of(report.verdict())), |plan| (MAINTENANCE, plan.verdict));
         let row = self
             .store
             .change_outage(OutageChange::Open {
                 facility: self.lane.facility.clone(),
                 service: self.lane.service.word().to_owned(),
                 cause: cause.to_owned(),
-                verdict: verdict_of(report.verdict()),
+                verdict,
                 evidence: serde_json::json!([report]),
                 at,
                 actor: "jembatan".to_owned(),

@@ -25,6 +25,8 @@ pub(super) type ReadKey = (String, Vec<(String, String)>);
 /// What was read of BPJS.
 #[derive(Default)]
 pub(super) struct Theirs {
+    /// When the first list was asked for.
+    pub(super) began: jiff::Timestamp,
     pub(super) rows: BTreeMap<RowKey, Value>,
     done: BTreeSet<ReadKey>,
     pub(super) failed: BTreeMap<ReadKey, String>,
@@ -35,7 +37,7 @@ impl Reconciler {
     /// their children; activities → participants.
     pub(super) async fn read_all(&self, order: &Order, entries: &[Entry]) -> Theirs {
         let mut pool = self.seeds(order, entries);
-        let mut theirs = Theirs::default();
+        let mut theirs = Theirs { began: self.clock.now(), ..Theirs::default() };
         for pass in 0..PASSES {
             while let Some(reads) = self.pending(&pool, &theirs) {
                 let answers: Vec<_> = futures_util::stream::iter(reads)

@@ -227,7 +227,14 @@ fn item_row(item: &Value, title: &impl Fn(&str) -> String) -> ItemRow {
     } else {
         meaning
     };
-    let settlement = if adopted { "Nomor BPJS sudah diakui jembatan." } else { "" };
+    let by_hand = &item["settlement"];
+    let settlement = if adopted {
+        "Nomor BPJS sudah diakui jembatan.".to_owned()
+    } else if by_hand.is_object() {
+        format!("{}: {} ({})", settled(&text(by_hand, "how")), text(by_hand, "reason"), text(by_hand, "actor"))
+    } else {
+        String::new()
+    };
     ItemRow {
         class_title: class_title(&class).to_owned(),
         title: if operation.is_empty() { String::new() } else { title(&operation) },
@@ -241,7 +248,7 @@ fn item_row(item: &Value, title: &impl Fn(&str) -> String) -> ItemRow {
             .filter_map(|name| name.as_str().map(str::to_owned))
             .collect(),
         cause,
-        settlement: settlement.to_owned(),
+        settlement,
         late: item["late"] == true,
         class,
         operation,
@@ -266,6 +273,17 @@ fn outage(value: &Value, from: Date, to: Date) -> Option<OutageLine> {
         opened_at,
         closed_at,
     })
+}
+
+fn settled(how: &str) -> &'static str {
+    match how {
+        "adopted" => "Nomor BPJS diakui",
+        "entered" => "Dientri di P-Care",
+        "cancelled" => "Dibatalkan",
+        "corrected" => "Dibetulkan",
+        "accepted" => "Diterima apa adanya",
+        _ => "Lain",
+    }
 }
 
 fn class_title(class: &str) -> &'static str {
@@ -308,6 +326,7 @@ fn cause(word: &str) -> &'static str {
         "http" => "server menjawab galat (HTTP)",
         "business" => "aplikasi menjawab galat",
         "manual" => "dicatat petugas",
+        "maintenance" => "pemeliharaan yang diumumkan",
         _ => "sebab belum jelas",
     }
 }

@@ -4,6 +4,7 @@
 //! with [`for_every_case`]. Each case gets a store of its own.
 
 pub(crate) mod claims;
+pub(crate) mod contract;
 pub(crate) mod desk;
 pub(crate) mod gates;
 pub(crate) mod intake;
@@ -70,6 +71,12 @@ macro_rules! for_every_case {
             ledger::one_outage_is_open_per_service_and_closing_counts,
             ledger::an_outage_that_is_not_there_is_an_error,
             ledger::reconciliations_keep_their_reports,
+            contract::announced_maintenance_is_kept_until_it_is_over,
+            contract::an_outage_is_classified_and_its_effect_is_told,
+            contract::settlements_are_kept_in_order_with_their_rows_in_the_log,
+            contract::days_are_wanted_done_wanted_again_and_forgotten,
+            contract::the_books_have_the_month_the_mark_and_the_client,
+            contract::delivered_edits_of_later_days_are_found,
             ledger::circuits_and_pauses_are_remembered,
             ledger::events_are_numbered_kept_and_logged,
             ledger::a_duty_is_marked_done_once,

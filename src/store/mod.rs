@@ -21,14 +21,15 @@ use tokio::sync::watch;
 
 use crate::catalogue::RemoteIds;
 use crate::contract;
-use crate::queue::{Delivery, DeliveryId, SubmissionId};
+use crate::queue::{Delivery, DeliveryId, Mark, SubmissionId};
 use crate::secret::Private;
 
 pub use sealing::{Sealer, SealingError};
 pub use types::{
-    Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, Counts,
-    DeliveryFilter, EntryBody, Given, JournalRow, LaneLoad, LaneStop, NewEntry, NewSubmission, OutageChange, OutageRow,
-    Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, SubmissionRow, Totals, Verdict,
+    Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed,
+    ClientCount, Counts, DayChange, DayRow, DeliveryFilter, EntryBody, Given, JournalRow, LaneLoad, LaneStop, NewEntry,
+    NewSubmission, OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite,
+    ReconciliationRow, Recorded, Refused, Settled, Settlement, SubmissionRow, Totals, Verdict,
 };
 
 /// What can go wrong with the store.
@@ -144,7 +145,31 @@ pub trait Store: Send + Sync {
     /// Outage episodes, newest first.
     async fn outages(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError>;
 
+    /// Enters maintenance that was announced ahead, with its row in the log; answers it with its id.
+    async fn plan_outage(&self, plan: OutagePlan, audit: AuditEntry) -> Result<OutagePlan, StoreError>;
+
+    /// Announced maintenance that ends at `since` or later, in order of its beginning.
+    async fn outage_plans(&self, since: Timestamp) -> Result<Vec<OutagePlan>, StoreError>;
+
+    /// What became, until `now`, of the entries that an outage touched.
+    async fn outage_effect(&self, id: i64, now: Timestamp) -> Result<Option<OutageEffect>, StoreError>;
+
     // ---- reconciliation -----------------------------------------------------------------------------------------
+
+    /// Delivered edits of a facility's later days: they lie over what earlier days' adds made.
+    async fn later_edits(&self, facility: &str, after: jiff::civil::Date) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// Keeps how an item of a report was settled, with its row in the log.
+    async fn settle(&self, row: Settlement) -> Result<(), StoreError>;
+
+    /// Settlements of a reconciliation, oldest first.
+    async fn settlements(&self, reconciliation: &str) -> Result<Vec<Settlement>, StoreError>;
+
+    /// Changes the days of a run.
+    async fn change_days(&self, change: DayChange) -> Result<(), StoreError>;
+
+    /// The days of a run of all facilities.
+    async fn days(&self, run: &str) -> Result<Vec<DayRow>, StoreError>;
 
     /// The journal of a facility and days: every delivery with its current payload, in order of acceptance.
     async fn journal(
@@ -210,6 +235,23 @@ pub trait Store: Send + Sync {
 
     /// What became final after `cursor` (0: from the beginning), oldest first.
     async fn changes(&self, facilities: &[String], cursor: i64, limit: usize) -> Result<Vec<Change>, StoreError>;
+
+    /// Entries with a mark, of these days of service.
+    async fn marked(
+        &self,
+        facility: &str,
+        mark: Mark,
+        from: jiff::civil::Date,
+        to: jiff::civil::Date,
+    ) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// Entries of these days of service by the client that handed them in.
+    async fn client_counts(
+        &self,
+        facility: &str,
+        from: jiff::civil::Date,
+        to: jiff::civil::Date,
+    ) -> Result<Vec<ClientCount>, StoreError>;
 
     /// Counts and the few instants that health, status and metrics show.
     async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError>;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::catalogue::RemoteIds;
 use crate::queue::transition::{Event, Illegal};
-use crate::queue::{BootId, Deadline, Delivery, DeliveryId, How, Purpose, State, SubmissionId};
+use crate::queue::{BootId, Deadline, Delivery, DeliveryId, How, Mark, Purpose, State, SubmissionId};
 use crate::secret::Private;
 use crate::words::words;
 
@@ -67,6 +67,8 @@ pub struct NewEntry {
     pub about: Option<(String, Vec<String>, String)>,
     /// Values of the natural key, where the operation has one and all are known.
     pub natural_key: Option<Private<Vec<String>>>,
+    /// The SIM's own mark.
+    pub mark: Option<Mark>,
     /// Deliveries it comes after.
     pub after: Vec<DeliveryId>,
 }
@@ -280,6 +282,8 @@ pub struct DeliveryFilter {
     pub state: Option<State>,
     /// Only this operation.
     pub operation: Option<String>,
+    /// Only with this code of why.
+    pub why: Option<String>,
     /// Only late (`true`) or not late (`false`) at this instant.
     pub late: Option<(bool, Timestamp)>,
     /// After this `seq`.
@@ -411,6 +415,8 @@ pub struct OutageRow {
     pub affected: i64,
     /// Entries that became late because of it.
     pub late: i64,
+    /// What a person made of it, with who and why.
+    pub class: Option<(OutageClass, String)>,
 }
 
 /// What happens to an outage.
@@ -449,6 +455,179 @@ pub enum OutageChange {
         /// Who says so, and why.
         actor: String,
     },
+    /// A person classifies it.
+    Classify {
+        /// Which.
+        id: i64,
+        /// As what.
+        class: OutageClass,
+        /// Who says so, and why.
+        actor: String,
+    },
+}
+
+words! {
+    /// What an outage is under the contract.
+    OutageClass {
+        /// A disturbance like others.
+        Ordinary = "ordinary",
+        /// Force majeure (Pasal 19): notified in writing by the parties.
+        ForceMajeure = "force_majeure",
+    }
+}
+
+/// Maintenance that was announced ahead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutagePlan {
+    /// Its id; 0 before it is stored.
+    pub id: i64,
+    /// kdProvider, or `*` for all.
+    pub facility: String,
+    /// First instant.
+    pub from: Timestamp,
+    /// Last instant.
+    pub to: Timestamp,
+    /// Whose maintenance it is.
+    pub verdict: Verdict,
+    /// What was announced.
+    pub reason: String,
+    /// Who entered it.
+    pub actor: String,
+    /// When it was entered.
+    pub announced_at: Timestamp,
+}
+
+impl OutagePlan {
+    /// Whether it covers a facility at an instant.
+    #[must_use]
+    pub fn covers(&self, facility: &str, at: Timestamp) -> bool {
+        (self.facility == "*" || self.facility == facility) && self.from <= at && at <= self.to
+    }
+}
+
+/// What became of the entries that an outage touched: accepted while it lasted, or within the day before and not yet
+/// through when it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutageEffect {
+    /// Accepted while it lasted.
+    pub accepted: i64,
+    /// Touched: tried after its end, so delayed by it.
+    pub delayed: i64,
+    /// Touched: late.
+    pub late: i64,
+    /// Touched: not finished yet.
+    pub unfinished: i64,
+    /// When the last of them was first tried after the end; only once none is unfinished.
+    pub drained_at: Option<Timestamp>,
+}
+
+words! {
+    /// How a difference was settled.
+    Settled {
+        /// BPJS's id was taken over.
+        Adopted = "adopted",
+        /// It was typed into P-Care (or handed in again).
+        Entered = "entered",
+        /// It was withdrawn on the side that should not have it.
+        Cancelled = "cancelled",
+        /// One side was corrected.
+        Corrected = "corrected",
+        /// Both sides accept it as it is.
+        Accepted = "accepted",
+        /// Otherwise, as the reason says.
+        Other = "other",
+    }
+}
+
+/// One settlement of one item of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Id of the reconciliation.
+    pub reconciliation: String,
+    /// `n` of the item.
+    pub item: i64,
+    /// How.
+    pub how: Settled,
+    /// Why, in a person's words.
+    pub reason: Private<String>,
+    /// Who.
+    pub actor: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A day to reconcile, or one that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayRow {
+    /// kdProvider.
+    pub facility: String,
+    /// Empty for the schedule, else the period that was asked for.
+    pub run: String,
+    /// The day.
+    pub day: Date,
+    /// `daily`, `outage` or `period`.
+    pub cause: String,
+    /// Since when it is wanted.
+    pub wanted_at: Timestamp,
+    /// When it was done, and the report's id.
+    pub done: Option<(Timestamp, String)>,
+    /// The day's report, while the period it belongs to is not whole.
+    pub report: Option<Private<Value>>,
+}
+
+/// What happens to the days of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DayChange {
+    /// They are wanted (anew, if they were done before `at`).
+    Want {
+        /// kdProvider.
+        facility: String,
+        /// See [`DayRow::run`].
+        run: String,
+        /// Which.
+        days: Vec<Date>,
+        /// See [`DayRow::cause`].
+        cause: String,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// One is done.
+    Done {
+        /// kdProvider.
+        facility: String,
+        /// See [`DayRow::run`].
+        run: String,
+        /// Which.
+        day: Date,
+        /// When.
+        at: Timestamp,
+        /// The report's id.
+        id: String,
+        /// The report itself, if it is kept nowhere else yet.
+        report: Option<Private<Value>>,
+    },
+    /// The run is over and its days are forgotten.
+    Forget {
+        /// kdProvider.
+        facility: String,
+        /// See [`DayRow::run`].
+        run: String,
+    },
+}
+
+/// Entries of one client in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCount {
+    /// The client that handed in.
+    pub client: String,
+    /// Operation.
+    pub operation: String,
+    /// State.
+    pub state: State,
+    /// Code of why, where there is one.
+    pub why: Option<String>,
+    /// How many.
+    pub count: i64,
 }
 
 /// A delivery with its payload, for the reconciliation.

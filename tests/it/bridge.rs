@@ -135,6 +135,9 @@ path = "{home}/state/vault"
 key = "file:{home}/kek"
 [contract]
 profile = "bontang-2024.toml"
+[reconcile]
+daily = ""
+after_outage = false
 [remote]
 allow_local = true
 settle = "{settle}ms"

@@ -13,6 +13,7 @@ mod harness;
 mod hostile;
 mod kill;
 mod promises;
+mod reconcile;
 mod secrets;
 mod simulator;
 mod systemd;

@@ -117,6 +117,7 @@ impl Bridge {
             no_kartu: None,
             about: None,
             natural_key: None,
+            mark: None,
             after: Vec::new(),
         };
         let submission = NewSubmission {

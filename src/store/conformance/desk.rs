@@ -70,6 +70,7 @@ impl Desk {
             no_kartu: Some(Private::new(CARD.to_owned())),
             about: None,
             natural_key: None,
+            mark: None,
             after: Vec::new(),
         }
     }

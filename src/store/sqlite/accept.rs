@@ -6,7 +6,7 @@ use super::Tx;
 use super::rows::{Parsed, millis};
 use crate::queue::gate::Gate;
 use crate::queue::transition::Event;
-use crate::queue::{BootId, Delivery, DeliveryId, Progress};
+use crate::queue::{BootId, Delivery, DeliveryId, Mark, Progress};
 use crate::secret::Private;
 use crate::store::{Acceptance, Base, NewEntry, NewSubmission, Prerequisite, StoreError, SubmissionRow};
 
@@ -86,6 +86,7 @@ impl Tx<'_> {
             lane: Private::new(lane),
             occurred_at: entry.occurred_at,
             service_date: entry.service_date,
+            mark: entry.mark,
             accepted_at: new.accepted_at,
             deadline: entry.deadline.clone(),
             progress,
@@ -126,8 +127,8 @@ impl Tx<'_> {
             .prepare_cached(
                 "INSERT INTO delivery (id, submission, position, entry_ref, facility, service, operation, lane, \
                  natural_key, occurred_at, service_date, accepted_at, rule, target, late, last, rank, state, revision, \
-                 due_at, marked, absent, attempts, stumbles, faults, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
-                 ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'waiting', 0, ?18, 0, 0, 0, 0, 0, ?12)",
+                 due_at, marked, absent, attempts, stumbles, faults, updated_at, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
+                 ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'waiting', 0, ?18, 0, 0, 0, 0, 0, ?12, ?19)",
             )?
             .execute(params![
                 delivery.id.to_string(),
@@ -148,6 +149,7 @@ impl Tx<'_> {
                 delivery.deadline.last.map(millis),
                 millis(rank),
                 millis(delivery.progress.due_at),
+                delivery.mark.map(Mark::word),
             ])?;
         Ok(self.connection.last_insert_rowid())
     }

@@ -5,16 +5,16 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde_json::Value;
 
 use super::Tx;
-use super::rows::{Millis, Parsed, millis};
+use super::rows::{Millis, Parsed, Word, millis};
 use crate::audit::{self, Entry};
 use crate::secret::Private;
 use crate::store::types::Verdict;
 use crate::store::{
-    AuditEntry, CircuitRow, LaneStop, OutageChange, OutageRow, PauseRow, ReconciliationRow, StoreError,
+    AuditEntry, CircuitRow, LaneStop, OutageChange, OutageClass, OutageRow, PauseRow, ReconciliationRow, StoreError,
 };
 
 const OUTAGE: &str = "id, facility, service, opened_at, closed_at, cause, verdict, evidence, opened_by, closed_by, \
-                      accepted, affected, late";
+                      accepted, affected, late, class, class_by";
 
 impl Tx<'_> {
     pub(super) fn set_pause(
@@ -136,6 +136,12 @@ impl Tx<'_> {
             }
             OutageChange::Close { id, at, actor } => {
                 self.close_outage(*id, *at, actor)?;
+                *id
+            }
+            OutageChange::Classify { id, class, actor } => {
+                self.connection
+                    .prepare_cached("UPDATE outage SET class = ?2, class_by = ?3 WHERE id = ?1")?
+                    .execute(params![id, class.word(), actor])?;
                 *id
             }
         };
@@ -322,7 +328,7 @@ fn outage_line(at: Timestamp, actor: &str, action: &str, id: i64, detail: &str) 
     }
 }
 
-fn outage_of(row: &Row<'_>) -> rusqlite::Result<OutageRow> {
+pub(super) fn outage_of(row: &Row<'_>) -> rusqlite::Result<OutageRow> {
     let (verdict, evidence): (String, String) = (row.get("verdict")?, row.get("evidence")?);
     Ok(OutageRow {
         id: row.get("id")?,
@@ -338,6 +344,10 @@ fn outage_of(row: &Row<'_>) -> rusqlite::Result<OutageRow> {
         accepted: row.get("accepted")?,
         affected: row.get("affected")?,
         late: row.get("late")?,
+        class: row
+            .get::<_, Option<Word<OutageClass>>>("class")?
+            .map(|class| class.0)
+            .zip(row.get::<_, Option<String>>("class_by")?),
     })
 }
 

@@ -7,6 +7,7 @@
 
 mod accept;
 mod claim;
+mod contract;
 mod ledger;
 mod move_on;
 mod obligations;
@@ -29,13 +30,14 @@ use tokio::sync::watch;
 pub use open::{Inspection, Opened, Settings, inspect};
 
 use super::{
-    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, DeliveryFilter,
-    EntryBody, JournalRow, LaneLoad, LaneStop, NewSubmission, OutageChange, OutageRow, Page, PauseRow, Prerequisite,
-    ReconciliationRow, Recorded, Sealer, Store, StoreError, SubmissionRow, Totals,
+    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
+    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, LaneLoad, LaneStop, NewSubmission, OutageChange,
+    OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Sealer, Settlement,
+    Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
 use crate::contract::{Done, Event};
-use crate::queue::{Delivery, DeliveryId, State, SubmissionId};
+use crate::queue::{Delivery, DeliveryId, Mark, State, SubmissionId};
 
 /// A store on one SQLite file.
 pub struct SqliteStore {
@@ -205,6 +207,51 @@ impl Store for SqliteStore {
 
     async fn outages(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
         self.read(move |tx| tx.outages(limit)).await
+    }
+
+    async fn plan_outage(&self, plan: OutagePlan, audit: AuditEntry) -> Result<OutagePlan, StoreError> {
+        self.write(move |tx| tx.plan_outage(&plan, &audit)).await
+    }
+
+    async fn outage_plans(&self, since: Timestamp) -> Result<Vec<OutagePlan>, StoreError> {
+        self.read(move |tx| tx.outage_plans(since)).await
+    }
+
+    async fn outage_effect(&self, id: i64, now: Timestamp) -> Result<Option<OutageEffect>, StoreError> {
+        self.read(move |tx| tx.outage_effect(id, now)).await
+    }
+
+    async fn later_edits(&self, facility: &str, after: Date) -> Result<Vec<JournalRow>, StoreError> {
+        let facility = facility.to_owned();
+        self.read(move |tx| tx.later_edits(&facility, after)).await
+    }
+
+    async fn settle(&self, row: Settlement) -> Result<(), StoreError> {
+        self.write(move |tx| tx.settle(&row)).await
+    }
+
+    async fn settlements(&self, reconciliation: &str) -> Result<Vec<Settlement>, StoreError> {
+        let id = reconciliation.to_owned();
+        self.read(move |tx| tx.settlements(&id)).await
+    }
+
+    async fn change_days(&self, change: DayChange) -> Result<(), StoreError> {
+        self.write(move |tx| tx.change_days(&change)).await
+    }
+
+    async fn days(&self, run: &str) -> Result<Vec<DayRow>, StoreError> {
+        let run = run.to_owned();
+        self.read(move |tx| tx.days(&run)).await
+    }
+
+    async fn marked(&self, facility: &str, mark: Mark, from: Date, to: Date) -> Result<Vec<JournalRow>, StoreError> {
+        let facility = facility.to_owned();
+        self.read(move |tx| tx.marked(&facility, mark, from, to)).await
+    }
+
+    async fn client_counts(&self, facility: &str, from: Date, to: Date) -> Result<Vec<ClientCount>, StoreError> {
+        let facility = facility.to_owned();
+        self.read(move |tx| tx.client_counts(&facility, from, to)).await
     }
 
     async fn journal(&self, facility: &str, from: Date, to: Date) -> Result<Vec<JournalRow>, StoreError> {

@@ -116,6 +116,9 @@ impl Tx<'_> {
         if let Some(operation) = &asked.operation {
             filter.and("operation = ?", operation.clone());
         }
+        if let Some(why) = &asked.why {
+            filter.and("why_code = ?", why.clone());
+        }
         if let Some((late, now)) = asked.late {
             let is_late = "(state <> 'cancelled' AND late IS NOT NULL AND \
                            (CASE state WHEN 'delivered' THEN updated_at ELSE ? END) > late)";
@@ -208,7 +211,7 @@ impl Tx<'_> {
         deliveries.into_iter().map(|delivery| self.journal_row(delivery)).collect()
     }
 
-    fn journal_row(self, delivery: Delivery) -> Result<JournalRow, StoreError> {
+    pub(super) fn journal_row(self, delivery: Delivery) -> Result<JournalRow, StoreError> {
         let reference = self.submission(delivery.submission)?.map(|row| row.reference).unwrap_or_default();
         let payload = self.entry_body(delivery.id)?.map(|body| body.current).unwrap_or_default();
         Ok(JournalRow { payload, reference, given: self.given(&delivery)?, delivery })

@@ -11,17 +11,17 @@ use super::Tx;
 use crate::catalogue::{RemoteIds, Who};
 use crate::contract::Deadline;
 use crate::queue::{
-    Blocked, BlockedKind, BootId, Delivery, DeliveryId, Doubt, How, Lease, Progress, Purpose, Question, State,
+    Blocked, BlockedKind, BootId, Delivery, DeliveryId, Doubt, How, Lease, Mark, Progress, Purpose, Question, State,
     SubmissionId, Why,
 };
 use crate::secret::Private;
-use crate::store::StoreError;
+use crate::store::{OutageClass, Settled, StoreError, Verdict};
 
 /// The columns that make a delivery, in the order [`Tx::delivery_of`] reads them.
 pub(super) const DELIVERY: &str = "seq, id, submission, entry_ref, facility, operation, lane, occurred_at, \
     service_date, accepted_at, rule, target, late, last, state, how, revision, due_at, blocked_kind, blocked_id, \
     marked, question, doubt_since, absent, absent_begun, absent_boot, attempts, stumbles, faults, fault, lease_token, \
-    lease_until, lease_purpose, why_code, why_who, why_meaning, why_next, why_message, remote, past_last, updated_at";
+    lease_until, lease_purpose, why_code, why_who, why_meaning, why_next, why_message, remote, past_last, updated_at, mark";
 
 /// A text column that must parse.
 pub(super) struct Parsed<T>(pub(super) T);
@@ -44,7 +44,7 @@ macro_rules! words_from_sql {
         }
     )*};
 }
-words_from_sql!(State, How, Question, Purpose, Who, BlockedKind);
+words_from_sql!(State, How, Question, Purpose, Who, BlockedKind, Mark, Settled, OutageClass, Verdict);
 
 /// A column with milliseconds since 1970.
 pub(super) struct Millis(pub(super) Timestamp);
@@ -93,6 +93,7 @@ impl Tx<'_> {
             lane: Private::new(row.get("lane")?),
             occurred_at: row.get::<_, Option<Millis>>("occurred_at")?.map(|at| at.0),
             service_date: row.get::<_, Option<Parsed<Date>>>("service_date")?.map(|day| day.0),
+            mark: row.get::<_, Option<Word<Mark>>>("mark")?.map(word),
             accepted_at: row.get::<_, Millis>("accepted_at")?.0,
             deadline: Deadline {
                 rule: row.get("rule")?,

@@ -34,6 +34,7 @@ CREATE TABLE delivery (
   target INTEGER,
   late INTEGER,
   last INTEGER,
+  mark TEXT,                       -- the SIM's own mark: telekonsultasi
   rank INTEGER NOT NULL,           -- dispatch order: the target, or the acceptance where there is none
 
   state TEXT NOT NULL,
@@ -97,6 +98,7 @@ CREATE INDEX delivery_unfinished_late ON delivery (late) WHERE state IN ('waitin
 CREATE INDEX delivery_last ON delivery (last) WHERE state = 'waiting' AND last IS NOT NULL;
 CREATE INDEX delivery_day ON delivery (facility, service_date);
 CREATE INDEX delivery_state ON delivery (state, seq);
+CREATE INDEX delivery_mark ON delivery (facility, service_date) WHERE mark IS NOT NULL;
 CREATE INDEX delivery_natural_key ON delivery (natural_key) WHERE natural_key IS NOT NULL;
 
 -- Payloads apart from the narrow rows that the queue walks.
@@ -192,9 +194,24 @@ CREATE TABLE outage (
   accepted INTEGER NOT NULL DEFAULT 0,
   affected INTEGER NOT NULL DEFAULT 0,
   late INTEGER NOT NULL DEFAULT 0,
+  class TEXT CONSTRAINT class_is_one_of_ours CHECK (class IN ('ordinary', 'force_majeure')),
+  class_by TEXT,                   -- who says so, and why
   CONSTRAINT a_closed_outage_says_by_whom CHECK ((closed_at IS NULL) = (closed_by IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX one_open_outage_per_service ON outage (facility, service) WHERE closed_at IS NULL;
+
+-- Maintenance that was announced ahead (Lampiran X angka 3).
+CREATE TABLE outage_plan (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  facility TEXT NOT NULL,          -- '*': all
+  from_at INTEGER NOT NULL,
+  to_at INTEGER NOT NULL,
+  verdict TEXT NOT NULL CONSTRAINT plan_verdict_is_one_of_ours CHECK (verdict IN ('none', 'us', 'network', 'bpjs')),
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  announced_at INTEGER NOT NULL,
+  CONSTRAINT a_plan_ends_after_it_begins CHECK (to_at > from_at)
+) STRICT;
 
 CREATE TABLE reconciliation (
   id TEXT PRIMARY KEY,
@@ -228,6 +245,33 @@ CREATE TABLE obligation_done (
   actor TEXT NOT NULL,
   remark TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Days wanted and days done, so that a restart goes on where it was. run: '' is the schedule, else the period asked for.
+CREATE TABLE reconciliation_day (
+  facility TEXT NOT NULL,
+  run TEXT NOT NULL,
+  day TEXT NOT NULL,
+  cause TEXT NOT NULL,
+  wanted_at INTEGER NOT NULL,
+  finished_at INTEGER,
+  id TEXT,
+  report BLOB,                     -- sealed; a period's days until the period is whole
+  PRIMARY KEY (facility, run, day),
+  CONSTRAINT a_finished_day_names_its_report CHECK ((finished_at IS NULL) = (id IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- How each difference was settled; a later line about the same item goes before an earlier one.
+CREATE TABLE settlement (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  reconciliation TEXT NOT NULL REFERENCES reconciliation (id),
+  item INTEGER NOT NULL,
+  how TEXT NOT NULL CONSTRAINT settled_is_one_of_ours CHECK (how IN
+    ('adopted', 'entered', 'cancelled', 'corrected', 'accepted', 'other')),
+  reason BLOB NOT NULL,            -- sealed
+  actor TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX settlement_of ON settlement (reconciliation, seq);
 
 -- The security log: each row's hash covers the row before it.
 CREATE TABLE audit (
