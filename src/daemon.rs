@@ -38,6 +38,8 @@ use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 mod face;
 mod housekeeping;
 
+pub use housekeeping::free_bytes;
+
 /// How long the shutdown waits for attempts in flight; below the unit's `TimeoutStopSec`.
 const FAREWELL: Duration = Duration::from_secs(25);
 
@@ -193,7 +195,11 @@ fn open_store(config: &Config, vault: &Vault, catalogue: &Arc<Catalogue>) -> Res
     Ok(SqliteStore::open(settings)?)
 }
 
-fn transport(config: &Config, parts: &Parts) -> Result<Arc<dyn Transport>, StartError> {
+/// The way out as the daemon has it.
+///
+/// # Errors
+/// The network side or an extra certificate cannot be used.
+pub fn transport(config: &Config, parts: &Parts) -> Result<Arc<dyn Transport>, StartError> {
     if let Some(transport) = &parts.transport {
         return Ok(Arc::clone(transport));
     }

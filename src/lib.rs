@@ -39,6 +39,7 @@ pub mod store;
 pub mod intake;
 pub mod push;
 pub mod reconcile;
+pub mod report;
 
 pub mod cli;
 pub mod daemon;

@@ -4,12 +4,30 @@
 //! that tests can listen; a secret is printed by `client add` only, once. Neighbours: `main` parses and maps errors to
 //! exit codes. What it does not do: business rules.
 
+/// Prints a line of results; a reader that has gone away (`| head`) is no error.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        drop(writeln!(std::io::stdout().lock(), $($text)*));
+    }};
+}
+
+pub mod api;
+pub mod audit;
+pub mod check;
 pub mod client;
 pub mod demo;
+pub mod outage;
+pub mod pause;
+pub mod queue;
+pub mod reconcile;
+pub mod report;
 pub mod root;
 pub mod serve;
 pub mod simulate;
+pub mod status;
 pub mod vault;
+mod words;
 
 use std::io::{BufRead, BufReader, Read, Write};
 

@@ -11,7 +11,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Console, Language, client, demo, serve, simulate, vault};
+use super::api::Api;
+use super::{
+    Console, Language, audit, check, client, demo, outage, pause, queue, reconcile, report, serve, simulate, status,
+    vault,
+};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
 use crate::telemetry::{self, Format};
@@ -48,6 +52,24 @@ pub enum Command {
     Vault(vault::VaultArgs),
     /// Klien SIM, gateway dan operator (who may talk to the bridge)
     Client(client::ClientArgs),
+    /// Memeriksa semuanya, juga saat jembatan mati: apa yang salah, di pihak siapa, apa langkahnya (doctor)
+    Check(check::CheckArgs),
+    /// Keadaan dalam satu layar (one screen)
+    Status(status::StatusArgs),
+    /// Pengantaran: melihat dan menindak (deliveries)
+    Queue(queue::QueueArgs),
+    /// Menjeda pengiriman; entri tetap diterima (pause sending)
+    Pause(pause::PauseArgs),
+    /// Melanjutkan pengiriman (resume sending)
+    Resume(pause::PauseArgs),
+    /// Gangguan (outages)
+    Outage(outage::OutageArgs),
+    /// Membandingkan dengan BPJS (compare with BPJS)
+    Reconcile(reconcile::ReconcileArgs),
+    /// Dokumen: berita acara (documents)
+    Report(report::ReportArgs),
+    /// Log keamanan dan rantainya (security log)
+    Audit(audit::AuditArgs),
 }
 
 /// Why a command did not work; each has its exit code.
@@ -142,6 +164,37 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
                 client::run(args, &config.vault, KeyAccess::of_process(), Clock::system().now(), console)
             })
         }
+        Command::Check(args) => check::run(args, &cli.config, load(cli), language),
+        Command::Status(_)
+        | Command::Queue(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::Outage(_)
+        | Command::Reconcile(_)
+        | Command::Report(_)
+        | Command::Audit(_) => ask(cli, language),
+    }
+}
+
+/// The commands that go through the daemon's API.
+fn ask(cli: &Cli, language: Language) -> Result<(), CliError> {
+    let config = load(cli)?;
+    let api = Api::of(&config, KeyAccess::of_process(), language)?;
+    match &cli.command {
+        Command::Status(args) => status::run(args, &api, &config, language),
+        Command::Queue(args) => queue::run(args, &api, language),
+        Command::Pause(args) => pause::run(args, true, &api, language),
+        Command::Resume(args) => pause::run(args, false, &api, language),
+        Command::Outage(args) => outage::run(args, &api, language),
+        Command::Reconcile(args) => reconcile::run(args, &api, language),
+        Command::Report(args) => report::run(args, &api, &config, language),
+        Command::Audit(args) => audit::run(args, &api, language),
+        Command::Demo(_)
+        | Command::Serve
+        | Command::Simulate(_)
+        | Command::Vault(_)
+        | Command::Client(_)
+        | Command::Check(_) => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Shared, StartError, housekeeping, intake, order_of, reconciler};
 use crate::config::{Config, StoreUrl};
 use crate::http::{self, App, RATE, Rates, ReconcileFault};
 use crate::secret::Private;
-use crate::status::{self, StatusState, Visitor};
+use crate::status::{self, Scope, StatusState, StatusView, Visitor};
 use crate::vault::Role;
 
 /// The TLS side of `[http.tls]`, if it is configured.
@@ -58,6 +58,7 @@ pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>
         read_timeout: config.http.limits.read_timeout,
         rates: Arc::new(Rates::new(RATE)),
         reconciler: reconcile(shared),
+        status: status_screen(shared),
         closing: shared.stop.clone(),
         extra: status::router(status_state(shared, operator_token, secure)),
     };
@@ -71,6 +72,21 @@ fn reconcile(shared: &Shared) -> http::Reconciler {
         Box::pin(async move {
             let done = reconciler.run(order_of(request)).await;
             done.map_err(|error| ReconcileFault::Failed(format!("rekonsiliasi tidak dapat disimpan: {error}")))
+        })
+    })
+}
+
+/// The status page's view as JSON.
+fn status_screen(shared: &Shared) -> http::StatusScreen {
+    let shared = shared.clone();
+    Arc::new(move |only| {
+        let shared = shared.clone();
+        Box::pin(async move {
+            let scope = Scope { configured: &shared.config.facilities, only: &only };
+            let now = shared.parts.clock.now();
+            let view = StatusView::gather(shared.store.as_ref(), &shared.live, scope, now).await;
+            // A view of plain words and numbers always has a JSON form.
+            serde_json::to_value(view).unwrap_or_default()
         })
     })
 }

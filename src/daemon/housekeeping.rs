@@ -19,7 +19,8 @@ const RETIRE_EVERY: u32 = 600;
 const RETIRE_BATCH: usize = 500;
 
 /// Free bytes on the disk of `path`'s folder.
-pub(super) fn free_bytes(path: &Path) -> Option<u64> {
+#[must_use]
+pub fn free_bytes(path: &Path) -> Option<u64> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))

@@ -8,6 +8,7 @@
 //! secrets (of `vault` it knows only the clients).
 
 mod actions;
+mod audit;
 mod auth;
 mod changes;
 mod deliveries;
@@ -21,6 +22,7 @@ mod rate;
 mod reconciliations;
 mod routes;
 mod serve;
+mod status;
 mod submissions;
 pub mod view;
 
@@ -83,6 +85,9 @@ pub enum ReconcileFault {
 /// Carries a reconciliation out; the daemon injects it, because `http` never calls `reconcile`.
 pub type Reconciler = Arc<dyn Fn(ReconcileRequest) -> BoxFuture<'static, Result<Value, ReconcileFault>> + Send + Sync>;
 
+/// The status screen of these facilities (empty: all) as JSON; the daemon injects it, because `http` never calls `status`.
+pub type StatusScreen = Arc<dyn Fn(Vec<String>) -> BoxFuture<'static, Value> + Send + Sync>;
+
 /// Free bytes on the store's disk, if they can be told.
 pub type FreeBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
 
@@ -123,6 +128,8 @@ pub struct App {
     pub rates: Arc<Rates>,
     /// Carries reconciliations out.
     pub reconciler: Reconciler,
+    /// Shows the status screen.
+    pub status: StatusScreen,
     /// Ends long polls when the process stops.
     pub closing: CancellationToken,
     /// Routes of other faces (`status`, gateway), with their own authentication.

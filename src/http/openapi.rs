@@ -103,6 +103,8 @@ fn query_of(rule: &Rule) -> &'static [&'static str] {
         ("GET", "/v1/deliveries") => &["facility", "state", "operation", "late", "after", "limit"],
         ("GET", "/v1/changes") => &["facility", "after", "limit", "wait"],
         ("GET", "/v1/outages" | "/v1/reconciliations") => &["facility", "limit"],
+        ("GET", "/v1/status") => &["facility"],
+        ("GET", "/v1/audit") => &["after", "limit"],
         (_, _) => &[],
     }
 }
@@ -121,7 +123,7 @@ fn schemas_of(rule: &Rule) -> (&'static str, &'static str) {
         ("POST", "/v1/reconciliations") => ("Reconcile", ""),
         ("POST" | "DELETE", "/v1/pauses") => ("Pause", "List"),
         ("POST", _) => ("Reason", "Delivery"),
-        ("GET", "/openapi.json" | "/v1/outages/{id}" | "/v1/reconciliations/{id}") => ("", ""),
+        ("GET", "/openapi.json" | "/v1/status" | "/v1/outages/{id}" | "/v1/reconciliations/{id}") => ("", ""),
         (_, _) => ("", "List"),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::routing::{self, MethodRouter};
 
-use super::{actions, changes, deliveries, openapi, outages, pauses, reconciliations, submissions};
+use super::{actions, audit, changes, deliveries, openapi, outages, pauses, reconciliations, status, submissions};
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
 
 /// Who may use a route.
@@ -87,6 +87,8 @@ routes! {
     "GET" get "/v1/pauses" LOOK 30 "Yang sedang dijeda" pauses::list;
     "POST" post "/v1/pauses" ACT 30 "Jeda pengiriman" pauses::pause;
     "DELETE" delete "/v1/pauses" ACT 30 "Lanjutkan pengiriman" pauses::resume;
+    "GET" get "/v1/status" LOOK 30 "Layar status" status::show;
+    "GET" get "/v1/audit" ACT 30 "Log keamanan dengan rantai hash" audit::list;
     "GET" get "/openapi.json" OPEN 30 "Dokumen ini" openapi::document;
 }
 

@@ -4,9 +4,11 @@
 
 mod api;
 mod bridge;
+mod cli;
 mod day;
 mod docs;
 mod faults;
+mod harness;
 mod kill;
 mod promises;
 mod simulator;

@@ -25,7 +25,7 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-pub use open::{Opened, Settings};
+pub use open::{Inspection, Opened, Settings, inspect};
 
 use super::{
     Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, DeliveryFilter,

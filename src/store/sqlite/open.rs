@@ -281,3 +281,37 @@ fn check_key(connection: &Connection, sealer: &Sealer) -> Result<(), StoreError>
         )),
     }
 }
+
+/// What can be told of a database file without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inspection {
+    /// Schema version in the file's header; `None` if it is still in the write-ahead log.
+    pub schema: Option<i64>,
+    /// Newest schema this program knows.
+    pub known: i64,
+    /// Whether a running process holds the database.
+    pub in_use: bool,
+}
+
+/// Looks at a database from outside: no connection, so that no file of another owner is left beside it. `None` if there
+/// is no such file yet.
+///
+/// # Errors
+/// [`StoreError::Database`] if the file cannot be read, [`StoreError::Unreadable`] if it is no database.
+pub fn inspect(path: &Path) -> Result<Option<Inspection>, StoreError> {
+    use std::io::Read as _;
+    // Of SQLite's header: a magic text, and at 60 the user version, big endian.
+    let mut header = [0_u8; 64];
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(&error, path)),
+    };
+    file.read_exact(&mut header).map_err(|error| io(&error, path))?;
+    if !header.starts_with(b"SQLite format 3\0") {
+        return Err(StoreError::Unreadable(format!("{}: not an SQLite database", path.display())));
+    }
+    let version = u32::from_be_bytes([header[60], header[61], header[62], header[63]]);
+    let in_use = File::open(beside(path, ".lock")).is_ok_and(|lock| lock.try_lock_shared().is_err());
+    Ok(Some(Inspection { schema: (version > 0).then_some(i64::from(version)), known: known_version(), in_use }))
+}
