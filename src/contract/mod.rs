@@ -6,6 +6,7 @@
 //! holidays (the rules that need them are read and kept, but not reckoned yet).
 
 mod calendar;
+mod figures;
 mod profile;
 mod read;
 
@@ -15,6 +16,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 pub use calendar::zone_label;
+pub use figures::{Band, Figures, Indicator, Kbk, Penalty};
 pub use profile::{Day, Offset, Profile, Rule, RuleKind, ServiceHours, Shift, Unit};
 pub use read::{ProfileError, ProfileFault, ProfileProblem};
 

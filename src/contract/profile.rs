@@ -7,6 +7,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::{end_of_day, months_later, start_of_day};
+use super::figures::Figures;
 use super::read::{self, ProfileError};
 use super::{Deadline, ServiceTime};
 use crate::words::words;
@@ -28,6 +29,8 @@ pub struct Profile {
     pub hours: Vec<ServiceHours>,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
+    /// What documents reckon with, if the file says so.
+    pub figures: Option<Figures>,
 }
 
 /// Service hours of some weekdays, in the facility's zone.

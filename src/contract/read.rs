@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::civil::{Date, Time};
 use toml::{Table, Value};
 
+use super::figures::Figures;
 use super::profile::{Day, Offset, Profile, Rule, RuleKind, ServiceHours, Shift, Unit};
 
 /// All mistakes of one profile.
@@ -170,8 +171,17 @@ impl Reader {
         let hours = self.tables(&mut root, "service_hours");
         let hours = hours.into_iter().filter_map(|section| self.hours(section)).collect();
         let rules = self.rules(&mut root);
+        let figures = self.figures(&mut root);
         self.finish(&root);
-        Some(Profile { id: id?, title: title?, number: number?, from: from?, to: to?, hours, rules })
+        Some(Profile { id: id?, title: title?, number: number?, from: from?, to: to?, hours, rules, figures })
+    }
+
+    fn figures(&mut self, root: &mut Section) -> Option<Figures> {
+        let value = root.values.remove("figures")?;
+        match value.try_into::<Figures>() {
+            Ok(figures) => Some(figures),
+            Err(error) => self.fault("figures".to_owned(), ProfileFault::Syntax(error.message().to_owned())),
+        }
     }
 
     fn hours(&mut self, mut section: Section) -> Option<ServiceHours> {

@@ -44,6 +44,7 @@ pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>
         store: Arc::clone(&shared.store),
         intake: Arc::new(intake(shared)),
         catalogue: Arc::clone(&shared.catalogue),
+        profile: Arc::clone(&shared.profile),
         facilities: Arc::new(config.facilities.clone()),
         clock: shared.parts.clock.clone(),
         chance: shared.parts.chance.clone(),

@@ -20,6 +20,7 @@ mod pauses;
 mod problem;
 mod rate;
 mod reconciliations;
+mod reports;
 mod routes;
 mod serve;
 mod status;
@@ -40,6 +41,7 @@ use crate::catalogue::Catalogue;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Facility;
+use crate::contract::Profile;
 use crate::intake::Intake;
 use crate::queue::BootId;
 use crate::secret::Private;
@@ -100,6 +102,8 @@ pub struct App {
     pub intake: Arc<Intake>,
     /// The operations.
     pub catalogue: Arc<Catalogue>,
+    /// The agreement, for the figures of documents.
+    pub profile: Arc<Profile>,
     /// The facilities served.
     pub facilities: Arc<Vec<Facility>>,
     /// Time.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::routing::{self, MethodRouter};
 
-use super::{actions, audit, changes, deliveries, openapi, outages, pauses, reconciliations, status, submissions};
+use super::{
+    actions, audit, changes, deliveries, openapi, outages, pauses, reconciliations, reports, status, submissions,
+};
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
 
 /// Who may use a route.
@@ -84,6 +86,7 @@ routes! {
     "GET" get "/v1/reconciliations" COMPARED 30 "Daftar rekonsiliasi" reconciliations::list;
     "POST" post "/v1/reconciliations" COMPARE 900 "Bandingkan dengan BPJS" reconciliations::run;
     "GET" get "/v1/reconciliations/{id}" COMPARED 30 "Satu rekonsiliasi" reconciliations::show;
+    "GET" get "/v1/reports/{kind}" LOOK 120 "Dokumen: PDF, XLSX, CSV, HTML, JSON" reports::make;
     "GET" get "/v1/pauses" LOOK 30 "Yang sedang dijeda" pauses::list;
     "POST" post "/v1/pauses" ACT 30 "Jeda pengiriman" pauses::pause;
     "DELETE" delete "/v1/pauses" ACT 30 "Lanjutkan pengiriman" pauses::resume;

@@ -132,6 +132,7 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
         store,
         intake: Arc::new(intake),
         catalogue,
+        profile: Arc::new(jembatan::contract::Profile::shipped_bontang().unwrap()),
         facilities: Arc::new(facilities),
         clock: clock.clone(),
         chance,
@@ -146,6 +147,7 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
         read_timeout: limits.read_timeout,
         rates: Arc::new(Rates::default()),
         reconciler: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
+        status: Arc::new(|_| Box::pin(async { Value::Null })),
         closing: CancellationToken::new(),
         extra: Router::new().route("/health/live", axum::routing::get(|| async { "ok" })),
     }

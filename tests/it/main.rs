@@ -10,6 +10,7 @@ mod docs;
 mod faults;
 mod harness;
 mod kill;
+mod papers;
 mod promises;
 mod simulator;
 mod systemd;

@@ -31,7 +31,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("status", &["catalogue", "chance", "clock", "config", "contract", "queue", "secret", "store", "words"]),
     (
         "http",
-        &["audit", "catalogue", "chance", "clock", "config", "intake", "queue", "secret", "store", "vault", "words"],
+        &[
+            "audit",
+            "catalogue",
+            "chance",
+            "clock",
+            "config",
+            "contract",
+            "intake",
+            "queue",
+            "report",
+            "secret",
+            "store",
+            "vault",
+            "words",
+        ],
     ),
     ("simulator", &["catalogue", "clock", "protocol", "secret"]),
 ];
