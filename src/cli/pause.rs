@@ -29,7 +29,15 @@ pub struct PauseArgs {
 pub fn run(args: &PauseArgs, pauses: bool, api: &Api, language: Language) -> Result<(), CliError> {
     let facility = args.facility.as_deref().unwrap_or("*");
     let body = json!({ "facility": facility, "reason": args.reason });
-    let now = if pauses { api.post("/v1/pauses", &body)? } else { api.delete("/v1/pauses", &body)? };
+    let mut now = if pauses { api.post("/v1/pauses", &body)? } else { api.delete("/v1/pauses", &body)? };
+    if !pauses && args.facility.is_none() {
+        // Without a facility everything goes on, also what was paused facility by facility.
+        let left = now["items"].as_array().cloned().unwrap_or_default();
+        for pause in &left {
+            let body = json!({ "facility": text(pause, "facility"), "reason": args.reason });
+            now = api.delete("/v1/pauses", &body)?;
+        }
+    }
     if args.json {
         say!("{now}");
         return Ok(());

@@ -120,11 +120,12 @@ impl Frame {
     #[must_use]
     pub fn footer(&self) -> Vec<String> {
         let made = format!("Dibuat oleh jembatan pada {} atas permintaan {}.", self.instant(self.now), self.actor);
-        let cap = self.checkpoint.as_ref().map(|(seq, hash)| {
+        let none = || "Cap jurnal: log keamanan masih kosong pada saat itu.".to_owned();
+        let cap = self.checkpoint.as_ref().map_or_else(none, |(seq, hash)| {
             let short: String = hash.chars().take(16).collect();
             format!("Cap jurnal {seq}:{short} (diperiksa dengan: jembatan audit verify --checkpoint {seq}:{short}).")
         });
-        std::iter::once(made).chain(cap).collect()
+        vec![made, cap]
     }
 
     /// Both parties.

@@ -76,10 +76,13 @@ fn compared(report: &Reconciliation) -> Vec<Part> {
 }
 
 fn agreement(report: &Reconciliation) -> String {
+    let equal = report.count("equal");
+    if report.adopted == 0 {
+        return format!("{equal} data sama pada kedua pihak.");
+    }
     format!(
-        "{} data sama pada kedua pihak; {} entri diakui dalam rekonsiliasi ini karena jawaban PIHAK KESATU sebelumnya tidak \
-         sampai.",
-        report.count("equal"),
+        "{equal} data sama pada kedua pihak; {} di antaranya diakui dalam rekonsiliasi ini karena jawaban PIHAK KESATU \
+         sebelumnya tidak sampai.",
         report.adopted
     )
 }
@@ -183,7 +186,7 @@ mod tests {
             "kdDiag1",
             "Judul pcare.kunjungan.add",
             "12:abab",
-            "19 November 2026 23.00",
+            "19 November 2026 23.00 WITA",
             "masih berlangsung",
             "tidak menjawab",
         ] {

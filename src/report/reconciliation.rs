@@ -194,12 +194,22 @@ impl Reconciliation {
     }
 }
 
-/// An instant of the API, which carries the facility's offset: `20 November 2026 08.12`.
+/// An instant of the API, which carries the facility's offset: `20 November 2026 08.12 WITA`.
 pub(super) fn instant(text: &str) -> String {
     let date = text.get(..10).and_then(|text| text.parse().ok()).map(super::frame::day);
     match (date, text.get(11..16)) {
-        (Some(date), Some(time)) => format!("{date} {}", time.replace(':', ".")),
+        (Some(date), Some(time)) => format!("{date} {} {}", time.replace(':', "."), zone(text)).trim_end().to_owned(),
         (_, _) => text.to_owned(),
+    }
+}
+
+/// Indonesia's zones by their offsets.
+fn zone(text: &str) -> &'static str {
+    match text.get(text.len().saturating_sub(6)..) {
+        Some("+07:00") => "WIB",
+        Some("+08:00") => "WITA",
+        Some("+09:00") => "WIT",
+        Some(_) | None => "",
     }
 }
 

@@ -105,6 +105,49 @@ fn pauses(home: &Home) {
     assert!(english.out.contains("Paused"), "{}", english.out);
 }
 
+#[test]
+fn resume_without_a_facility_lets_everything_go_on() {
+    let mut home = Home::new();
+    home.serve();
+    for arguments in [&["pause", "--reason", "a"][..], &["pause", "--facility", FACILITY, "--reason", "b"]] {
+        assert_eq!(home.run(arguments).code, 0);
+    }
+    let one = home.run(&["resume", "--facility", FACILITY, "--reason", "c", "--json"]).json();
+    assert_eq!((one["items"].as_array().unwrap().len(), one["items"][0]["facility"].clone()), (1, "*".into()));
+    assert_eq!(home.run(&["pause", "--facility", FACILITY, "--reason", "b"]).code, 0);
+    assert_eq!(home.run(&["resume", "--reason", "d", "--json"]).json()["items"], json!([]));
+}
+
+#[test]
+fn over_tls_only_the_configured_certificate_is_trusted() {
+    let mut home = Home::new();
+    let certificate = || rcgen::generate_simple_self_signed(["jembatan.puskesmas.example".to_owned()]).unwrap();
+    let own = certificate();
+    std::fs::write(home.path("local.pem"), own.cert.pem()).unwrap();
+    std::fs::write(home.path("local.key"), own.signing_key.serialize_pem()).unwrap();
+    let text = std::fs::read_to_string(home.config()).unwrap();
+    let tls = "[http.tls]\ncertificate = \"local.pem\"\nkey = \"local.key\"\n[store]";
+    std::fs::write(home.config(), text.replace("[store]", tls)).unwrap();
+    home.serve();
+    assert_eq!(home.run(&["status"]).code, 0);
+    std::fs::write(home.path("local.pem"), certificate().cert.pem()).unwrap();
+    assert_eq!(home.run(&["status"]).code, 3, "another certificate");
+}
+
+#[test]
+fn a_token_file_stands_in_for_the_vault_within_its_role() {
+    let mut home = Home::new();
+    home.serve();
+    let added = home.run(&["client", "add", "kepala", "--facility", FACILITY, "--role", "viewer", "--json"]).json();
+    let file = home.path("token");
+    std::fs::write(&file, format!("{}\n", added["token"].as_str().unwrap())).unwrap();
+    let run = |arguments: &[&str]| home.run_as(&file, arguments);
+    assert_eq!(run(&["status"]).code, 0);
+    let paused = run(&["pause", "--reason", "x"]);
+    assert!(paused.code == 1 && paused.err.contains("viewer"), "{paused:?}");
+    assert_eq!(run(&["audit", "verify"]).code, 1);
+}
+
 fn the_queue(home: &Home, id: &str) {
     let list = home.run(&["queue", "list", "--state", "waiting", "--json"]).json();
     assert_eq!((list["items"][0]["id"].clone(), list["next"].clone()), (id.into(), Value::Null));

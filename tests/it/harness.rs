@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -66,7 +67,7 @@ impl Home {
         let lines = lines(child.stdout.take().unwrap());
         let first = lines.recv_timeout(PATIENCE).unwrap();
         let simulator = first.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut home = Self {
             folder,
             port,
@@ -177,8 +178,18 @@ impl Home {
         said
     }
 
-    fn command(&self, arguments: &[&str], input: Option<&str>) -> Said {
+    /// Runs a command as the owner of a token in a file.
+    pub(crate) fn run_as(&self, token_file: &Path, arguments: &[&str]) -> Said {
         let mut command = binary();
+        command.env("JEMBATAN_TOKEN_FILE", token_file);
+        self.finish(command, arguments, None)
+    }
+
+    fn command(&self, arguments: &[&str], input: Option<&str>) -> Said {
+        self.finish(binary(), arguments, input)
+    }
+
+    fn finish(&self, mut command: Command, arguments: &[&str], input: Option<&str>) -> Said {
         command.args(arguments).arg("--config").arg(self.config());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -252,6 +263,14 @@ pub(crate) fn registration(reference: &str, card: &str, day: &str) -> Value {
 pub(crate) fn yesterday() -> String {
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::get("Asia/Jakarta").unwrap()).date();
     today.yesterday().unwrap().to_string()
+}
+
+/// A port below those that the system gives to outgoing connections, so that nobody takes it before the daemon does.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 6_000).unwrap();
+    let ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed)).take(5_000);
+    ports.into_iter().find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 fn binary() -> Command {

@@ -200,7 +200,11 @@ pub(super) fn daemon(screen: Option<&Value>, in_use: bool, language: Language) -
         };
         return vec![finding];
     };
-    let mut findings = vec![Finding::ok("daemon", text(&screen["headline"], "word"))];
+    let word = match text(&screen["report"], "status") {
+        "ok" => language.pick("berjalan", "running"),
+        _ => language.pick("menyala, terganggu: lihat jembatan status", "up, degraded: see jembatan status"),
+    };
+    let mut findings = vec![Finding::ok("daemon", word)];
     if text(&screen["report"], "status") == "down" {
         let next = text(&screen["headline"], "next");
         findings[0] = Finding::fail("daemon", Whose::Us, text(&screen["headline"], "meanwhile"), next);

@@ -186,7 +186,7 @@ impl Flow<'_> {
     fn section(&mut self, section: &Section) {
         self.y += 6.0;
         if !section.heading.is_empty() {
-            self.need(70.0);
+            self.need(110.0);
             self.paragraph(&section.heading, 10.5, true);
         }
         for part in &section.parts {
