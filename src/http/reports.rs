@@ -47,7 +47,7 @@ pub(super) async fn make(
     params: Params,
 ) -> Result<File, Problem> {
     if !KINDS.contains(&kind.as_str()) {
-        return Err(Problem::query("kind", format!("harus salah satu dari {}", KINDS.join(", "))));
+        return Err(Problem::new(Fault::NotFound, format!("Dokumen tidak dikenal; yang ada: {}", KINDS.join(", "))));
     }
     let asked = read(params)?;
     let form = asked.form;
