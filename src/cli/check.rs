@@ -2,7 +2,7 @@
 //!
 //! Job: look at everything that must be right, from the configuration up to one harmless read at BPJS, and say of every
 //! finding whose it is and what to do next. Invariants: nothing is changed, here or there; a lane whose credentials BPJS
-//! refuses is not tried again, because that locks the account. Neighbours: [`local`] looks at this machine, [`probe`] at
+//! refuses is not tried again, because that locks the account. Neighbours: `local` looks at this machine, `probe` at
 //! the way to BPJS. What it does not do: repair.
 
 mod local;

@@ -149,8 +149,6 @@ pub struct GatewayConfig {
 pub struct RetentionConfig {
     /// Days after which the payload of a delivered entry is destroyed; the monthly papers need it until then.
     pub payload_days: u32,
-    /// Months for which idempotency keys, natural keys and remote ids are kept.
-    pub memory_months: u32,
 }
 
 /// `[[facility]]`
@@ -246,7 +244,7 @@ impl Default for GatewayConfig {
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { payload_days: 395, memory_months: 13 }
+        Self { payload_days: 395 }
     }
 }
 

@@ -214,7 +214,6 @@ impl Reader {
         };
         RetentionConfig {
             payload_days: self.read(table, "payload_days", |given| small(given, 9131), default.payload_days),
-            memory_months: self.read(table, "memory_months", |given| small(given, 300), default.memory_months),
         }
     }
 

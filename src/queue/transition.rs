@@ -508,6 +508,10 @@ fn cancel(next: &mut Progress, reason: &str) -> Result<(), Illegal> {
         State::Waiting | State::Held | State::Refused | State::Expired => {
             next.state = State::Cancelled;
             next.blocked = None;
+            if next.doubt.marked {
+                // It was found absent, and nothing will be sent any more.
+                next.doubt = Doubt::default();
+            }
             next.why = Some(Why {
                 code: "cancelled".to_owned(),
                 message: Private::new(reason.to_owned()),
@@ -526,10 +530,24 @@ fn cancel(next: &mut Progress, reason: &str) -> Result<(), Illegal> {
 fn undoubted(next: &Progress) -> Result<(), Illegal> {
     if next.state == State::Sending || next.lease.is_some() {
         Err(Illegal::Busy)
-    } else if next.doubt.marked || next.state == State::Unanswered {
+    } else if next.state == State::Unanswered || (next.doubt.marked && !is_known_absent(next)) {
         Err(Illegal::InDoubt)
     } else {
         Ok(())
+    }
+}
+
+/// Whether a marked delivery was found absent and then ended in a person's hands: a marked one is sent only after it was
+/// looked for, so a refusal that follows, or the fifth fault that was looked up, leaves nothing unknown. The mark stays:
+/// whatever the person sends next is looked for first.
+fn is_known_absent(next: &Progress) -> bool {
+    let held_for = |code: HeldCode| next.why.as_ref().is_some_and(|why| why.code == code.word());
+    match next.state {
+        State::Refused => true,
+        State::Held => held_for(HeldCode::ReproducibleFault) && next.doubt.absent > 0,
+        State::Waiting | State::Sending | State::Delivered | State::Unanswered | State::Expired | State::Cancelled => {
+            false
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Is it working, whose fault is it, how long have I got, what must I do.
 //!
 //! Job: health, metrics, the status page and the watchdog, all from the same facts. Invariants: no personal data, no
-//! submission's reference and no text from outside leaves here without a login; the judgement ([`judge`]) is pure; the
+//! submission's reference and no text from outside leaves here without a login; the judgement ([`judge()`]) is pure; the
 //! watchdog needs neither tokio nor the store. Neighbours: reads `store`, is told the rest through [`Live`]; `daemon`
-//! mounts [`router`]; `cli` prints [`StatusView`]. What it does not do: change anything.
+//! mounts [`router()`]; `cli` prints [`StatusView`]. What it does not do: change anything.
 
 mod advice;
 mod gather;

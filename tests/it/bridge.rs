@@ -1,6 +1,5 @@
 //! The harness: the built binary as a child process, the simulator in this process, and a client that knows only the
 //! API. Every wait is for a condition and has an end; a dropped [`Bridge`] kills its daemon.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,10 +7,13 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use jembatan::clock::Clock;
+use jembatan::secret::{ConsId, Username};
+use jembatan::simulator::credentials::Credentials;
 use jembatan::simulator::faults::{Fault, Kind};
 use jembatan::simulator::{self, Simulator};
 use jembatan::vault::{KeyAccess, KeySource, Vault};
@@ -85,7 +87,11 @@ impl Bridge {
     pub(crate) fn stopped(setup: &Setup) -> Self {
         let _already = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let simulator = Simulator::new(simulator::Settings { seed: setup.seed, ..simulator::Settings::default() });
+        let simulator = Simulator::new(simulator::Settings {
+            seed: setup.seed,
+            credentials: credentials(),
+            ..simulator::Settings::default()
+        });
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let simulator_at = listener.local_addr().unwrap();
         let served = simulator.clone();
@@ -93,7 +99,7 @@ impl Bridge {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(130)).build().unwrap();
         let mut bridge = Self {
             home: tempfile::tempdir().unwrap(),
-            port: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
+            port: own_port(),
             child: None,
             starts: 0,
             env: Vec::new(),
@@ -481,6 +487,14 @@ base_url = "http://{simulator}/pcare-rest"
         ours.map(|count| count["count"].as_u64().unwrap()).sum()
     }
 
+    /// Turns switches of the simulator.
+    pub(crate) fn rules(&self, change: &Value) {
+        let url = format!("http://{}/_sim/rules", self.simulator_at);
+        let asked = Self::ask(self.http.clone(), reqwest::Method::POST, url, String::new(), Some(change.to_string()));
+        let answer = self.runtime.block_on(asked).unwrap();
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+
     /// Staff types something into P-Care.
     pub(crate) fn staff(&self, what: &str, body: &Value) -> Value {
         let url = format!("http://{}/_sim/{what}", self.simulator_at);
@@ -494,6 +508,26 @@ base_url = "http://{simulator}/pcare-rest"
 impl Drop for Bridge {
     fn drop(&mut self) {
         self.kill_9();
+    }
+}
+
+/// A port that nobody listens on, below those the system gives to outgoing connections: a daemon that was killed finds it
+/// free again.
+fn own_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 60;
+    (0..500)
+        .map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed))
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
+}
+
+/// Credentials that nothing else looks like, so that a file can be searched for them.
+fn credentials() -> Credentials {
+    Credentials {
+        cons_id: ConsId::new("7700910026771"),
+        username: Username::new("akun-pcare-uji"),
+        ..Credentials::default()
     }
 }
 

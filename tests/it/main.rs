@@ -1,17 +1,20 @@
 //! The integration tests: one binary, one file per behaviour. `docs/defects.md` maps the defects of other bridges to the
 //! tests that show that this one does not have them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod api;
 mod bridge;
 mod cli;
 mod day;
+mod defects;
 mod docs;
 mod faults;
 mod harness;
+mod hostile;
 mod kill;
 mod papers;
 mod promises;
+mod secrets;
 mod simulator;
 mod systemd;
 mod tidy;

@@ -41,7 +41,7 @@ fn the_service_manager_hears_ready_alive_and_stopping() {
     bridge.env.push(("WATCHDOG_USEC".to_owned(), "2000000".to_owned()));
     bridge.spawn();
     assert!(manager.hears("READY=1", Duration::from_secs(30)), "{}", bridge.logs());
-    assert_eq!(bridge.text("/health/live").is_empty(), false, "the API answers when it says so");
+    assert_eq!(bridge.health()["verdict"], "none", "the API answers when it says so");
     assert!(manager.hears("WATCHDOG=1", Duration::from_secs(5)));
     assert!(manager.hears("WATCHDOG=1", Duration::from_secs(5)), "again and again");
     let (status, took) = bridge.terminate();
@@ -63,4 +63,27 @@ fn told_to_stop_it_records_what_is_in_flight_and_ends_within_seconds() {
     let attempts = bridge.attempts(&entry);
     assert_eq!(attempts.len(), 1, "{attempts:#?}");
     assert_eq!(attempts[0]["outcome"], "accepted");
+}
+
+/// Defect 11 of other bridges: a silent stall. Whatever stops the whole process also stops its feeding of the manager's
+/// watchdog; a single task that stands still is told by the watchdog's own thread (`status::watchdog`).
+#[test]
+fn defect_11_a_process_that_stands_still_is_not_called_alive() {
+    let mut bridge = Bridge::stopped(&Setup::default());
+    let path = bridge.home().join("notify");
+    let manager = Manager::listen(&path);
+    bridge.env.push(("NOTIFY_SOCKET".to_owned(), path.display().to_string()));
+    bridge.env.push(("WATCHDOG_USEC".to_owned(), "2000000".to_owned()));
+    bridge.spawn();
+    assert!(manager.hears("WATCHDOG=1", Duration::from_secs(30)), "{}", bridge.logs());
+    let signal = |name: &str| {
+        let id = bridge.pid().to_string();
+        assert!(std::process::Command::new("kill").args([name, &id]).status().is_ok_and(|status| status.success()));
+    };
+    signal("-STOP");
+    // What was on its way may still arrive.
+    manager.hears("nothing", Duration::from_millis(300));
+    assert!(!manager.hears("WATCHDOG=1", Duration::from_secs(3)));
+    signal("-CONT");
+    assert!(manager.hears("WATCHDOG=1", Duration::from_secs(5)));
 }

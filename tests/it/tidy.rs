@@ -57,7 +57,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("Timestamp::now", &["src/clock.rs"]),
     ("tokio::spawn", &["src/daemon", "src/http", "src/cli", "src/simulator"]),
     ("danger_accept", &[]),
-    ("danger::", &[]),
+    // The command line trusts exactly the configured certificate of the local API, whatever name it bears.
+    ("danger::", &["src/cli/api.rs"]),
     ("todo!(", &[]),
     ("unimplemented!(", &[]),
     ("dbg!(", &[]),

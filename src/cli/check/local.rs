@@ -111,7 +111,7 @@ pub(super) fn clients(config: &Config, now: Timestamp, language: Language) -> Ve
 
 /// The profile of the agreement.
 pub(super) fn profile(config: &Config, now: Timestamp, language: Language) -> Finding {
-    match Profile::load(&config.contract.profile) {
+    match Profile::load_or_shipped(&config.contract.profile) {
         Err(error) => {
             let detail = match language {
                 Language::Indonesian => error.indonesian(),

@@ -23,6 +23,10 @@ const SQLITE_MIN: i32 = 3_051_003;
 pub(super) const LOOK_FIRST: &str = "look_first";
 const UPGRADED: &str = "upgraded";
 const RESTORED: &str = "restored";
+/// How often the instance lock is tried before somebody else is believed to hold it, and the wait between.
+const LOCK_TRIES: u32 = 20;
+/// Between two tries: a second in all.
+const LOCK_WAIT: Duration = Duration::from_millis(50);
 /// Reading connections kept for reuse.
 const READERS: usize = 4;
 
@@ -116,8 +120,14 @@ fn instance_lock(path: &Path) -> Result<File, StoreError> {
     let lock_path = beside(path, ".lock");
     let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
     let file = opened.map_err(|error| io(&error, &lock_path))?;
-    file.try_lock().map_err(|_| StoreError::Busy(lock_path.display().to_string()))?;
-    Ok(file)
+    // A predecessor that was killed may take a moment to be gone; so may a copy of its handle in a child being started.
+    for _ in 0..LOCK_TRIES {
+        if file.try_lock().is_ok() {
+            return Ok(file);
+        }
+        std::thread::sleep(LOCK_WAIT);
+    }
+    Err(StoreError::Busy(lock_path.display().to_string()))
 }
 
 /// Creates the file under `synchronous=EXTRA`: the switch to WAL then survives a power cut on any file system

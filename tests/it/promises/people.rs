@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jembatan::secret::Password;
-use jembatan::simulator::faults::{Fault, Kind};
+use jembatan::simulator::faults::Kind;
 use serde_json::{Value, json};
 
 use crate::bridge::{
@@ -49,6 +49,30 @@ fn promise_6_a_refused_parent_holds_its_children_and_amending_it_delivers_them_a
     let mut other = original;
     other["entries"][1]["payload"] = visit(&card, day);
     assert_eq!(bridge.try_submit(&other).expect("an answer").status, 409, "the amended one is another body");
+}
+
+#[test]
+fn promise_6_what_was_refused_after_a_lost_answer_can_be_amended_or_cancelled() {
+    let bridge = Bridge::up();
+    let day = yesterday();
+    let wrong = |card: &str| {
+        let mut visit = kunjungan(card, day);
+        visit["payload"]["kdDokter"] = json!("999999");
+        submission(card, &[daftar(card, day), visit, obat("obat", "130103595", 10)])
+    };
+    let [amended, cancelled] = [card(1), card(2)].map(|card| {
+        bridge.fault(fault_of_card("pcare.kunjungan.add", Kind::Reset, &card).times(1));
+        let id = bridge.submit(&wrong(&card));
+        let refused = bridge.entry_in(&id, "kunjungan", "refused");
+        assert!(refused["attempts"].as_i64() >= Some(2), "an answer was lost before: {refused:#}");
+        (id, refused)
+    });
+    let answer = bridge.act(&amended.1, "amend", &json!({ "payload": visit(&card(1), day) }));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    bridge.entry_in(&amended.0, "obat", "delivered");
+    let answer = bridge.act(&cancelled.1, "cancel", &json!({}));
+    assert_eq!((answer.status, &answer.body["state"]), (200, &json!("cancelled")), "{answer:?}");
+    assert_eq!(bridge.ledger("kunjungan").len(), 1);
 }
 
 #[test]
@@ -173,12 +197,13 @@ fn promise_8_the_same_fault_five_times_while_others_pass_is_held_for_a_person() 
     let sends = bridge.attempts(&held).iter().filter(|one| one["purpose"] == "send").count();
     assert_eq!(sends, 5);
     assert!(held["why"]["message"].to_string().contains("Object reference not set"), "{held:#}");
-    // BPJS repairs itself; a person tries again, and what waited follows.
+    // BPJS repairs itself; a person follows the advice shown, and what waited follows.
+    assert!(held["why"]["next"].to_string().contains("amend"), "{held:#}");
     bridge.simulator.clear_faults();
-    assert_eq!(bridge.act(&held, "retry", &json!({})).status, 200);
+    let answer = bridge.act(&held, "amend", &json!({ "payload": visit(&bad, day) }));
+    assert_eq!(answer.status, 200, "{answer:?}");
     bridge.until("everything is delivered", Duration::from_secs(20), || {
         bridge.entries(&id).values().all(|one| one["state"] == "delivered").then_some(())
     });
     assert_eq!(bridge.ledger("kunjungan").len(), 7);
-    drop(Fault::new("write", Kind::Slow));
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jembatan::simulator::DownMode;
 use jembatan::simulator::faults::{Fault, Kind};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bridge::{Bridge, FACILITY, Setup, card, daftar, is_final, submission, whole_visit, yesterday};
 
@@ -191,5 +191,4 @@ fn defect_13_hold_stops_an_entry_and_survives_a_restart() {
     assert_eq!(bridge.act(&entry, "release", &json!({})).status, 200);
     assert_eq!(bridge.finished(&id)["daftar"]["state"], "delivered");
     assert_eq!(bridge.ledger("pendaftaran").len(), 1);
-    let _unused: Option<Value> = None;
 }
