@@ -309,10 +309,12 @@ impl Flow<'_> {
         self.need(120.0);
         let gap = 24.0;
         let wide = (self.width() + gap) / real(signatures.len()) - gap;
-        let top = self.y;
+        // One signatory alone signs on the right, not across the page.
+        let alone = if signatures.len() == 1 { wide / 2.0 } else { 0.0 };
+        let (wide, top) = (wide - alone, self.y);
         let mut lowest = top;
         for (at, one) in signatures.iter().enumerate() {
-            let x = MARGIN + real(at) * (wide + gap);
+            let x = MARGIN + alone + real(at) * (wide + gap);
             self.y = top;
             self.centred(x, wide, BODY, false, &one.role);
             self.centred(x, wide, BODY, true, &one.party);
