@@ -53,6 +53,14 @@ impl std::fmt::Debug for Api {
     }
 }
 
+/// A path with its query.
+fn with_query(path: &str, query: &[(&str, &str)]) -> String {
+    let pairs: Vec<String> =
+        query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, PLAIN))).collect();
+    let mark = if pairs.is_empty() { "" } else { "?" };
+    format!("{path}{mark}{}", pairs.join("&"))
+}
+
 impl Api {
     /// Prepares to call the daemon that this configuration is for; nothing is called yet.
     ///
@@ -93,7 +101,7 @@ impl Api {
     /// # Errors
     /// The daemon does not answer, or answers with a problem.
     pub fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, CliError> {
-        self.call(Method::GET, &address(path, query), None, PATIENCE)
+        self.call(Method::GET, &with_query(path, query), None, PATIENCE)
     }
 
     /// A question that is answered with text.
@@ -101,7 +109,16 @@ impl Api {
     /// # Errors
     /// As [`Api::get`].
     pub fn text(&self, path: &str, query: &[(&str, &str)]) -> Result<String, CliError> {
-        self.call_text(Method::GET, &address(path, query), None, PATIENCE)
+        let bytes = self.call_raw(Method::GET, &with_query(path, query), None, PATIENCE)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// A file.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub fn file(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, CliError> {
+        self.call_raw(Method::GET, &with_query(path, query), None, LONG)
     }
 
     /// An order.
@@ -157,17 +174,17 @@ impl Api {
     }
 
     fn call(&self, method: Method, path: &str, body: Option<&Value>, patience: Duration) -> Result<Value, CliError> {
-        let text = self.call_text(method, path, body, patience)?;
-        Ok(serde_json::from_str(&text).unwrap_or_default())
+        let bytes = self.call_raw(method, path, body, patience)?;
+        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
-    fn call_text(
+    fn call_raw(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
         patience: Duration,
-    ) -> Result<String, CliError> {
+    ) -> Result<Vec<u8>, CliError> {
         self.runtime.block_on(async {
             let mut request = self.http.request(method, format!("{}{path}", self.base)).timeout(patience);
             request = request.bearer_auth(self.token.expose().as_str());
@@ -176,11 +193,11 @@ impl Api {
             }
             let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
             let status = answer.status();
-            let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
+            let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
             if status.is_success() {
-                Ok(text)
+                Ok(bytes.to_vec())
             } else {
-                let value = serde_json::from_str::<Value>(&text).unwrap_or_default();
+                let value = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
                 Err(CliError::Other(anyhow!(problem(status.as_u16(), &value))))
             }
         })
@@ -218,13 +235,6 @@ impl Api {
 }
 
 /// A path with its query.
-fn address(path: &str, query: &[(&str, &str)]) -> String {
-    let pairs: Vec<String> =
-        query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, PLAIN))).collect();
-    let mark = if pairs.is_empty() { "" } else { "?" };
-    format!("{path}{mark}{}", pairs.join("&"))
-}
-
 /// A token file wins; otherwise who can open the vault is the local operator.
 fn token(config: &Config, access: KeyAccess) -> Result<Private<Zeroizing<String>>, CliError> {
     if let Some(path) = std::env::var_os(TOKEN_FILE) {

@@ -13,10 +13,6 @@ use super::Language;
 use super::api::Api;
 use super::root::CliError;
 use super::words::text;
-use crate::catalogue::Catalogue;
-use crate::config::Config;
-use crate::report::reconciliation::Reconciliation;
-use crate::report::render;
 
 /// Arguments of `jembatan report`.
 #[derive(Debug, Args)]
@@ -31,6 +27,46 @@ pub struct ReportArgs {
 pub enum ReportCommand {
     /// Berita acara rekonsiliasi (minutes of a reconciliation, to sign)
     Reconciliation(ReconciliationArgs),
+    /// Evaluasi gangguan, Lampiran X angka 6 (evaluation of an outage)
+    Outage(OutageReportArgs),
+    /// Lampiran IV: laporan pelayanan rawat jalan (outpatient form)
+    Rjtp(PeriodArgs),
+    /// Lampiran V: laporan pelayanan rawat inap dengan LOS (inpatient form)
+    Ritp(PeriodArgs),
+    /// Ketepatan waktu entri per hari dan per bulan (timeliness)
+    Deadlines(PeriodArgs),
+    /// Klaim nonkapitasi: umur, kedaluwarsa, pembayaran, denda (non-capitation claims)
+    Claims(ClaimsArgs),
+    /// Perkiraan kapitasi berbasis kinerja (estimate of performance-based capitation)
+    Kbk(KbkArgs),
+    /// Daftar peserta kegiatan Prolanis (Prolanis participation)
+    Prolanis(PeriodArgs),
+}
+
+/// Form and file.
+#[derive(Debug, Args)]
+pub struct OutArgs {
+    /// Bentuk (format)
+    #[arg(long, value_enum, default_value_t = Form::Html)]
+    pub format: Form,
+    /// Berkas tujuan; tanpa ini ke keluaran baku (file)
+    #[arg(long, value_name = "BERKAS")]
+    pub out: Option<PathBuf>,
+}
+
+/// Forms of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Untuk dicetak (A4)
+    Html,
+    /// PDF/A (A4)
+    Pdf,
+    /// Buku kerja Excel
+    Xlsx,
+    /// Tabel untuk Excel
+    Csv,
+    /// Untuk program
+    Json,
 }
 
 /// Which reconciliation, in which form.
@@ -49,53 +85,156 @@ pub struct ReconciliationArgs {
     /// Hari terakhir (last day)
     #[arg(long, value_name = "TANGGAL", requires = "from")]
     pub to: Option<Date>,
-    /// Bentuk (format)
-    #[arg(long, value_enum, default_value_t = Form::Html)]
-    pub format: Form,
-    /// Berkas tujuan; tanpa ini ke keluaran baku (file)
-    #[arg(long, value_name = "BERKAS")]
-    pub out: Option<PathBuf>,
+    /// Bentuk dan berkas.
+    #[command(flatten)]
+    pub out: OutArgs,
 }
 
-/// Forms of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// Untuk dicetak (A4)
-    Html,
-    /// Tabel untuk Excel
-    Csv,
-    /// Untuk program
-    Json,
+/// Which outage, in which form.
+#[derive(Debug, Args)]
+pub struct OutageReportArgs {
+    /// Nomor gangguan (its number)
+    #[arg(long, value_name = "NOMOR")]
+    pub id: i64,
+    /// Bentuk dan berkas.
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+/// Which facility and days, in which form.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("days").args(["month", "from"]).required(true)))]
+pub struct PeriodArgs {
+    /// Kode faskes (facility code)
+    #[arg(long, value_name = "KODE")]
+    pub facility: String,
+    /// Bulan (month)
+    #[arg(long, value_name = "YYYY-MM")]
+    pub month: Option<String>,
+    /// Hari pertama (first day)
+    #[arg(long, value_name = "TANGGAL", requires = "to")]
+    pub from: Option<Date>,
+    /// Hari terakhir (last day)
+    #[arg(long, value_name = "TANGGAL", requires = "from")]
+    pub to: Option<Date>,
+    /// Bentuk dan berkas.
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+/// Claims, and what only people know of them.
+#[derive(Debug, Args)]
+pub struct ClaimsArgs {
+    /// Faskes, hari, bentuk.
+    #[command(flatten)]
+    pub period: PeriodArgs,
+    /// Tanggal berkas klaim lengkap (day the file was complete)
+    #[arg(long, value_name = "TANGGAL")]
+    pub claimed: Option<Date>,
+    /// Tanggal dibayar; tanpa ini dihitung sampai hari ini (day of payment)
+    #[arg(long, value_name = "TANGGAL")]
+    pub paid: Option<Date>,
+    /// Hari libur; boleh berulang (holiday, may be repeated)
+    #[arg(long, value_name = "TANGGAL")]
+    pub holiday: Vec<Date>,
+}
+
+/// Performance, and what only BPJS knows.
+#[derive(Debug, Args)]
+pub struct KbkArgs {
+    /// Faskes, hari, bentuk.
+    #[command(flatten)]
+    pub period: PeriodArgs,
+    /// Jumlah peserta terdaftar menurut BPJS Kesehatan (registered participants)
+    #[arg(long, value_name = "N")]
+    pub registered: Option<u32>,
+    /// Diagnosa nonspesialistik, ICD-10; boleh berulang atau dipisah koma (non-specialistic diagnoses)
+    #[arg(long, value_name = "KODE", value_delimiter = ',')]
+    pub nonspecialist: Vec<String>,
+    /// Jumlah peserta DM (participants with DM)
+    #[arg(long, value_name = "N")]
+    pub dm: Option<u32>,
+    /// Di antaranya terkendali (of them controlled)
+    #[arg(long, value_name = "N")]
+    pub dm_controlled: Option<u32>,
+    /// Jumlah peserta hipertensi (participants with hypertension)
+    #[arg(long, value_name = "N")]
+    pub ht: Option<u32>,
+    /// Di antaranya terkendali (of them controlled)
+    #[arg(long, value_name = "N")]
+    pub ht_controlled: Option<u32>,
+}
+
+type Query = Vec<(&'static str, String)>;
+
+impl PeriodArgs {
+    fn query(&self) -> Query {
+        let mut query = vec![("facility", self.facility.clone())];
+        query.extend(self.month.clone().map(|month| ("month", month)));
+        query.extend(self.from.map(|day| ("from", day.to_string())));
+        query.extend(self.to.map(|day| ("to", day.to_string())));
+        query
+    }
+}
+
+impl ClaimsArgs {
+    fn query(&self) -> Query {
+        let mut query = self.period.query();
+        query.extend(self.claimed.map(|day| ("claimed", day.to_string())));
+        query.extend(self.paid.map(|day| ("paid", day.to_string())));
+        if !self.holiday.is_empty() {
+            let days: Vec<String> = self.holiday.iter().map(Date::to_string).collect();
+            query.push(("holidays", days.join(",")));
+        }
+        query
+    }
+}
+
+impl KbkArgs {
+    fn query(&self) -> Query {
+        let mut query = self.period.query();
+        let counts = [
+            ("registered", self.registered),
+            ("dm", self.dm),
+            ("dm_controlled", self.dm_controlled),
+            ("ht", self.ht),
+            ("ht_controlled", self.ht_controlled),
+        ];
+        query.extend(counts.into_iter().filter_map(|(name, count)| Some((name, count?.to_string()))));
+        if !self.nonspecialist.is_empty() {
+            query.push(("nonspecialist", self.nonspecialist.join(",")));
+        }
+        query
+    }
 }
 
 /// Writes a document.
 ///
 /// # Errors
-/// There is no such reconciliation, or the file cannot be written.
-pub fn run(args: &ReportArgs, api: &Api, config: &Config, language: Language) -> Result<(), CliError> {
-    let ReportCommand::Reconciliation(args) = &args.command;
-    let id = match &args.id {
-        Some(id) => id.clone(),
-        None => newest(args, api, language)?,
+/// There is nothing to make it of, or the file cannot be written.
+pub fn run(args: &ReportArgs, api: &Api, language: Language) -> Result<(), CliError> {
+    let (kind, mut query, out) = match &args.command {
+        ReportCommand::Reconciliation(args) => ("reconciliation", vec![("id", which(args, api, language)?)], &args.out),
+        ReportCommand::Outage(args) => ("outage", vec![("id", args.id.to_string())], &args.out),
+        ReportCommand::Rjtp(args) => ("rjtp", args.query(), &args.out),
+        ReportCommand::Ritp(args) => ("ritp", args.query(), &args.out),
+        ReportCommand::Deadlines(args) => ("deadlines", args.query(), &args.out),
+        ReportCommand::Claims(args) => ("claims", args.query(), &args.period.out),
+        ReportCommand::Kbk(args) => ("kbk", args.query(), &args.period.out),
+        ReportCommand::Prolanis(args) => ("prolanis", args.query(), &args.out),
     };
-    if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(CliError::Other(anyhow!("--id {id}")));
+    let format = out.format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    query.push(("format", format));
+    let pairs: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let bytes = api.file(&format!("/v1/reports/{kind}"), &pairs)?;
+    write_out(out.out.as_deref(), &bytes)
+}
+
+fn which(args: &ReconciliationArgs, api: &Api, language: Language) -> Result<String, CliError> {
+    match &args.id {
+        Some(id) => Ok(id.clone()),
+        None => newest(args, api, language),
     }
-    let stored = api.get(&format!("/v1/reconciliations/{id}"), &[])?;
-    let facility = text(&stored, "facility").to_owned();
-    let outages = api.get("/v1/outages", &[("facility", &facility), ("limit", "1000")])?;
-    let name = config.facility(&facility).map_or(facility.as_str(), |facility| facility.name.as_str());
-    let catalogue = Catalogue::shipped().context("catalogue")?;
-    let title =
-        |name: &str| catalogue.operation(name).map_or_else(|| name.to_owned(), |operation| operation.title.clone());
-    let outages = outages["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let report = Reconciliation::read(&stored, outages, name, title).context("report")?;
-    let bytes = match args.format {
-        Form::Html => render::html::reconciliation(&report).context("HTML")?,
-        Form::Csv => render::csv::reconciliation(&report),
-        Form::Json => render::json::document(&report).context("JSON")?,
-    };
-    write_out(args.out.as_deref(), &bytes)
 }
 
 /// The newest reconciliation of exactly these days.

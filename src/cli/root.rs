@@ -190,7 +190,7 @@ fn ask(cli: &Cli, language: Language) -> Result<(), CliError> {
         Command::Resume(args) => pause::run(args, false, &api, language),
         Command::Outage(args) => outage::run(args, &api, language),
         Command::Reconcile(args) => reconcile::run(args, &api, language),
-        Command::Report(args) => report::run(args, &api, &config, language),
+        Command::Report(args) => report::run(args, &api, language),
         Command::Obligations(args) => obligations::run(args, &api, language),
         Command::Audit(args) => audit::run(args, &api, language),
         Command::Demo(_)

@@ -10,6 +10,7 @@ mod agreements;
 mod based;
 mod calendar;
 mod dates;
+pub mod figures;
 pub mod forecast;
 mod holidays;
 pub mod ics;

@@ -23,6 +23,7 @@ mod pauses;
 mod problem;
 mod rate;
 mod reconciliations;
+mod reports;
 mod routes;
 mod serve;
 mod settle;

@@ -180,10 +180,36 @@ impl Reconciliation {
         })
     }
 
+    /// The checkpoint as number and hash.
+    #[must_use]
+    pub fn checkpoint_parts(&self) -> Option<(i64, String)> {
+        let (seq, hash) = self.checkpoint.as_deref()?.split_once(':')?;
+        Some((seq.parse().ok()?, hash.to_owned()))
+    }
+
     /// How many of a class.
     #[must_use]
     pub fn count(&self, class: &str) -> i64 {
         self.counts.iter().find(|count| count.class == class).map_or(0, |count| count.count)
+    }
+}
+
+/// An instant of the API, which carries the facility's offset: `20 November 2026 08.12 WITA`.
+pub(super) fn instant(text: &str) -> String {
+    let date = text.get(..10).and_then(|text| text.parse().ok()).map(super::frame::day);
+    match (date, text.get(11..16)) {
+        (Some(date), Some(time)) => format!("{date} {} {}", time.replace(':', "."), zone(text)).trim_end().to_owned(),
+        (_, _) => text.to_owned(),
+    }
+}
+
+/// Indonesia's zones by their offsets.
+fn zone(text: &str) -> &'static str {
+    match text.get(text.len().saturating_sub(6)..) {
+        Some("+07:00") => "WIB",
+        Some("+08:00") => "WITA",
+        Some("+09:00") => "WIT",
+        Some(_) | None => "",
     }
 }
 
@@ -318,7 +344,8 @@ fn side(verdict: &str) -> &'static str {
     }
 }
 
-fn cause(word: &str) -> &'static str {
+/// The layer that failed, in Indonesian.
+pub(super) fn cause(word: &str) -> &'static str {
     match word {
         "dns" => "nama server tidak ditemukan (DNS)",
         "tcp" => "server tidak terhubung (TCP)",

@@ -639,6 +639,8 @@ pub struct JournalRow {
     pub payload: Private<Value>,
     /// The submission's reference.
     pub reference: String,
+    /// What the submission says of the patient (`nama`), if it does.
+    pub patient: Option<Private<Value>>,
     /// Ids of its prerequisites.
     pub given: Vec<Given>,
 }

@@ -235,9 +235,26 @@ fn documents(home: &Home, number: &str, day: &str) {
     let mut arguments = vec!["report", "reconciliation", "--format", "csv", "--out", file.to_str().unwrap()];
     arguments.extend(days);
     assert_eq!(home.run(&arguments).code, 0);
-    assert!(std::fs::read(&file).unwrap().starts_with("\u{feff}faskes;".as_bytes()));
+    assert!(std::fs::read(&file).unwrap().starts_with("\u{feff}Berita Acara Rekonsiliasi".as_bytes()));
     let json = home.run(&["report", "reconciliation", "--id", number, "--format", "json"]).json();
-    assert_eq!((json["id"].as_str().unwrap(), json["counts"][0]["count"].clone()), (number, 1.into()));
+    assert_eq!(json["kind"], "reconciliation");
+    assert!(json["footer"][0].as_str().unwrap().contains(number), "{json}");
+    let month = &day[..7];
+    for kind in ["rjtp", "ritp", "deadlines", "claims", "kbk", "prolanis"] {
+        for format in ["pdf", "xlsx", "csv", "html", "json"] {
+            let out = home.path("dokumen");
+            let arguments = ["report", kind, "--facility", FACILITY, "--month", month, "--format", format, "--out"];
+            let said = home.run(&[&arguments[..], &[out.to_str().unwrap()]].concat());
+            assert_eq!(said.code, 0, "{kind} {format} {said:?}");
+            assert!(std::fs::read(&out).unwrap().len() > 300, "{kind} {format}");
+        }
+    }
+    let kbk = home.run(&["report", "kbk", "--facility", FACILITY, "--month", month, "--registered", "8"]);
+    assert!(kbk.out.contains("1 peserta terdaftar yang kontak ÷ 8"), "{kbk:?}");
+    let outage = home.run(&["report", "outage", "--id", "1"]);
+    assert!(outage.out.contains("listrik padam") && outage.out.contains("Lampiran X"), "{outage:?}");
+    let wrong = home.run(&["report", "rjtp", "--facility", FACILITY, "--month", "2026-13"]);
+    assert!(wrong.code == 1 && wrong.err.contains("month"), "{wrong:?}");
     let absent =
         home.run(&["report", "reconciliation", "--facility", FACILITY, "--from", "2026-01-01", "--to", "2026-01-01"]);
     assert!(absent.code == 1 && absent.err.contains("jembatan reconcile"), "{absent:?}");
@@ -285,7 +302,7 @@ fn differences_need_a_person_and_say_where_they_are() {
     let mut csv = vec!["report", "reconciliation", "--format", "csv"];
     csv.extend(["--facility", FACILITY, "--from", &day, "--to", &day]);
     let csv = home.run(&csv).out;
-    assert!(csv.contains(";only_sim;") && csv.contains(";only_bpjs;"), "{csv}");
+    assert!(csv.contains("Hanya pada SIM") && csv.contains("Hanya pada BPJS Kesehatan"), "{csv}");
     home.assert_no_secret();
 }
 

@@ -40,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "contract",
             "intake",
             "queue",
+            "report",
             "secret",
             "store",
             "vault",

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::types::Value as Sql;
 use rusqlite::{OptionalExtension, Row, params_from_iter};
+use serde_json::Value;
 
 use super::Tx;
 use super::rows::{DELIVERY, Millis, Parsed, Word, millis};
@@ -177,7 +178,7 @@ impl Tx<'_> {
             Ok((row.get::<_, String>(0)?, row.get::<_, Option<Vec<u8>>>(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
         });
         let Some((facility, original, current)) = found.optional()? else { return Ok(None) };
-        let Some(original) = self.unseal::<serde_json::Value>(&facility, "original", &key, original)? else {
+        let Some(original) = self.unseal::<Value>(&facility, "original", &key, original)? else {
             return Ok(None);
         };
         let current = self.unseal(&facility, "current", &key, current)?.unwrap_or_else(|| original.clone());
@@ -214,7 +215,15 @@ impl Tx<'_> {
     pub(super) fn journal_row(self, delivery: Delivery) -> Result<JournalRow, StoreError> {
         let reference = self.submission(delivery.submission)?.map(|row| row.reference).unwrap_or_default();
         let payload = self.entry_body(delivery.id)?.map(|body| body.current).unwrap_or_default();
-        Ok(JournalRow { payload, reference, given: self.given(&delivery)?, delivery })
+        let patient = self.patient(&delivery)?.map(Private::new);
+        Ok(JournalRow { payload, reference, patient, given: self.given(&delivery)?, delivery })
+    }
+
+    fn patient(self, delivery: &Delivery) -> Result<Option<Value>, StoreError> {
+        let id = delivery.submission.to_string();
+        let mut statement = self.connection.prepare_cached("SELECT patient FROM submission WHERE id = ?1")?;
+        let sealed = statement.query_row([&id], |row| row.get::<_, Option<Vec<u8>>>(0)).optional()?;
+        self.unseal(&delivery.facility, "patient", &id, sealed.flatten())
     }
 
     pub(super) fn load(self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError> {

@@ -1,0 +1,269 @@
+//! An estimate of performance-based capitation (KBK) and the list of Prolanis participation.
+//!
+//! Invariant: what only BPJS knows is asked for; without it a figure is missing, not guessed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::frame::{Frame, Period};
+use super::journal::{Journal, Visit};
+use super::paper::{Cell, Column, Fact, Paper, Part, Section, Table};
+use super::reckon::{Ratio, given, mean, rating, score};
+use crate::contract::figures::{Indicator, Kbk};
+
+/// What only BPJS (or a person) knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Registered participants of the facility.
+    pub registered: Option<i64>,
+    /// Diagnoses that first-level facilities must treat (144 nonspesialistik), ICD-10.
+    pub nonspecialist: Vec<String>,
+    /// Participants with DM.
+    pub dm: Option<i64>,
+    /// Of them under control.
+    pub dm_controlled: Option<i64>,
+    /// Participants with hypertension.
+    pub ht: Option<i64>,
+    /// Of them under control.
+    pub ht_controlled: Option<i64>,
+}
+
+/// An indicator as reckoned.
+struct Reckoned<'a> {
+    name: &'static str,
+    unit: &'static str,
+    indicator: &'a Indicator,
+    how: String,
+    value: Option<Ratio>,
+}
+
+/// The estimate of a month; without figures in the profile it says so.
+#[must_use]
+pub fn estimate(frame: &Frame, period: Period, journal: &Journal<'_>, rules: Option<&Kbk>, asked: &Asked) -> Paper {
+    let sections = match rules {
+        Some(rules) => reckoned(frame, journal, rules, asked),
+        None => {
+            vec![Section::new("", vec![Part::text("Perjanjian yang dipasang tidak memuat angka KBK ([kbk]).")])]
+        }
+    };
+    Paper {
+        kind: "kbk",
+        title: "Perkiraan Kapitasi Berbasis Kinerja (KBK)".to_owned(),
+        subtitle: vec![
+            period.words(),
+            "Perkiraan dari data yang dijembatani; penetapan oleh BPJS Kesehatan".to_owned(),
+        ],
+        facts: frame.facts(period),
+        sections,
+        signatures: Vec::new(),
+        footer: frame.footer(),
+        made: frame.now,
+        wide: false,
+    }
+}
+
+fn reckoned(frame: &Frame, journal: &Journal<'_>, rules: &Kbk, asked: &Asked) -> Vec<Section> {
+    let all = [contact(frame, journal, rules, asked), referral(journal, rules, asked), prolanis(rules, asked)];
+    let row = |one: &Reckoned<'_>| {
+        let rate = one.value.map(|value| rating(one.indicator, value));
+        let shown = |value: Ratio| {
+            if one.unit == "%" { Cell::Percent(value.milli()) } else { Cell::Milli(value.milli()) }
+        };
+        vec![
+            Cell::text(one.name),
+            Cell::Text(one.how.clone()),
+            one.value.map_or_else(|| Cell::text("data kurang"), shown),
+            Cell::text(one.indicator.target.clone()),
+            Cell::Whole(one.indicator.weight.into()),
+            Cell::maybe(rate, Cell::Whole),
+            Cell::maybe(rate, |rate| Cell::Milli(score(&[(one.indicator, rate)]))),
+        ]
+    };
+    let bound = |least: bool| {
+        let rate =
+            |one: &Reckoned<'_>| one.value.map_or(if least { 1 } else { 4 }, |value| rating(one.indicator, value));
+        let parts: Vec<(&Indicator, i64)> = all.iter().map(|one| (one.indicator, rate(one))).collect();
+        score(&parts)
+    };
+    let share = |score: i64| given(&rules.pay, Ratio { over: score, under: 1 });
+    let (least, most) = (bound(true), bound(false));
+    let result = if least == most {
+        vec![
+            Fact::new("Nilai", Cell::Milli(least)),
+            Fact::new("Kapitasi dibayar", Cell::maybe(share(least), |percent| Cell::Percent(percent * 1000))),
+        ]
+    } else {
+        let maybe = |score| Cell::maybe(share(score), |percent| Cell::Percent(percent * 1000));
+        vec![
+            Fact::new("Nilai paling rendah (yang kurang dianggap 1)", Cell::Milli(least)),
+            Fact::new("Nilai paling tinggi (yang kurang dianggap 4)", Cell::Milli(most)),
+            Fact::new("Kapitasi paling rendah", maybe(least)),
+            Fact::new("Kapitasi paling tinggi", maybe(most)),
+        ]
+    };
+    let columns = vec![
+        Column::words("Indikator", 4),
+        Column::words("Dihitung dari", 9),
+        Column::figures("Capaian", 3),
+        Column::words("Target", 5),
+        Column::figures("Bobot (%)", 2),
+        Column::figures("Rating", 2),
+        Column::figures("Nilai", 2),
+    ];
+    vec![
+        Section::new(
+            "1. Indikator",
+            vec![Part::Table(Table {
+                name: "Indikator",
+                columns,
+                rows: all.iter().map(row).collect(),
+                totals: Vec::new(),
+            })],
+        ),
+        Section::new("2. Hasil", vec![Part::Facts(result), Part::text(format!("Dasar: {}.", rules.clause))]),
+        Section::new("Keterangan", vec![Part::text(NOTE)]),
+    ]
+}
+
+const NOTE: &str = "Angka peserta terdaftar, daftar diagnosa nonspesialistik, dan peserta DM/HT hanya diketahui BPJS Kesehatan: \
+    diminta sebagai masukan dan tidak diperkirakan. Hanya entri yang sudah sampai di BPJS Kesehatan lewat jembatan yang \
+    dihitung; yang dientri langsung di P-Care tidak terlihat di sini.";
+
+/// Distinct participants registered here with a contact: a delivered registration of the month.
+fn contact<'a>(frame: &Frame, journal: &Journal<'_>, rules: &'a Kbk, asked: &Asked) -> Reckoned<'a> {
+    let seen: BTreeSet<String> = journal
+        .entries("pcare.pendaftaran")
+        .iter()
+        .filter(|entry| {
+            entry.delivered() && entry.text("kdProviderPeserta").as_deref() == Some(frame.facility.as_str())
+        })
+        .filter_map(|entry| entry.text("noKartu"))
+        .collect();
+    let count = i64::try_from(seen.len()).unwrap_or(i64::MAX);
+    let whole = asked.registered.map_or_else(|| "? (--registered)".to_owned(), |whole| Cell::Whole(whole).shown());
+    Reckoned {
+        name: "Angka Kontak (‰)",
+        unit: "‰",
+        indicator: &rules.contact,
+        how: format!("{} peserta terdaftar yang kontak ÷ {whole} peserta terdaftar", Cell::Whole(count).shown()),
+        value: asked.registered.and_then(|whole| Ratio::of(count, whole, 1000)),
+    }
+}
+
+fn referral<'a>(journal: &Journal<'_>, rules: &'a Kbk, asked: &Asked) -> Reckoned<'a> {
+    let visits = journal.visits();
+    let referred: Vec<&Visit<'_>> = visits.iter().filter(|visit| visit.entry.delivered() && visit.referred()).collect();
+    let plain = |code: &str| code.replace('.', "").to_uppercase();
+    let list: BTreeSet<String> = asked.nonspecialist.iter().map(|code| plain(code)).collect();
+    let wrong = |visit: &&&Visit<'_>| {
+        // -1: without TACC.
+        let without = visit.entry.text("kdTacc").is_none_or(|code| code == "-1");
+        without && visit.entry.text("kdDiag1").is_some_and(|code| list.contains(&plain(&code)))
+    };
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let (part, whole) = (count(referred.iter().filter(wrong).count()), count(referred.len()));
+    let shown = if list.is_empty() { "? (--nonspecialist)".to_owned() } else { Cell::Whole(part).shown() };
+    Reckoned {
+        name: "Rujukan nonspesialistik (RRNS)",
+        unit: "%",
+        indicator: &rules.referral,
+        how: format!("{shown} rujukan nonspesialistik tanpa TACC ÷ {} rujukan", Cell::Whole(whole).shown()),
+        value: if list.is_empty() { None } else { Ratio::of(part, whole, 100) },
+    }
+}
+
+fn prolanis<'a>(rules: &'a Kbk, asked: &Asked) -> Reckoned<'a> {
+    let part = |controlled: Option<i64>, all: Option<i64>| Ratio::of(controlled?, all?, 100);
+    let (dm, ht) = (part(asked.dm_controlled, asked.dm), part(asked.ht_controlled, asked.ht));
+    let shown = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), |value| Cell::Whole(value).shown());
+    Reckoned {
+        name: "Prolanis terkendali (RPPT)",
+        unit: "%",
+        indicator: &rules.prolanis,
+        how: format!(
+            "({} ÷ {} DM + {} ÷ {} HT) ÷ 2; masukan --dm-controlled, --dm, --ht-controlled, --ht",
+            shown(asked.dm_controlled),
+            shown(asked.dm),
+            shown(asked.ht_controlled),
+            shown(asked.ht)
+        ),
+        value: dm.zip(ht).map(|(dm, ht)| mean(dm, ht)),
+    }
+}
+
+/// Who took part in which Prolanis activity.
+#[must_use]
+pub fn participation(frame: &Frame, period: Period, journal: &Journal<'_>) -> Paper {
+    let mut present: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in journal.entries("pcare.kelompok.peserta") {
+        if let Some((activity, card)) = entry.text("eduId").zip(entry.text("noKartu")) {
+            present.entry(activity).or_default().push(card);
+        }
+    }
+    let mut rows = Vec::new();
+    let (mut activities, mut heads) = (0, 0);
+    for entry in journal.entries("pcare.kelompok.kegiatan") {
+        activities += 1;
+        let id = entry.text("eduId").unwrap_or_default();
+        let mut cards = present.get(&id).cloned().unwrap_or_default();
+        cards.sort();
+        heads += cards.len();
+        let line = |card: Option<&String>| {
+            vec![
+                Cell::maybe(entry.day(), Cell::Day),
+                Cell::text(id.clone()),
+                Cell::maybe(entry.text("clubId"), Cell::Text),
+                Cell::text(activity(entry.text("kdKegiatan").as_deref())),
+                Cell::text(group(entry.text("kdKelompok").as_deref())),
+                card.map_or_else(|| Cell::text("belum ada peserta"), |card| Cell::Text(card.clone())),
+                Cell::Blank,
+            ]
+        };
+        if cards.is_empty() {
+            rows.push(line(None));
+        }
+        rows.extend(cards.iter().map(|card| line(Some(card))));
+    }
+    let columns = vec![
+        Column::words("Tanggal", 3),
+        Column::words("No. kegiatan", 4),
+        Column::words("Klub", 2),
+        Column::words("Kegiatan", 4),
+        Column::words("Kelompok", 3),
+        Column::words("No. kartu peserta", 5),
+        Column::words("Tanda tangan", 4),
+    ];
+    let mut facts = frame.facts(period);
+    facts.push(Fact::new("Jumlah kegiatan", Cell::Whole(activities)));
+    facts.push(Fact::new("Jumlah kehadiran", Cell::count(heads)));
+    Paper {
+        kind: "prolanis",
+        title: "Daftar Peserta Kegiatan Prolanis".to_owned(),
+        subtitle: vec![period.words()],
+        facts,
+        sections: vec![Section::new(
+            "",
+            vec![Part::Table(Table { name: "Peserta", columns, rows, totals: Vec::new() })],
+        )],
+        signatures: frame.head_signs(),
+        footer: frame.footer(),
+        made: frame.now,
+        wide: false,
+    }
+}
+
+fn activity(code: Option<&str>) -> &str {
+    match code {
+        Some("01") => "senam",
+        Some("10") => "penyuluhan",
+        Some("11") => "penyuluhan dan senam",
+        other => other.unwrap_or_default(),
+    }
+}
+
+fn group(code: Option<&str>) -> &str {
+    match code {
+        Some("01") => "DM",
+        Some("02") => "hipertensi",
+        other => other.unwrap_or_default(),
+    }
+}
