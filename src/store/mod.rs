@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod outage;
 mod sealing;
 pub mod sqlite;
 mod types;
@@ -24,12 +25,13 @@ use crate::contract;
 use crate::queue::{Delivery, DeliveryId, Mark, SubmissionId};
 use crate::secret::Private;
 
+pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
     Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed,
     ClientCount, Counts, DayChange, DayRow, DeliveryFilter, EntryBody, Given, JournalRow, LaneLoad, LaneStop, NewEntry,
-    NewSubmission, OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite,
-    ReconciliationRow, Recorded, Refused, Settled, Settlement, SubmissionRow, Totals, Verdict,
+    NewSubmission, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, Settled, Settlement,
+    SubmissionRow, Totals,
 };
 
 /// What can go wrong with the store.

@@ -9,7 +9,7 @@ use super::Tx;
 use super::rows::{Millis, Parsed, Word, millis};
 use crate::queue::{Mark, State};
 use crate::secret::Private;
-use crate::store::types::Verdict;
+use crate::store::Verdict;
 use crate::store::{
     AuditEntry, ClientCount, DayChange, DayRow, JournalRow, OutageEffect, OutagePlan, Settled, Settlement, StoreError,
 };

@@ -8,7 +8,7 @@ use super::Tx;
 use super::rows::{Millis, Parsed, Word, millis};
 use crate::audit::{self, Entry};
 use crate::secret::Private;
-use crate::store::types::Verdict;
+use crate::store::Verdict;
 use crate::store::{
     AuditEntry, CircuitRow, LaneStop, OutageChange, OutageClass, OutageRow, PauseRow, ReconciliationRow, StoreError,
 };
