@@ -282,10 +282,11 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
     start_tasks(&shared, &tasks, &failed);
     let app = face::router(&shared, &operator_token, tls.is_some());
     let limits = shared.config.http.limits.clone();
-    let closing = stop.clone();
+    let (closing, lost) = (stop.clone(), failed.clone());
     tasks.spawn(async move {
         if let Err(error) = http::serve(listener, tls, app, &limits, closing).await {
-            tracing::error!(%error, "the API stopped");
+            tracing::error!(%error, "the API stopped: so does the process, for its supervisor to start again");
+            lost.cancel();
         }
     });
     tasks.close();
@@ -410,7 +411,7 @@ fn intake(shared: &Shared) -> Intake {
         chance: shared.parts.chance.clone(),
         settings: intake::Settings {
             facilities: shared.config.facilities.clone(),
-            bpjs_zone: jiff::tz::TimeZone::get("Asia/Jakarta").unwrap_or(jiff::tz::TimeZone::UTC),
+            bpjs_zone: shared.config.remote.timezone.clone(),
             boot: shared.boot,
         },
     }

@@ -68,7 +68,7 @@ pub enum Command {
     Obligations(obligations::ObligationsArgs),
     /// Membandingkan dengan BPJS (compare with BPJS)
     Reconcile(reconcile::ReconcileArgs),
-    /// Dokumen: berita acara (documents)
+    /// Dokumen: berita acara, laporan, klaim, KBK (documents)
     Report(report::ReportArgs),
     /// Log keamanan dan rantainya (security log)
     Audit(audit::AuditArgs),
@@ -155,13 +155,13 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
         }
         Command::Simulate(args) => simulate::run(args),
         Command::Vault(args) => {
-            let config = load_for_secrets(cli)?;
+            let config = load(cli)?;
             with_console(language, |console| {
                 vault::run(args, &config.vault, KeyAccess::of_process(), Clock::system().now(), console)
             })
         }
         Command::Client(args) => {
-            let config = load_for_secrets(cli)?;
+            let config = load(cli)?;
             with_console(language, |console| {
                 client::run(args, &config.vault, KeyAccess::of_process(), Clock::system().now(), console)
             })
@@ -208,11 +208,6 @@ fn ask(cli: &Cli, language: Language) -> Result<(), CliError> {
 /// Every mistake at once.
 pub fn load(cli: &Cli) -> Result<Config, ConfigErrors> {
     Config::load(&cli.config, std::env::vars())
-}
-
-/// Secrets are put in before everything else stands: only `[vault]` must be right by then, but the file must be whole.
-fn load_for_secrets(cli: &Cli) -> Result<Config, CliError> {
-    Ok(load(cli)?)
 }
 
 /// Runs `act` on standard input and output.

@@ -27,7 +27,7 @@ pub fn run(config: &Config, path: &Path) -> Result<(), CliError> {
         running.stop().await;
         if failed {
             return Err(CliError::Other(anyhow::anyhow!(
-                "penyimpanan gagal di tengah commit; mulai lagi lalu diperiksa"
+                "bagian yang harus ada gagal (lihat log); mulai lagi, lalu yang meragukan diperiksa"
             )));
         }
         Ok(())

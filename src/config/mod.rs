@@ -135,6 +135,8 @@ pub struct RemoteConfig {
     pub request_timeout: Duration,
     /// The longest wait between probes of a dead service.
     pub circuit_retry_max: Duration,
+    /// The zone of BPJS's day: an entry dated ahead of it waits.
+    pub timezone: TimeZone,
     /// How often an idle service is probed, so that an outage shows within 10 s.
     pub probe_interval: Duration,
 }
@@ -244,6 +246,7 @@ impl Default for RemoteConfig {
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
             circuit_retry_max: Duration::from_secs(15),
+            timezone: TimeZone::get("Asia/Jakarta").unwrap_or(TimeZone::UTC),
             probe_interval: Duration::from_secs(5),
         }
     }

@@ -200,6 +200,7 @@ impl Reader {
             connect_timeout: self.read(table, "connect_timeout", value::timeout, default.connect_timeout),
             request_timeout: self.read(table, "request_timeout", value::timeout, default.request_timeout),
             circuit_retry_max: self.read(table, "circuit_retry_max", value::timeout, default.circuit_retry_max),
+            timezone: self.read(table, "timezone", value::time_zone, default.timezone),
             probe_interval: self.read(table, "probe_interval", value::timeout, default.probe_interval),
         }
     }

@@ -147,7 +147,19 @@ pub(super) async fn amend(
     let mut faults = intake::payload_faults(operation, &payload, "/payload");
     let before = app.store.entry_body(delivery.id).await?;
     let card = |payload: &Value| intake::card_of(operation, payload).map(str::to_owned);
-    if faults.is_empty() && before.is_some_and(|before| card(before.current.expose()) != card(&payload)) {
+    let day = |payload: &Value| intake::payload_date(operation, payload);
+    let other = |of: &dyn Fn(&Value) -> bool| {
+        faults.is_empty() && before.as_ref().is_some_and(|kept| of(kept.current.expose()))
+    };
+    let (other_card, other_day) =
+        (other(&|kept| card(kept) != card(&payload)), other(&|kept| day(kept) != day(&payload)));
+    if other_day {
+        // The entry's dates and its turn were reckoned from this day at acceptance.
+        let field = operation.date_field.as_deref().unwrap_or_default();
+        let detail = "tanggal pelayanan tidak dapat diganti dengan amend: batalkan (cancel), lalu serahkan entri baru";
+        faults.push(Fault::new(format!("/payload{}", step(field)), detail));
+    }
+    if other_card {
         // Order is kept per patient from acceptance on: another card would be another queue.
         let field = operation.patient_field.as_deref().unwrap_or_default();
         let detail = "kartu tidak dapat diganti dengan amend: batalkan (cancel), lalu serahkan entri baru";

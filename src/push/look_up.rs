@@ -1,5 +1,7 @@
 //! Looking up: ask BPJS whether it has the entry before anything else happens.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -8,10 +10,13 @@ use super::attempt::{Ended, owns, scope_of, text};
 use super::send::known_ids;
 use crate::catalogue::{Candidate, Operation, candidates};
 use crate::queue::transition::Event;
-use crate::queue::{DeliveryId, Finding, Suspicion};
+use crate::queue::{DeliveryId, Finding, Outcome, Suspicion};
 use crate::remote::{Evidence, Lane, ReadFailure, Rows};
 use crate::secret::Private;
 use crate::store::{AttemptEnd, Claimed, StoreError};
+
+/// How much longer than one call a look-up may take; below the lease, whose spare time is more.
+const LOOK_UP_SPARE: Duration = Duration::from_secs(20);
 
 impl Push {
     pub(super) async fn look_up(
@@ -27,10 +32,17 @@ impl Push {
         };
         let args: Vec<(String, String)> =
             plan.args.iter().filter_map(|(name, field)| Some((name.clone(), text(payload, field)?))).collect();
-        let read = self.remote.read(&lane.facility, &plan.read, &args, stamp).await;
+        // Taken before the answer: a newer version put in meanwhile was not refused.
+        let version = self.remote.credential_version(&lane.facility, lane.service);
+        let read = tokio::select! {
+            read = self.remote.read(&lane.facility, &plan.read, &args, stamp) => Some(read),
+            // A long list from a slow service must not outlive the lease.
+            () = self.clock.sleep(self.attempt_timeout + LOOK_UP_SPARE) => None,
+        };
         let (finding, evidence) = match read {
-            Ok(rows) => (self.find(claimed, operation, payload, &rows).await, Evidence::Alive),
-            Err(failure) => self.failed(lane, &failure).await,
+            Some(Ok(rows)) => (self.find(claimed, operation, payload, &rows).await, Evidence::Alive),
+            Some(Err(failure)) => self.failed(lane, &failure, version).await,
+            None => (Finding::Failed { why: "timeout".to_owned() }, Evidence::Failing),
         };
         let mut ended = looked(finding, begun, Some(stamp.seconds()), evidence);
         if let Event::Looked { finding: Finding::Found { ids, .. }, .. } = &mut ended.event {
@@ -44,9 +56,11 @@ impl Push {
     async fn find(&self, claimed: &Claimed, operation: &Operation, payload: &Value, rows: &Rows) -> Finding {
         let found = candidates(operation, payload, &claimed.delivery.facility, &rows.rows);
         match self.owners(claimed, operation, payload, &found).await {
-            // Half a list cannot show that something is absent.
-            Ok(_) if found.is_empty() && !rows.is_complete() => Finding::Failed { why: "list incomplete".to_owned() },
-            Ok(owners) => judge(operation, claimed.delivery.id, &found, &owners),
+            Ok(owners) => match judge(operation, claimed.delivery.id, &found, &owners) {
+                // Half a list cannot show that something is absent.
+                Finding::Absent if !rows.is_complete() => Finding::Failed { why: "list incomplete".to_owned() },
+                finding => finding,
+            },
             Err(error) => Finding::Failed { why: error.to_string() },
         }
     }
@@ -63,12 +77,19 @@ impl Push {
         self.store.owners(&claimed.delivery.facility, &operation.name, &scope, &ids).await
     }
 
-    async fn failed(&self, lane: &Lane, failure: &ReadFailure) -> (Finding, Evidence) {
-        if failure.not_authorised == Some(Suspicion::Credentials)
-            && let crate::queue::Outcome::NotAuthorised(refusal, _) = failure.outcome.as_ref()
-        {
-            let version = self.remote.credential_version(&lane.facility, lane.service);
-            self.stop_lane(lane, refusal, version).await;
+    /// A refusal of access stops the lane as it does for a send (promise 7).
+    async fn failed(&self, lane: &Lane, failure: &ReadFailure, version: u64) -> (Finding, Evidence) {
+        if let Outcome::NotAuthorised(refusal, suspicion) = failure.outcome.as_ref() {
+            let refused = match suspicion {
+                Suspicion::Credentials => true,
+                Suspicion::Unknown => {
+                    self.remote.probe(&lane.facility, lane.service).await.cause() == Some("credentials")
+                }
+                Suspicion::Clock => false,
+            };
+            if refused {
+                self.stop_lane(lane, refusal, version).await;
+            }
         }
         (Finding::Failed { why: failure.why.clone() }, failure.evidence)
     }

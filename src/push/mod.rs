@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalogue::{Catalogue, Service};
+use crate::catalogue::Catalogue;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::observe::{Observe, Seen};
@@ -149,10 +149,6 @@ impl Push {
             chance: self.chance.fraction(),
             others_pass: lane.others_pass(now),
         }
-    }
-
-    fn service_word(service: Service) -> &'static str {
-        service.word()
     }
 }
 

@@ -24,6 +24,7 @@ impl Push {
             status: attempted.status,
             code: attempted.code,
             stamp: Some(stamp.seconds()),
+            credential_version: i64::try_from(attempted.credential_version).ok(),
             detail: Private::new(detail(&outcome, &filled.changed)),
             owns: accepted_ids(&outcome).and_then(|ids| owns(operation, &filled.payload, ids)),
             frees: frees(operation, &filled.payload, claimed, &self.catalogue),
@@ -75,7 +76,7 @@ impl Push {
     pub(super) async fn stop_lane(&self, lane: &Lane, refusal: &Refusal, version: u64) {
         let stop = LaneStop {
             facility: lane.facility.clone(),
-            service: Self::service_word(lane.service).to_owned(),
+            service: lane.service.word().to_owned(),
             message: refusal.message.clone(),
             since: self.clock.now(),
             credential_version: i64::try_from(version).unwrap_or(i64::MAX),

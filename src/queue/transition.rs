@@ -412,7 +412,8 @@ fn lease_lost(next: &mut Progress, now: Timestamp, policy: &Policy) -> Result<()
         Purpose::Send => doubt(next, now, policy),
         Purpose::LookUp => {
             forget_absent(&mut next.doubt);
-            next.due_at = now;
+            next.stumbles += 1;
+            next.due_at = schedule::next(now, next.stumbles, policy.chance);
         }
     }
     Ok(())

@@ -100,7 +100,7 @@ impl Watch {
         let episode = self.open_episode().await?;
         match (report.cause(), episode) {
             (None, Some(episode)) => self.close(&episode).await,
-            (None, None) => Ok(()),
+            (None, None) => self.mend_circuit().await,
             (Some("credentials"), episode) => {
                 self.stop_lane(report).await?;
                 // BPJS answers again, only not to us: the outage is over, the lane stays stopped.
@@ -162,6 +162,17 @@ impl Watch {
         let row = self.store.change_outage(close).await?;
         tracing::info!(outage = row.id, accepted = row.accepted, affected = row.affected, "outage closed");
         self.keep_circuit(false, at).await
+    }
+
+    /// An episode that a person closed, or whose end a crash cut short, leaves the remembered circuit open.
+    async fn mend_circuit(&self) -> Result<(), StoreError> {
+        let ours = |row: &CircuitRow| {
+            row.open && row.facility == self.lane.facility && row.service == self.lane.service.word()
+        };
+        if self.store.circuits().await?.iter().any(ours) {
+            return self.keep_circuit(false, self.clock.now()).await;
+        }
+        Ok(())
     }
 
     async fn keep_circuit(&self, open: bool, since: Timestamp) -> Result<(), StoreError> {

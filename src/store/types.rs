@@ -164,6 +164,8 @@ pub struct AttemptEnd {
     pub code: Option<i64>,
     /// Unix seconds that signed it (header, signature and key alike).
     pub stamp: Option<i64>,
+    /// Version of the credentials it was signed with, where it differs from the one at the claim.
+    pub credential_version: Option<i64>,
     /// BPJS's words or the fault, and the names of fields filled or normalised.
     pub detail: Private<String>,
     /// The primary id's scope and value when it became owned: `(operation, scope, id)`.

@@ -283,6 +283,7 @@ impl Bridge {
             status: Some(201),
             code: Some(201),
             stamp: Some(1_795_230_000),
+            credential_version: None,
             detail: Private::new("kata BPJS".to_owned()),
             owns: None,
             frees: None,

@@ -4,34 +4,51 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::Tx;
-use super::rows::{Millis, millis};
+use super::rows::{Millis, Parsed, millis};
 use crate::catalogue::RemoteIds;
 use crate::queue::transition::{Event, next_step, transition};
-use crate::queue::{Delivery, Lease, Purpose};
+use crate::queue::{Delivery, DeliveryId, Lease, Purpose};
 use crate::secret::Private;
 use crate::store::{ClaimAsk, Claimed, Given, StoreError};
+
+/// Rows looked at beyond those asked for.
+const SPARE_ROWS: usize = 32;
 
 impl Tx<'_> {
     pub(super) fn claim(self, ask: &ClaimAsk) -> Result<Vec<Claimed>, StoreError> {
         if self.is_stopped(ask)? {
             return Ok(Vec::new());
         }
-        let limit = i64::try_from(ask.limit).unwrap_or(i64::MAX);
-        let due = self.select(
-            "WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL \
-             AND lease_token IS NULL AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4",
-            &[&ask.facility, &ask.service, &millis(ask.now), &limit],
-        )?;
         let mut claimed = Vec::new();
-        for delivery in &due {
-            match self.lease(delivery, ask) {
+        for id in self.due(ask)? {
+            if claimed.len() >= ask.limit {
+                break;
+            }
+            let leased = self.delivery(id).and_then(|found| match found {
+                Some(delivery) => self.lease(&delivery, ask),
+                None => Ok(None),
+            });
+            match leased {
                 Ok(lease) => claimed.extend(lease),
                 // One unreadable row must not stop the others: it stays where it is, and the log says so.
-                Err(StoreError::Unreadable(why)) => tracing::error!(delivery.id = %delivery.id, why, "row unreadable"),
+                Err(StoreError::Unreadable(why)) => tracing::error!(delivery.id = %id, why, "row unreadable"),
                 Err(error) => return Err(error),
             }
         }
         Ok(claimed)
+    }
+
+    /// What is due, the nearest target first, with some more than asked for, should a row be unreadable.
+    fn due(self, ask: &ClaimAsk) -> Result<Vec<DeliveryId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') \
+             AND blocked_kind IS NULL AND lease_token IS NULL AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4",
+        )?;
+        let limit = i64::try_from(ask.limit.saturating_add(SPARE_ROWS)).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![ask.facility, ask.service, millis(ask.now), limit], |row| {
+            Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// A pause and refused credentials hold the whole lane.

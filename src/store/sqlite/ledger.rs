@@ -67,7 +67,8 @@ impl Tx<'_> {
             .prepare_cached(
                 "INSERT INTO lane_stop (facility, service, message, since, credential_version) \
                  VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (facility, service) DO UPDATE \
-                 SET message = excluded.message, credential_version = excluded.credential_version",
+                 SET message = excluded.message, \
+                 credential_version = max(credential_version, excluded.credential_version)",
             )?
             .execute(params![facility, service, message, millis(stop.since), stop.credential_version])?;
         Ok(())

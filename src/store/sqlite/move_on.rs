@@ -253,10 +253,20 @@ impl Tx<'_> {
             .transpose()?;
         self.connection
             .prepare_cached(
-                "UPDATE attempt SET ended_at = ?2, outcome = ?3, status = ?4, code = ?5, stamp = ?6, detail = ?7 \
+                "UPDATE attempt SET ended_at = ?2, outcome = ?3, status = ?4, code = ?5, stamp = ?6, detail = ?7, \
+                 credential_version = coalesce(?8, credential_version) \
                  WHERE token = ?1 AND ended_at IS NULL",
             )?
-            .execute(params![token, millis(now), end.outcome, end.status, end.code, end.stamp, detail])?;
+            .execute(params![
+                token,
+                millis(now),
+                end.outcome,
+                end.status,
+                end.code,
+                end.stamp,
+                detail,
+                end.credential_version
+            ])?;
         Ok(())
     }
 
@@ -363,8 +373,23 @@ impl Tx<'_> {
             .connection
             .prepare_cached(
                 "UPDATE entry_body SET original = NULL, current = NULL WHERE delivery IN (SELECT d.id FROM delivery d \
-                 JOIN entry_body b ON b.delivery = d.id WHERE d.state = 'delivered' AND d.updated_at < ?1 \
+                 JOIN entry_body b ON b.delivery = d.id WHERE d.state IN ('delivered', 'cancelled') AND d.updated_at < ?1 \
                  AND b.original IS NOT NULL LIMIT ?2)",
+            )?
+            .execute(params![millis(before), limit])?;
+        // BPJS's words may name a patient, and the submission does.
+        self.connection
+            .prepare_cached(
+                "UPDATE attempt SET detail = NULL WHERE token IN (SELECT a.token FROM attempt a \
+                 JOIN delivery d ON d.id = a.delivery WHERE d.state IN ('delivered', 'cancelled') \
+                 AND d.updated_at < ?1 AND a.detail IS NOT NULL LIMIT ?2)",
+            )?
+            .execute(params![millis(before), limit])?;
+        self.connection
+            .prepare_cached(
+                "UPDATE submission SET patient = NULL WHERE seq IN (SELECT s.seq FROM submission s \
+                 WHERE s.patient IS NOT NULL AND s.accepted_at < ?1 AND NOT EXISTS (SELECT 1 FROM delivery d \
+                 WHERE d.submission = s.id AND (d.state NOT IN ('delivered', 'cancelled') OR d.updated_at >= ?1)) LIMIT ?2)",
             )?
             .execute(params![millis(before), limit])?;
         Ok(gone)

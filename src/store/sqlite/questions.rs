@@ -161,6 +161,7 @@ impl Tx<'_> {
                 status: row.get("status")?,
                 code: row.get("code")?,
                 stamp: row.get("stamp")?,
+                credential_version: None,
                 detail: Private::new(detail.unwrap_or_default()),
                 owns: None,
                 frees: None,
