@@ -116,6 +116,10 @@ async fn the_sim_mends_what_bpjs_refused_and_nothing_else() {
     other["payload"]["noKartu"] = json!("0009900000001");
     let other = bridge.post(&path("amend"), &bridge.sim, &other).await;
     assert_eq!((other.status, other.pointers()), (422, vec!["/payload/noKartu"]));
+    let mut later = amend.clone();
+    later["payload"]["tglDaftar"] = json!("01-01-2027");
+    let later = bridge.post(&path("amend"), &bridge.sim, &later).await;
+    assert_eq!((later.status, &later.body["errors"][0]["pointer"]), (422, &json!("/payload/tglDaftar")), "{later:?}");
     let amended = bridge.post(&path("amend"), &bridge.sim, &amend).await;
     assert_eq!((amended.status, &amended.body["state"]), (200, &json!("waiting")), "{amended:?}");
     let shown = bridge.get(&format!("/v1/deliveries/{id}"), &bridge.sim).await.body;

@@ -202,9 +202,11 @@ async fn a_damaged_row_stops_only_itself() {
     let path = folder.path().join("jembatan.db");
     let desk = desk_in(folder.path());
     let damaged = desk.accept_one("r", DAFTAR, CARD).await;
+    let worse = desk.accept_one("w", DAFTAR, "0009900000002").await;
     let sound = desk.accept_one("s", DAFTAR, "0009900000001").await;
     let raw = Connection::open(&path).unwrap();
     raw.execute("UPDATE entry_body SET original = x'0101' WHERE delivery = ?1", [damaged.to_string()]).unwrap();
+    raw.execute("UPDATE delivery SET remote = x'0101' WHERE id = ?1", [worse.to_string()]).unwrap();
     desk.claim_only(sound, 1).await;
     assert!(desk.store.attempts(damaged).await.unwrap().is_empty(), "nothing is half claimed");
 }
