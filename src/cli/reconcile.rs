@@ -178,7 +178,9 @@ fn render(report: &Value, language: Language) -> String {
     }
     if report["complete"] == false {
         let unread = report["unread"].as_array().into_iter().flatten();
-        let names: Vec<&str> = unread.map(|read| text(read, "operation")).collect();
+        let mut lists: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+        unread.for_each(|read| *lists.entry(text(read, "operation")).or_default() += 1);
+        let names: Vec<String> = lists.iter().map(|(name, count)| format!("{name} ({count})")).collect();
         let words = pick("Tidak lengkap, BPJS tidak menjawab untuk", "Incomplete, BPJS did not answer for");
         out.push_str(&format!("{words}: {}\n", names.join(", ")));
     }
