@@ -231,7 +231,20 @@ impl Home {
         value["deliveries"][0]["id"].as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
     }
 
-    /// Waits, by long poll, until so many deliveries are final.
+    /// Waits until a delivery has reached a state, at most twenty seconds.
+    pub(crate) fn wait_state(&self, id: &str, state: &str) {
+        let mut last = Value::Null;
+        for _ in 0..200 {
+            (_, last) = self.api("GET", &format!("/v1/deliveries/{id}"), None);
+            if last["state"] == state {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("not {state}: {last}");
+    }
+
+    /// Waits until the feed has shown `count` entries that became final; a held one counts too.
     pub(crate) fn wait_final(&self, count: usize) {
         let mut seen = 0;
         let mut cursor = String::new();
