@@ -96,3 +96,24 @@ pub fn zone_label(zone: &TimeZone) -> &'static str {
         Some(_) | None => "waktu setempat",
     }
 }
+
+const MONTHS: [&str; 12] = [
+    "Januari",
+    "Februari",
+    "Maret",
+    "April",
+    "Mei",
+    "Juni",
+    "Juli",
+    "Agustus",
+    "September",
+    "Oktober",
+    "November",
+    "Desember",
+];
+
+/// The month of a day as people write it, in Indonesian.
+#[must_use]
+pub fn month_name(date: Date) -> &'static str {
+    usize::try_from(date.month() - 1).ok().and_then(|index| MONTHS.get(index)).copied().unwrap_or("")
+}

@@ -27,7 +27,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 pub use agreements::Contracts;
-pub use calendar::{WorkingDays, zone_label};
+pub use calendar::{WorkingDays, month_name, zone_label};
 pub use dates::{Circumstance, Dated, MonthlyDate, Moved};
 pub use holidays::{Holiday, HolidayKind, HolidayYear, Holidays};
 pub use money::{Capitation, CapitationRate, Indicator, Kbk, Money, Payment, Penalty, Rating, Risk, Tariff};

@@ -56,11 +56,7 @@ impl Push {
     async fn find(&self, claimed: &Claimed, operation: &Operation, payload: &Value, rows: &Rows) -> Finding {
         let found = candidates(operation, payload, &claimed.delivery.facility, &rows.rows);
         match self.owners(claimed, operation, payload, &found).await {
-            Ok(owners) => match judge(operation, claimed.delivery.id, &found, &owners) {
-                // Half a list cannot show that something is absent.
-                Finding::Absent if !rows.is_complete() => Finding::Failed { why: "list incomplete".to_owned() },
-                finding => finding,
-            },
+            Ok(owners) => judge(operation, claimed.delivery.id, &found, &owners, rows.is_complete()),
             Err(error) => Finding::Failed { why: error.to_string() },
         }
     }
@@ -104,9 +100,16 @@ fn primary_id(operation: &Operation, candidate: &Candidate) -> String {
 ///
 /// Where BPJS keeps the entry unique, one row decides: it is ours, another delivery's, or something else in our place.
 /// Where it does not, copies are counted by the ids that nobody owns: an equal one is ours; one with the same key but
-/// other content might be ours, so a person decides.
+/// other content might be ours, so a person decides. A list that BPJS cut short (`complete` is false) cannot show that
+/// something is absent.
 #[must_use]
-pub fn judge(operation: &Operation, id: DeliveryId, found: &[Candidate], owners: &[Option<DeliveryId>]) -> Finding {
+pub fn judge(
+    operation: &Operation,
+    id: DeliveryId,
+    found: &[Candidate],
+    owners: &[Option<DeliveryId>],
+    complete: bool,
+) -> Finding {
     let others = |owner: &Option<DeliveryId>| owner.filter(|owner| *owner != id);
     let free: Vec<&Candidate> =
         found.iter().zip(owners).filter(|(_, owner)| others(owner).is_none()).map(|(candidate, _)| candidate).collect();
@@ -120,7 +123,8 @@ pub fn judge(operation: &Operation, id: DeliveryId, found: &[Candidate], owners:
     }
     match owners.iter().find_map(others) {
         Some(owner) if operation.is_unique() => Finding::Owned { owner },
-        Some(_) | None => Finding::Absent,
+        Some(_) | None if complete => Finding::Absent,
+        Some(_) | None => Finding::Failed { why: "list incomplete".to_owned() },
     }
 }
 

@@ -16,7 +16,7 @@ fn find(operation: &str, payload: &Value, rows: &[Value], owners: &[Option<Deliv
     let operation = catalogue.operation(operation).unwrap();
     let found = candidates(operation, payload, "0114A026", rows);
     assert_eq!(found.len(), owners.len(), "every row of these tests has the entry's key");
-    judge(operation, id(1), &found, owners)
+    judge(operation, id(1), &found, owners, true)
 }
 
 fn drug(sk: i64, signa1: i64) -> Value {
@@ -74,4 +74,15 @@ fn where_bpjs_keeps_it_unique_an_owned_row_names_its_owner() {
     let owned = find("pcare.kunjungan.add", &our_visit(), &[visit("J069")], &[Some(id(2))]);
     assert_eq!(owned, Finding::Owned { owner: id(2) });
     assert!(matches!(find("pcare.kunjungan.add", &our_visit(), &[visit("J069")], &[None]), Finding::Found { .. }));
+}
+
+#[test]
+fn a_list_cut_short_never_shows_absence() {
+    let catalogue = Catalogue::shipped().unwrap();
+    let operation = catalogue.operation("pcare.obat.add").unwrap();
+    let found = candidates(operation, &our_drug(), "0114A026", &[drug(37, 3)]);
+    for (found, owners) in [(&found[..], vec![Some(id(2))]), (&found[..0], Vec::new())] {
+        assert!(matches!(judge(operation, id(1), found, &owners, false), Finding::Failed { .. }));
+        assert_eq!(judge(operation, id(1), found, &owners, true), Finding::Absent);
+    }
 }

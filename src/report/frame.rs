@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::paper::{Cell, Fact, Signature};
-use crate::contract::zone_label;
+use crate::contract::{month_name, zone_label};
 
 /// The surroundings of a document.
 #[derive(Debug, Clone)]
@@ -33,25 +33,6 @@ pub struct Period {
     pub from: Date,
     /// Last.
     pub to: Date,
-}
-
-const MONTHS: [&str; 12] = [
-    "Januari",
-    "Februari",
-    "Maret",
-    "April",
-    "Mei",
-    "Juni",
-    "Juli",
-    "Agustus",
-    "September",
-    "Oktober",
-    "November",
-    "Desember",
-];
-
-fn month_name(date: Date) -> &'static str {
-    usize::try_from(date.month() - 1).ok().and_then(|index| MONTHS.get(index)).copied().unwrap_or("")
 }
 
 /// `20 November 2026`.

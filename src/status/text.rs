@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::catalogue::Who;
-use crate::contract::zone_label;
+use crate::contract::{month_name, zone_label};
 use crate::queue::State;
 use crate::store::Verdict;
 
@@ -40,22 +40,8 @@ pub(super) fn bytes(bytes: u64) -> String {
 /// `21 November 2026 08.12 WITA`.
 #[must_use]
 pub(super) fn instant(at: Timestamp, zone: &TimeZone) -> String {
-    const MONTHS: [&str; 12] = [
-        "Januari",
-        "Februari",
-        "Maret",
-        "April",
-        "Mei",
-        "Juni",
-        "Juli",
-        "Agustus",
-        "September",
-        "Oktober",
-        "November",
-        "Desember",
-    ];
     let local = at.to_zoned(zone.clone());
-    let month = usize::try_from(local.month() - 1).ok().and_then(|index| MONTHS.get(index)).unwrap_or(&"");
+    let month = month_name(local.date());
     let (day, year, hour, minute) = (local.day(), local.year(), local.hour(), local.minute());
     format!("{day} {month} {year} {hour:02}.{minute:02} {}", zone_label(zone))
 }
