@@ -62,6 +62,7 @@ fn row(seq: i64, operation: &str, payload: Value, ids: &[(&str, &str)]) -> Journ
         delivery,
         payload: Private::new(payload),
         reference: format!("r{seq}"),
+        client: "sim".into(),
         patient: Some(Private::new(json!({ "nama": "=Peserta; Contoh" }))),
         given: Vec::new(),
     }

@@ -208,7 +208,7 @@ impl Bridge {
     /// A new client's token.
     fn client(&self, name: &str, role: Role, facilities: &[&str]) -> String {
         let facilities = facilities.iter().map(|code| (*code).to_owned()).collect();
-        let new = NewClient { name: name.to_owned(), facilities, role, days: 30 };
+        let new = NewClient { name: name.to_owned(), facilities, role, kind: None, days: 30 };
         self.clients.add(&new, None, self.clock.now()).unwrap().token.expose().to_string()
     }
 

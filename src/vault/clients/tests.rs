@@ -18,7 +18,7 @@ fn days(n: i64) -> SignedDuration {
 }
 
 fn new(name: &str) -> NewClient {
-    NewClient { name: name.into(), facilities: vec![FACILITY.into()], role: Role::Sim, days: 365 }
+    NewClient { name: name.into(), facilities: vec![FACILITY.into()], role: Role::Sim, kind: None, days: 365 }
 }
 
 fn list() -> (TempDir, Clients) {
