@@ -62,7 +62,9 @@ fn cite(value: &mut Value, number: &str) {
         Value::Table(table) => {
             for (key, inner) in table {
                 match inner {
-                    Value::String(clause) if key == "clause" || key == "claimants_clause" => *clause = format!("{number}: {clause}"),
+                    Value::String(clause) if key == "clause" || key == "claimants_clause" => {
+                        *clause = format!("{number}: {clause}")
+                    }
                     inner => cite(inner, number),
                 }
             }

@@ -102,11 +102,9 @@ impl Expected {
     /// Whether a visit is of this kind; a row without any condition fits nothing.
     #[must_use]
     pub fn fits(&self, seen: &Seen) -> bool {
-        let some =
-            !(self.care.is_empty() && self.poli.is_empty() && self.diagnosis.is_empty() && self.with.is_none());
-        let one = |wanted: &[String], own: Option<&String>| {
-            wanted.is_empty() || own.is_some_and(|own| wanted.contains(own))
-        };
+        let some = !(self.care.is_empty() && self.poli.is_empty() && self.diagnosis.is_empty() && self.with.is_none());
+        let one =
+            |wanted: &[String], own: Option<&String>| wanted.is_empty() || own.is_some_and(|own| wanted.contains(own));
         let plain = |code: &str| code.replace('.', "").to_uppercase();
         let begins = |code: &String| self.diagnosis.iter().any(|wanted| plain(code).starts_with(&plain(wanted)));
         some && one(&self.care, seen.care.as_ref())
