@@ -40,7 +40,7 @@ pub fn participation(input: &Input<'_>, journal: &Journal<'_>) -> Paper {
         signatures: frame.head_signs(),
         footer: frame.footer(),
         made: frame.now,
-        wide: false,
+        wide: true,
     }
 }
 

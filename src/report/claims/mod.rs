@@ -113,7 +113,9 @@ impl Sum {
     }
 
     fn cells(self) -> [Cell; 4] {
-        [Cell::Whole(self.count), Cell::Money(self.cost), Cell::Money(self.tariff), Cell::Whole(self.unknown)]
+        // Nothing known is not nothing owed.
+        let tariff = if self.unknown == self.count && self.count > 0 { Cell::Empty } else { Cell::Money(self.tariff) };
+        [Cell::Whole(self.count), Cell::Money(self.cost), tariff, Cell::Whole(self.unknown)]
     }
 }
 
@@ -303,7 +305,10 @@ fn free_days(contracts: &Contracts, profile: &Profile, from: Date, to: Date) -> 
     let mut days = Vec::new();
     for day in (super::frame::Period { from, to }).days().skip(1) {
         let named = holidays.on(day).next().filter(|_| profile.working.free(day, holidays).is_some());
-        days.extend(named.map(|holiday| format!("{} ({})", words_of_day(day), holiday.name)));
+        days.extend(named.map(|holiday| {
+            let doubt = if holiday.certain { "" } else { ", belum dicocokkan dengan keputusannya" };
+            format!("{} ({}{doubt})", words_of_day(day), holiday.name)
+        }));
     }
     let unknown: BTreeSet<i16> = [from.year(), to.year()].into_iter().filter(|year| !holidays.knows(*year)).collect();
     let years = unknown.iter().map(|year| {
