@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
 
 mod bad_input;
+mod claims;
 mod obligations;
 mod people;
 mod socket;
@@ -310,7 +311,7 @@ impl Bridge {
             }
             for claimed in &claimed {
                 delivered += 1;
-                let names = ["noUrut", "noKunjungan", "kdObatSK"];
+                let names = ["noUrut", "noKunjungan", "kdObatSK", "kdTindakanSK"];
                 let ids = names.iter().map(|name| ((*name).to_owned(), format!("N{delivered}")));
                 self.end(claimed, Outcome::Accepted(Private::new(ids.collect::<BTreeMap<_, _>>()))).await;
             }
