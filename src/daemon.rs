@@ -19,7 +19,7 @@ use crate::catalogue::{BadTable, Catalogue, Service};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Facility, StoreUrl};
-use crate::contract::{Contracts, ProfileError};
+use crate::contract::{Calendar, Contracts, ProfileError};
 use crate::http;
 use crate::intake::{self, Intake};
 use crate::observe::{Observe, Seen};
@@ -37,6 +37,7 @@ use crate::store::sqlite::{Opened, Settings, SqliteStore};
 use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 
+pub mod certificates;
 mod face;
 mod housekeeping;
 
@@ -134,6 +135,7 @@ struct Shared {
     vault: Vault,
     clients: Clients,
     contracts: Arc<Contracts>,
+    calendar: Calendar,
     store: SharedStore,
     remote: Remote,
     live: Arc<Live>,
@@ -173,7 +175,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         parts.clock.clone(),
         transport,
     );
+    let calendar = face::calendar(&config, &vault, &contracts, &parts);
     let shared = Shared {
+        calendar,
         observe: observe(&live, &parts.clock),
         config: Arc::new(config),
         catalogue,

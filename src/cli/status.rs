@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Language;
 use super::api::Api;
+use super::obligations::UNCERTAIN;
 use super::root::CliError;
 use super::words::{cause, instant, service, side, span, state, table, text, who};
 use crate::config::Config;
@@ -53,7 +54,8 @@ struct Screen<'a> {
 impl Screen<'_> {
     fn render(&self) -> String {
         let mut out = self.light();
-        for part in [self.attention(), self.counts(), self.outages(), self.pauses(), self.credentials()] {
+        for part in [self.attention(), self.duties(), self.counts(), self.outages(), self.pauses(), self.credentials()]
+        {
             if !part.is_empty() {
                 out.push('\n');
                 out.push_str(&part);
@@ -142,6 +144,24 @@ impl Screen<'_> {
             lines.push(format!("  → {}{who}", text(item, "next")));
         }
         self.section(self.say("Yang harus dikerjakan", "To do"), &lines)
+    }
+
+    fn duties(&self) -> String {
+        let line = |duty: &Value| {
+            let word = match (duty["overdue"] == true, duty["due"].is_null()) {
+                (_, true) => "!",
+                (true, false) => self.say("TERLAMBAT", "OVERDUE"),
+                (false, false) => self.say("segera", "due soon"),
+            };
+            let due = if duty["due"].is_null() { String::new() } else { format!("{} · ", self.when(&duty["due"])) };
+            let doubt = if duty["uncertain"].is_null() { "" } else { " *" };
+            format!("{word} {due}{}{doubt}", text(duty, "title"))
+        };
+        let mut lines: Vec<String> = self.items("duties").map(line).collect();
+        if self.items("duties").any(|duty| !duty["uncertain"].is_null()) {
+            lines.push(self.say(UNCERTAIN.0, UNCERTAIN.1).to_owned());
+        }
+        self.section(self.say("Kewajiban perjanjian", "Duties of the agreement"), &lines)
     }
 
     fn counts(&self) -> String {

@@ -76,10 +76,27 @@ impl Contracts {
                 profile.id, profile.to
             ));
         }
+        warnings.extend(self.holiday_warnings(today));
+        warnings
+    }
+
+    /// What is not known for certain about the holidays of `today`'s year, and of the next one a month before it begins.
+    #[must_use]
+    pub fn holiday_warnings(&self, today: Date) -> Vec<String> {
+        let mut warnings = Vec::new();
         // Dates of the coming month are reckoned already.
         let soon = super::calendar::months_later(today, 1).unwrap_or(today);
         let mut years = vec![today.year()];
         years.extend((soon.year() != today.year()).then(|| soon.year()));
+        for year in &years {
+            let count = self.holidays.uncertain(*year);
+            if count > 0 {
+                warnings.push(format!(
+                    "{count} hari libur tahun {year} belum dicocokkan dengan SKB (certain = false): cocokkan {}, lalu hapus tandanya",
+                    Holidays::FILE
+                ));
+            }
+        }
         for year in years.into_iter().filter(|year| !self.holidays.knows(*year)) {
             warnings.push(format!(
                 "hari libur tahun {year} tidak ada dalam {}: hanya akhir pekan yang dihitung",

@@ -51,6 +51,8 @@ pub struct MonthlyDate {
     pub due: Date,
     /// The day as the rule names it, and why that is free, if it was shifted.
     pub shifted: Option<(Date, String)>,
+    /// Holidays on the way that nobody compared with the decree: without them `due` would be earlier.
+    pub uncertain: Vec<Date>,
 }
 
 /// A move of the dates.
@@ -99,15 +101,16 @@ impl Contracts {
         // From the first, so that the 31st does not fall into a shorter month.
         let month = months_later(day.first_of_month(), u16::from(*months_after))?;
         let named = day_of_month(month, *wanted)?;
-        let (due, shifted) = match shift {
-            Shift::None => (named, None),
+        let (due, shifted, uncertain) = match shift {
+            Shift::None => (named, None, Vec::new()),
             Shift::NextWorkingDay => {
                 let due = profile.working.on_or_after(named, self.holidays());
                 let why = profile.working.free(named, self.holidays());
-                (due, why.map(|why| (named, why.to_owned())))
+                let uncertain = profile.working.uncertain(named, due, self.holidays());
+                (due, why.map(|why| (named, why.to_owned())), uncertain)
             }
         };
-        Some(MonthlyDate { rule: rule.id.clone(), clause: rule.clause.clone(), due, shifted })
+        Some(MonthlyDate { rule: rule.id.clone(), clause: rule.clause.clone(), due, shifted, uncertain })
     }
 }
 

@@ -45,7 +45,7 @@ use crate::catalogue::Catalogue;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Facility;
-use crate::contract::Contracts;
+use crate::contract::{Calendar, Contracts};
 use crate::intake::Intake;
 use crate::queue::BootId;
 use crate::secret::Private;
@@ -97,9 +97,6 @@ pub type Reconciler = Arc<dyn Fn(ReconcileRequest) -> BoxFuture<'static, Result<
 /// The status screen of these facilities (empty: all) as JSON; the daemon injects it, because `http` never calls `status`.
 pub type StatusScreen = Arc<dyn Fn(Vec<String>) -> BoxFuture<'static, Value> + Send + Sync>;
 
-/// When a facility's P-Care password was put into the vault; the daemon injects it, because `http` holds no secrets.
-pub type PasswordSet = Arc<dyn Fn(&str) -> Option<jiff::Timestamp> + Send + Sync>;
-
 /// Free bytes on the store's disk, if they can be told.
 pub type FreeBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
 
@@ -142,8 +139,8 @@ pub struct App {
     pub reconciler: Reconciler,
     /// The agreement with BPJS.
     pub contracts: Arc<Contracts>,
-    /// For the reminder to change the P-Care password.
-    pub password_set: PasswordSet,
+    /// The duties of the agreement, with what the running bridge knows.
+    pub calendar: Calendar,
     /// Shows the status screen.
     pub status: StatusScreen,
     /// Ends long polls when the process stops.

@@ -19,6 +19,13 @@ async fn a_duty_is_listed_with_its_clause_and_marked_done_once_with_who_and_why(
     assert_eq!(duty(&page, CLAIM)["state"], "overdue", "10 November 2026 has passed");
     assert_eq!(duty(&page, CLAIM)["due"], "2026-11-10T23:59:59.999+08:00");
     assert!(page.body["warnings"][0].as_str().unwrap().contains("bontang-2024"));
+    let certificate = duty(&page, "tls.certificate~http.tls-1796904000");
+    assert_eq!(
+        (certificate["state"].clone(), certificate["due"].clone()),
+        ("remind".into(), "2026-12-09T23:59:59.999+08:00".into())
+    );
+    let warnings = page.body["warnings"].to_string();
+    assert!(warnings.contains("certs/rusak.pem"), "what cannot be read is said: {warnings}");
     assert!(!page.body.to_string().contains(OTHER), "another facility's duties are not shown");
     let path = format!("/v1/obligations/{CLAIM}/done");
     let done = bridge.post(&path, &bridge.operator, &reason()).await;
