@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::auth::Caller;
 use super::extract::{Params, id};
+use super::forecast;
 use super::problem::Problem;
 use super::view::{self, Around};
 use crate::contract::{Circumstance, ServiceTime};
@@ -37,9 +38,14 @@ pub(super) async fn list(
         facilities: caller.scope(facility.as_deref())?,
     };
     params.finish()?;
+    let foretold = filter.late.is_some().then(|| filter.facilities.clone());
     let (rows, next) = visible(&app, &caller, filter).await?;
     let around = Around::read(app.store.as_ref(), now).await?;
-    Ok(Json(view::page(rows.iter().map(|row| shown(&app, row, &around)).collect(), next)))
+    let mut page = view::page(rows.iter().map(|row| shown(&app, row, &around)).collect(), next);
+    if let Some(scope) = foretold {
+        page["forecast"] = forecast::summary(&app, &scope, &around).await?;
+    }
+    Ok(Json(page))
 }
 
 pub(super) async fn show(

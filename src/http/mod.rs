@@ -15,6 +15,7 @@ mod changes;
 mod deliveries;
 mod evaluation;
 mod extract;
+mod forecast;
 mod guard;
 mod obligations;
 mod openapi;

@@ -40,6 +40,18 @@ impl Around {
     }
 }
 
+impl Around {
+    /// Since when a lane stands still, if it does.
+    #[must_use]
+    pub fn stopped_since(&self, facility: &str, service: &str) -> Option<Timestamp> {
+        let pauses = self.pauses.iter().filter(|row| row.facility == facility || row.facility == "*");
+        let stops = self.stops.iter().filter(|row| row.facility == facility && row.service == service);
+        let open = |row: &&CircuitRow| row.open && row.facility == facility && row.service == service;
+        let circuits = self.circuits.iter().filter(open).map(|row| row.since);
+        pauses.map(|row| row.since).chain(stops.map(|row| row.since)).chain(circuits).min()
+    }
+}
+
 /// An instant as RFC 3339 with the zone's offset then.
 #[must_use]
 pub fn instant(at: Timestamp, zone: &TimeZone) -> String {

@@ -156,6 +156,12 @@ fn time(view: &StatusView, zone: &TimeZone) -> Vec<Figure> {
             level: some(time.late),
         },
         Figure {
+            label: "Akan terlambat menurut laju sekarang",
+            value: time.foreseen.to_string(),
+            note: at(time.foreseen_first),
+            level: if time.foreseen > 0 { "degraded" } else { "ok" },
+        },
+        Figure {
             label: "Entri tertua yang belum selesai",
             value: age.unwrap_or_else(|| "—".to_owned()),
             note: at(time.oldest_unfinished),

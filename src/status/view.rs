@@ -62,6 +62,10 @@ pub struct TimeView {
     pub at_risk: usize,
     /// Unfinished entries past their late date.
     pub late: usize,
+    /// Unfinished entries that will miss their late date at the present rate.
+    pub foreseen: i64,
+    /// The nearest date that will be missed.
+    pub foreseen_first: Option<Timestamp>,
     /// Acceptance of the oldest unfinished entry.
     pub oldest_unfinished: Option<Timestamp>,
 }
@@ -208,6 +212,8 @@ impl StatusView {
             }
         }
         restrict(&mut facts, scope, &time);
+        time.foreseen = facts.outlook.iter().map(|lane| lane.at_risk).sum();
+        time.foreseen_first = facts.outlook.iter().filter_map(|lane| lane.first).min();
         let report = judge::judge(&facts, now);
         let paused = rows.pauses.iter().filter(|pause| scope.allows(&pause.facility)).map(|pause| pause.since).min();
         Self {

@@ -81,7 +81,7 @@ macro_rules! for_every_case {
             ledger::events_are_numbered_kept_and_logged,
             ledger::a_duty_is_marked_done_once,
             ledger::totals_name_the_oldest_and_the_nearest,
-            ledger::a_lanes_load_is_its_late_dates_and_what_was_delivered_lately,
+            ledger::a_lanes_load_is_its_queue_in_dispatch_order_and_what_was_delivered_lately,
             ledger::a_commit_that_changes_something_wakes_and_an_empty_claim_does_not,
         }
     };

@@ -30,7 +30,7 @@ pub use sealing::{Sealer, SealingError};
 pub use types::{
     Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed,
     ClientCount, Counts, DayChange, DayRow, DeliveryFilter, EntryBody, Given, JournalRow, LaneLoad, LaneStop, NewEntry,
-    NewSubmission, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, Settled, Settlement,
+    NewSubmission, Page, PauseRow, Prerequisite, QueuedRow, ReconciliationRow, Recorded, Refused, Settled, Settlement,
     SubmissionRow, Totals,
 };
 
@@ -258,7 +258,8 @@ pub trait Store: Send + Sync {
     /// Counts and the few instants that health, status and metrics show.
     async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError>;
 
-    /// Of every lane with a date to meet: what was delivered since `since`, and the nearest `limit` late dates in all.
+    /// Of every lane with something unfinished: what was delivered since `since`, and what is unfinished in dispatch
+    /// order, the first `limit` of all lanes together.
     async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError>;
 
     /// The security log from `after` on, oldest first.

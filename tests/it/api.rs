@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
 
 mod bad_input;
+mod forecast;
 mod obligations;
 mod people;
 mod socket;
