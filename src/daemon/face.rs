@@ -13,6 +13,7 @@ use super::{Parts, Shared, StartError, housekeeping, intake, order_of, reconcile
 use crate::config::{Config, Facility, StoreUrl};
 use crate::contract::{Calendar, Contracts, Place};
 use crate::http::{self, App, RATE, Rates, ReconcileFault};
+use crate::report::frame::Parties;
 use crate::secret::Private;
 use crate::status::{self, Scope, StatusState, StatusView, Visitor};
 use crate::vault::{Listed, Role, Vault};
@@ -62,6 +63,11 @@ pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>
         reconciler: reconcile(shared),
         contracts: Arc::clone(&shared.contracts),
         calendar: shared.calendar.clone(),
+        parties: Arc::new(Parties {
+            bpjs: config.contract.bpjs.clone(),
+            dinkes: config.contract.dinkes.clone(),
+            ..Parties::default()
+        }),
         status: status_screen(shared),
         closing: shared.stop.clone(),
         extra: status::router(status_state(shared, operator_token, secure)),

@@ -49,6 +49,7 @@ use crate::config::Facility;
 use crate::contract::{Calendar, Contracts};
 use crate::intake::Intake;
 use crate::queue::BootId;
+use crate::report::frame::Parties;
 use crate::secret::Private;
 use crate::store::{Base, SharedStore};
 use crate::vault::Clients;
@@ -142,6 +143,8 @@ pub struct App {
     pub contracts: Arc<Contracts>,
     /// The duties of the agreement, with what the running bridge knows.
     pub calendar: Calendar,
+    /// BPJS and the health office as papers name them; the facility's own side is in its configuration.
+    pub parties: Arc<Parties>,
     /// Shows the status screen.
     pub status: StatusScreen,
     /// Ends long polls when the process stops.

@@ -60,7 +60,7 @@ pub fn claims(frame: &Frame, period: Period, journal: &Journal<'_>, profile: &Pr
         subtitle: vec![period.words()],
         facts,
         sections,
-        signatures: frame.head_signs(),
+        signatures: frame.claimants(),
         footer: frame.footer(),
         made: frame.now,
         wide: true,

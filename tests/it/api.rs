@@ -90,6 +90,7 @@ fn facility(code: &str) -> Facility {
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: jembatan::config::Party::default(),
     }
 }
 
@@ -174,6 +175,7 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
         rates: Arc::new(Rates::default()),
         contracts: Arc::clone(&contracts),
         calendar: calendar(contracts),
+        parties: Arc::default(),
         reconciler: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
         status: Arc::new(|_| Box::pin(async { Value::Null })),
         closing: CancellationToken::new(),

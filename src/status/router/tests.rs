@@ -51,6 +51,7 @@ fn facility(code: &str, name: &str) -> Facility {
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: crate::config::Party::default(),
     }
 }
 
