@@ -34,7 +34,7 @@ use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
 use crate::store::sqlite::{Opened, Settings, SqliteStore};
-use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError};
+use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 
 pub mod certificates;
@@ -346,7 +346,10 @@ fn start_tasks(shared: &Shared, tasks: &TaskTracker, failed: &CancellationToken)
     tasks.spawn(leases::run(Arc::clone(store), clock.clone(), shared.base(), observe(), stop.clone()));
     let (live, facilities) = (Arc::clone(&shared.live), shared.config.facilities.clone());
     let confirmed = move || facilities.iter().any(|facility| live.clock_confirmed(&facility.code));
-    tasks.spawn(overdue::run(Arc::clone(store), clock.clone(), shared.base(), confirmed, observe(), stop.clone()));
+    let zones = shared.config.facilities.iter().map(|one| (one.code.clone(), one.timezone.clone())).collect();
+    let redate = redating(&shared.contracts, zones);
+    let (store, clock) = (Arc::clone(store), clock.clone());
+    tasks.spawn(overdue::run(store, clock, shared.base(), confirmed, redate, observe(), stop.clone()));
     tasks.spawn(housekeeping::run(shared.clone(), failed.clone()));
     let scheduled = shared.config.reconcile.daily.is_some() || shared.config.reconcile.after_outage;
     if scheduled {

@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::civil::Date;
 
 use super::holidays::Holidays;
-use super::profile::Profile;
+use super::profile::{Profile, RuleKind};
 use super::read::{ProfileError, ProfileFault, single};
 use super::{Deadline, ServiceTime};
 
@@ -63,6 +63,13 @@ impl Contracts {
     #[must_use]
     pub fn deadline(&self, rule: &str, service: &ServiceTime) -> Deadline {
         self.of(service.service_date).deadline(rule, service)
+    }
+
+    /// Whether any clause moves the dates of an entry.
+    #[must_use]
+    pub fn move_dates(&self) -> bool {
+        let mut rules = self.profiles().flat_map(|profile| &profile.rules);
+        rules.any(|rule| matches!(&rule.kind, RuleKind::Entry { moves, .. } if !moves.is_empty()))
     }
 
     /// What somebody should know on `today`, in Indonesian: a profile past its term, a year without holidays.

@@ -51,7 +51,7 @@ use crate::intake::Intake;
 use crate::queue::BootId;
 use crate::report::frame::Parties;
 use crate::secret::Private;
-use crate::store::{Base, SharedStore};
+use crate::store::{Base, SharedStore, StoreError, redating};
 use crate::vault::Clients;
 
 pub use actions::Action;
@@ -162,6 +162,15 @@ impl fmt::Debug for App {
 impl App {
     fn facility(&self, code: &str) -> Option<&Facility> {
         self.facilities.iter().find(|facility| facility.code == code)
+    }
+
+    /// Moves stored dates where a clause says so, after something was declared.
+    async fn redate(&self) -> Result<(), StoreError> {
+        let zones = self.facilities.iter().map(|one| (one.code.clone(), one.timezone.clone())).collect();
+        if let Some(redate) = redating(&self.contracts, zones) {
+            self.store.redate(self.clock.now(), redate).await?;
+        }
+        Ok(())
     }
 
     fn base(&self) -> Base {

@@ -126,6 +126,7 @@ pub(super) async fn record(
     };
     require(&app, &caller, &event.facility)?;
     let event = app.store.record_event(event).await?;
+    app.redate().await?;
     Ok(Json(view::event(&event, &zone_of(&app, &event.facility))))
 }
 

@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod declared;
 mod outage;
 mod sealing;
 pub mod sqlite;
@@ -25,6 +26,7 @@ use crate::contract;
 use crate::queue::{Delivery, DeliveryId, Mark, SubmissionId};
 use crate::secret::Private;
 
+pub use declared::{Redate, circumstances, redating};
 pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
@@ -114,6 +116,10 @@ pub trait Store: Send + Sync {
 
     /// Expires waiting deliveries whose last date has passed, at most `limit`; returns how many moved.
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError>;
+
+    /// Reckons the late and last dates of what is not final anew, all in one transaction, for facilities for which
+    /// something was declared; what is expired stays so. Returns how many moved.
+    async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError>;
 
     /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many.
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError>;

@@ -193,12 +193,22 @@ impl Bridge {
     }
 
     async fn behind(limits: HttpLimits, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+        Self::changed(limits, tls, |_app| {}).await
+    }
+
+    /// A bridge whose parts a test changes before it starts.
+    async fn changed(
+        limits: HttpLimits,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        change: impl FnOnce(&mut App),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-21T03:00:00Z".parse().unwrap());
         let (free, asked) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::<Mutex<Vec<ReconcileRequest>>>::default());
         let stop = CancellationToken::new();
         let mut app = app(directory.path(), &clock, &limits);
         app.closing = stop.clone();
+        change(&mut app);
         app.free = {
             let free = Arc::clone(&free);
             Arc::new(move || Some(free.load(Ordering::SeqCst)))

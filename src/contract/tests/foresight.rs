@@ -131,3 +131,89 @@ fn force_majeure_moves_dates_only_where_a_clause_says_so_and_names_it() {
     let before = Circumstance { to: Some(at("2024-11-20T00:00:00Z")), from: at("2024-11-19T00:00:00Z"), ..declared };
     assert!(moving.explain("claim.entry", &seen, &[before], now).moved.is_empty(), "over before the service");
 }
+
+fn with_both_clauses() -> Contracts {
+    let clauses = "moves = [{ by = \"force_majeure\", clause = \"Pasal uji 1\" }, \
+                   { by = \"maintenance\", clause = \"Pasal uji 2\" }]\nmonth = \"claim.submit\"";
+    let text = BONTANG.replace("month = \"claim.submit\"", clauses);
+    Contracts::new(read::parse(Path::new("p.toml"), &text).unwrap(), None, Holidays::shipped().unwrap())
+}
+
+#[test]
+fn a_date_that_falls_into_a_circumstance_goes_on_after_it_with_what_was_left() {
+    let seen = service(date(2024, 11, 21), Some(NOV), NOV, "Asia/Makassar");
+    let flood =
+        |from: &str, to: Option<&str>| Circumstance { kind: Trigger::ForceMajeure, from: at(from), to: to.map(at) };
+    let late = |declared: &[Circumstance], now: &str| {
+        with_moving_clause().explain("claim.entry", &seen, declared, at(now)).deadline.late.unwrap()
+    };
+    let night = flood("2024-11-21T22:00:00+08:00", Some("2024-11-23T10:00:00+08:00"));
+    let left = at("2024-11-23T11:59:59.999+08:00");
+    assert_eq!(late(std::slice::from_ref(&night), "2024-11-24T00:00:00+08:00"), left, "two hours were left of the day");
+    let open = flood("2024-11-21T22:00:00+08:00", None);
+    assert_eq!(late(std::slice::from_ref(&open), "2024-11-23T10:00:00+08:00"), left, "what goes on counts until now");
+    let after = flood("2024-11-22T00:00:00+08:00", Some("2024-11-23T00:00:00+08:00"));
+    assert_eq!(
+        late(&[after], "2024-11-24T00:00:00+08:00"),
+        at("2024-11-21T23:59:59.999+08:00"),
+        "late before it began"
+    );
+}
+
+const NOV: &str = "2024-11-21T08:00:00+08:00";
+
+#[test]
+fn no_shipped_profile_moves_the_dates_of_an_entry() {
+    for (name, _) in SHIPPED {
+        let contracts = Contracts::load(Path::new(name), None).unwrap();
+        assert!(!contracts.move_dates(), "{name}");
+    }
+    assert!(with_moving_clause().move_dates());
+}
+
+fn declarations() -> impl Strategy<Value = Vec<Circumstance>> {
+    let one = (any::<bool>(), -600_i64..4000, 0_i64..600).prop_map(|(flood, from, length)| {
+        let from = at(NOV) + SignedDuration::from_mins(from);
+        let kind = if flood { Trigger::ForceMajeure } else { Trigger::Maintenance };
+        Circumstance { kind, from, to: Some(from + SignedDuration::from_mins(length)) }
+    });
+    prop::collection::vec(one, 0..7)
+}
+
+proptest! {
+    #[test]
+    fn dates_move_by_the_time_that_stood_still_whatever_the_order(
+        declared in declarations(),
+        (name, _label) in prop::sample::select(ZONES.to_vec()),
+    ) {
+        let seen = service(date(2024, 11, 21), Some(NOV), NOV, name);
+        let (contracts, now) = (with_both_clauses(), at("2024-12-01T00:00:00Z"));
+        let plain = bontang().deadline("claim.entry", &seen);
+        let moved = contracts.explain("claim.entry", &seen, &declared, now);
+        // Minute by minute: the clock of the date runs only while nothing is declared.
+        let late = plain.late.unwrap();
+        let stands = |minute: Timestamp| declared.iter().any(|one| one.from <= minute && minute < one.to.unwrap());
+        let (mut left, mut minute) = (late.duration_since(at(NOV)), at(NOV));
+        while left.is_positive() {
+            if !stands(minute) {
+                left -= SignedDuration::from_mins(1).min(left);
+            }
+            minute += SignedDuration::from_mins(1);
+        }
+        let reached = moved.deadline.late.unwrap();
+        let apart = minute.duration_since(reached).as_secs();
+        prop_assert!((0..=60).contains(&apart), "{reached} {minute} {declared:?}");
+        prop_assert!(reached >= late && moved.deadline.last >= plain.last && moved.deadline.target == plain.target);
+        let span: i64 = moved.moved.iter().map(|one| one.span.as_secs()).sum();
+        prop_assert_eq!(moved.moved.is_empty(), moved.deadline == plain);
+        prop_assert_eq!(moved.deadline.last.unwrap().duration_since(plain.last.unwrap()).as_secs(), span);
+        prop_assert!(moved.moved.iter().all(|one| one.clause.starts_with("Pasal uji")));
+        let mut turned = declared.clone();
+        turned.reverse();
+        turned.extend(declared.clone());
+        let again = contracts.explain("claim.entry", &seen, &turned, now);
+        prop_assert_eq!(again.deadline, moved.deadline, "declared twice, in another order");
+        let shipped = Contracts::new(bontang(), None, Holidays::shipped().unwrap());
+        prop_assert_eq!(shipped.explain("claim.entry", &seen, &declared, now).deadline, plain);
+    }
+}
