@@ -180,16 +180,16 @@ pub(crate) async fn dates_move_in_one_go_for_what_was_declared_and_what_is_expir
     desk.accept("r", entries).await;
     let base = desk.base();
     assert_eq!(desk.store.expire(at(100), 10, base).await.unwrap(), 1);
-    let by_hours: Redate = std::sync::Arc::new(|delivery, declared, now| {
+    let by_hours: Redate = Arc::new(|delivery, declared, now| {
         let one = declared.first()?;
         let length = one.to.unwrap_or(now).duration_since(one.from);
         let late = at(50).checked_add(length).ok();
         (delivery.deadline.late != late).then(|| Deadline { late, ..delivery.deadline.clone() })
     });
     assert_eq!(desk.store.redate(at(200), by_hours.clone()).await.unwrap(), 0, "nothing was declared");
-    let flood = |until: Option<i64>| crate::contract::Event {
+    let flood = |until: Option<i64>| contract::Event {
         id: 0,
-        kind: crate::contract::Trigger::ForceMajeure,
+        kind: contract::Trigger::ForceMajeure,
         facility: FACILITY.to_owned(),
         at: at(100),
         until: until.map(at),
