@@ -14,7 +14,7 @@ use super::extract::Params;
 use super::problem::{Kind as Fault, Problem};
 use super::{App, books, view};
 use crate::contract::figures::Kbk;
-use crate::report::frame::{Frame, Period};
+use crate::report::frame::{Frame, Parties, Period};
 use crate::report::journal::Journal;
 use crate::report::paper::Paper;
 use crate::report::reconciliation::Reconciliation;
@@ -142,6 +142,7 @@ fn period(month: Option<Period>, from: Option<Date>, to: Option<Date>) -> Result
 impl App {
     pub(super) async fn frame(&self, facility: &str, caller: &Caller) -> Result<Frame, Problem> {
         let head = self.store.audit_head().await?;
+        let own = self.facility(facility).map(|known| known.party.clone()).unwrap_or_default();
         Ok(Frame {
             facility: facility.to_owned(),
             facility_name: self.facility(facility).map_or(facility, |known| &known.name).to_owned(),
@@ -149,6 +150,7 @@ impl App {
             now: self.clock.now(),
             actor: caller.name.clone(),
             checkpoint: head.map(|entry| (entry.seq, entry.hash)),
+            parties: Parties { own, ..self.parties.as_ref().clone() },
         })
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::routing::{self, MethodRouter};
 
 use super::{
-    actions, audit, books, changes, claims, deliveries, obligations, openapi, outages, pauses, reconciliations,
-    reports, settle, status, submissions,
+    actions, audit, books, changes, claims, deliveries, forecast, obligations, openapi, outages, pauses,
+    reconciliations, reports, settle, status, submissions,
 };
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
 
@@ -79,6 +79,7 @@ routes! {
     "POST" post "/v1/deliveries/{id}/cancel" MEND 30 "Batalkan" actions::cancel;
     "POST" post "/v1/deliveries/{id}/resolve" ACT 30 "Putuskan: ada di BPJS, atau tidak ada" actions::resolve;
     "POST" post "/v1/deliveries/{id}/amend" MEND 30 "Perbaiki isi" actions::amend;
+    "GET" get "/v1/forecast" COMPARED 30 "Entri yang akan terlambat menurut laju sekarang" forecast::list;
     "GET" get "/v1/changes" ALL 80 "Yang menjadi final sejak kursor (long poll)" changes::feed;
     "GET" get "/v1/outages" ALL 30 "Daftar gangguan" outages::list;
     "POST" post "/v1/outages" ACT 30 "Buka gangguan secara manual" outages::open;

@@ -238,6 +238,7 @@ fn config(home: &Path, simulator: SocketAddr, zone: TimeZone) -> anyhow::Result<
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: crate::config::Party::default(),
     };
     let mut config = Config::default();
     config.http.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

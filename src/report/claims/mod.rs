@@ -81,12 +81,9 @@ fn part_of(share: &Share) -> String {
 }
 
 fn signatures(frame: &Frame, share: &Share) -> Vec<Signature> {
-    let mut signs = frame.head_signs();
-    if let Share::Client(name) = share {
-        let own = Signature { role: "Penagih".to_owned(), party: name.clone(), under: "Nama / SIP".to_owned() };
-        signs.insert(0, own);
-    }
-    signs
+    let Share::Client(name) = share else { return frame.claimants() };
+    let own = Signature { role: "Penagih".to_owned(), party: name.clone(), under: "Nama / SIP".to_owned() };
+    std::iter::once(own).chain(frame.head_signs()).collect()
 }
 
 /// Entries, rupiah as entered, rupiah by the tariffs known, entries without a tariff.

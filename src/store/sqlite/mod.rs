@@ -32,8 +32,8 @@ pub use open::{Inspection, Opened, Settings, inspect};
 use super::{
     Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
     DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, LaneLoad, LaneStop, NewSubmission, OutageChange,
-    OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Sealer, Settlement,
-    Store, StoreError, SubmissionRow, Totals,
+    OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Redate, Sealer,
+    Settlement, Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
 use crate::contract::{Done, Event};
@@ -165,6 +165,10 @@ impl Store for SqliteStore {
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
         self.write(move |tx| tx.expire(now, limit, &base)).await
+    }
+
+    async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError> {
+        self.write(move |tx| tx.redate(now, &redate)).await
     }
 
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError> {
