@@ -131,3 +131,21 @@ fn a_directory_that_cannot_be_read_is_an_error_and_none_is_none() {
     std::fs::write(folder.path().join("a.toml"), vec![b'#'; 1024 * 1024 + 1]).unwrap();
     assert!(Catalogue::with_overrides(Some(folder.path())).unwrap_err().what.contains("larger"));
 }
+
+#[test]
+fn of_two_paths_that_fit_the_more_literal_one_is_meant() {
+    let read = |name: &str, path: &str| {
+        format!(
+            "[[operation]]\nname = \"icare.{name}\"\ntitle = \"x\"\nkind = \"read\"\nmethod = \"GET\"\npath = \"{path}\"\n\
+             source = \"a test of the order\"\n[operation.fields]\na = {{ type = \"kode\", title = \"a\" }}\n"
+        )
+    };
+    let rows = [read("terbuka", "ref/{a}/x"), read("tetap", "ref/satu/x"), read("lain", "ref/satu/{a}")];
+    for order in [[0, 1, 2], [2, 1, 0]] {
+        let text = order.iter().fold("service = \"icare\"\n".to_owned(), |text, place| text + &rows[*place]);
+        let catalogue = over(&text).unwrap();
+        let name = |path| catalogue.route(Service::Icare, Method::Get, path).map(|(found, _)| found.name.as_str());
+        assert_eq!(name("ref/satu/x"), Some("icare.tetap"));
+        assert_eq!((name("ref/dua/x"), name("ref/satu/y")), (Some("icare.terbuka"), Some("icare.lain")));
+    }
+}
