@@ -162,6 +162,8 @@ fn everything(args: &CheckArgs, path: &Path, config: &Config, language: Language
     findings.push(local::profile(config, now, language));
     findings.extend(local::holidays(config, now, language));
     findings.extend(local::certificates(config, path, now, language));
+    let (catalogue, usable) = local::catalogue(config, language);
+    findings.push(catalogue);
     findings.push(local::disk(config, language));
     let (database, in_use) = local::database(config, language);
     findings.push(database);
@@ -176,7 +178,7 @@ fn everything(args: &CheckArgs, path: &Path, config: &Config, language: Language
     findings.extend(local::daemon(screen.as_ref(), in_use, language));
     if args.offline {
         findings.push(Finding::skipped("bpjs", "--offline"));
-    } else {
+    } else if usable {
         findings.extend(probe::all(path, config, &vault, screen.as_ref(), language)?);
     }
     Ok(findings)
@@ -218,6 +220,7 @@ fn title(name: &str, language: Language) -> &str {
         "credentials" => "kredensial",
         "clients" => "klien",
         "profile" => "perjanjian",
+        "catalogue" => "katalog",
         "database" => "basis data",
         "daemon" => "layanan",
         "entries" => "entri",

@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
-    Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE, Party, ReconcileConfig,
-    RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
+    CatalogueConfig, Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE, Party,
+    ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
 };
 use crate::secret::Private;
 
@@ -127,6 +127,7 @@ impl Reader {
             contract: self.section(root, "contract", Self::contract),
             remote,
             gateway: self.section(root, "gateway", Self::gateway),
+            catalogue: self.section(root, "catalogue", Self::catalogue),
             reconcile: self.section(root, "reconcile", Self::reconcile),
             retention: self.section(root, "retention", Self::retention),
             facilities: self.facilities(root, allow_local),
@@ -213,6 +214,10 @@ impl Reader {
             treasurer,
             treasurer_number,
         }
+    }
+
+    fn catalogue(&mut self, table: &mut Table) -> CatalogueConfig {
+        CatalogueConfig { dir: self.read(table, "dir", |given| value::path(given).map(Some), None) }
     }
 
     fn remote(&mut self, table: &mut Table) -> RemoteConfig {

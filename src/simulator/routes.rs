@@ -205,9 +205,8 @@ mod tests {
     #[test]
     fn every_operation_of_the_catalogue_has_a_route_of_the_same_shape() {
         let catalogue = Catalogue::shipped().unwrap();
-        let served = |method: &str, path: &str| {
-            PCARE.iter().any(|route| route.method == method && shape(route.path) == shape(path))
-        };
+        // A route may leave open what the catalogue tells apart (`peserta/nik/{nik}`).
+        let served = |method: &str, path: &str| find(method, &path.replace(['{', '}'], "")).is_some();
         let missing: Vec<&str> = catalogue
             .operations()
             .filter(|operation| operation.service == Service::Pcare)

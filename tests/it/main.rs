@@ -5,6 +5,7 @@
 mod api;
 mod books;
 mod bridge;
+mod catalogue;
 mod cli;
 mod day;
 mod defects;
