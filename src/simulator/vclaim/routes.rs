@@ -4,7 +4,7 @@
 //! segments stand before `{}` in the same place. Neighbours: `services` looks up and calls. What it does not do: decide
 //! anything.
 
-use super::{finger, monitoring, people, reference, referral, request, sep, sep_view};
+use super::{finger, letter, lpk, monitoring, people, prb, reference, referral, request, sep, sep_view};
 use crate::simulator::routes::{Route, route};
 
 /// Every V-Claim operation.
@@ -104,4 +104,47 @@ pub(crate) const VCLAIM: &[Route] = &[
     route("PUT", "Rujukan/update", "vclaim.rujukan.v1.edit", referral::update),
     route("POST", "Rujukan/Khusus/insert", "vclaim.rujukan.khusus.add", referral::insert_special),
     route("POST", "Rujukan/Khusus/delete", "vclaim.rujukan.khusus.delete", referral::delete_special),
+    route("POST", "RencanaKontrol/insert", "vclaim.kontrol.add", letter::insert),
+    route("PUT", "RencanaKontrol/Update", "vclaim.kontrol.edit", letter::update),
+    route("POST", "RencanaKontrol/v2/Insert", "vclaim.kontrol.v2.add", letter::insert_v2),
+    route("PUT", "RencanaKontrol/v2/Update", "vclaim.kontrol.v2.edit", letter::update_v2),
+    route("DELETE", "RencanaKontrol/Delete", "vclaim.kontrol.delete", letter::delete),
+    route("POST", "RencanaKontrol/InsertSPRI", "vclaim.spri.add", letter::insert_order),
+    route("PUT", "RencanaKontrol/UpdateSPRI", "vclaim.spri.edit", letter::update_order),
+    route("GET", "RencanaKontrol/nosep/{}", "vclaim.kontrol.sep", letter::for_sep),
+    route("GET", "RencanaKontrol/noSuratKontrol/{}", "vclaim.kontrol.get", letter::get),
+    route(
+        "GET",
+        "RencanaKontrol/ListRencanaKontrol/Bulan/{}/Tahun/{}/Nokartu/{}/filter/{}",
+        "vclaim.kontrol.list.kartu",
+        letter::of_card,
+    ),
+    route(
+        "GET",
+        "RencanaKontrol/ListRencanaKontrol/tglAwal/{}/tglAkhir/{}/filter/{}",
+        "vclaim.kontrol.list",
+        letter::of_days,
+    ),
+    route(
+        "GET",
+        "RencanaKontrol/ListSpesialistik/JnsKontrol/{}/nomor/{}/TglRencanaKontrol/{}",
+        "vclaim.kontrol.poli",
+        letter::clinics,
+    ),
+    route(
+        "GET",
+        "RencanaKontrol/JadwalPraktekDokter/JnsKontrol/{}/KdPoli/{}/TglRencanaKontrol/{}",
+        "vclaim.kontrol.dokter",
+        letter::doctors,
+    ),
+    route("POST", "PRB/insert", "vclaim.prb.add", prb::insert),
+    route("PUT", "PRB/Update", "vclaim.prb.edit", prb::update),
+    route("DELETE", "PRB/Delete", "vclaim.prb.delete", prb::delete),
+    route("GET", "prb/{}/nosep/{}", "vclaim.prb.get", prb::get),
+    route("GET", "prb/tglMulai/{}/tglAkhir/{}", "vclaim.prb.list", prb::of_days),
+    route("GET", "prbpotensi/tahun/{}/bulan/{}", "vclaim.prb.potensi", prb::potential),
+    route("POST", "LPK/insert", "vclaim.lpk.add", lpk::insert),
+    route("PUT", "LPK/update", "vclaim.lpk.edit", lpk::update),
+    route("DELETE", "LPK/delete", "vclaim.lpk.delete", lpk::delete),
+    route("GET", "LPK/TglMasuk/{}/JnsPelayanan/{}", "vclaim.lpk.list", lpk::list),
 ];
