@@ -22,11 +22,12 @@ use crate::secret::Private;
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// How operations recover, with the word used in the table.
-const RECOVERIES: [(&str, Recovery); 4] = [
+const RECOVERIES: [(&str, Recovery); 5] = [
     ("unique", Recovery::LookUp { unique: true }),
     ("not unique", Recovery::LookUp { unique: false }),
     ("repeat safe", Recovery::RepeatSafe),
     ("repeat until gone", Recovery::RepeatUntilGone),
+    ("repeat until there", Recovery::RepeatUntilThere),
 ];
 
 fn start() -> Timestamp {

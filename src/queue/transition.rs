@@ -47,6 +47,8 @@ pub enum Recovery {
     RepeatSafe,
     /// Like `RepeatSafe`, and *not found* after an unanswered attempt means that it has succeeded (a delete).
     RepeatUntilGone,
+    /// Like `RepeatSafe`, and *already there* means that it has succeeded (an add that BPJS keeps once, and no list shows).
+    RepeatUntilThere,
 }
 
 /// What the decision depends on besides the delivery.
@@ -221,6 +223,7 @@ fn ended(next: &mut Progress, outcome: &Outcome, now: Timestamp, policy: &Policy
                 forget_absent(&mut next.doubt);
                 next.why = Some(why_of(refusal));
             }
+            Recovery::RepeatUntilThere => deliver(next, How::AlreadyThere, &Private::new(RemoteIds::new())),
             Recovery::RepeatSafe | Recovery::RepeatUntilGone => refuse(next, refusal),
         },
         Outcome::NotFound(refusal) => {
@@ -293,7 +296,7 @@ fn doubt(next: &mut Progress, now: Timestamp, policy: &Policy) {
             next.stumbles = 0;
             next.due_at = now + policy.settle;
         }
-        Recovery::RepeatSafe | Recovery::RepeatUntilGone => {
+        Recovery::RepeatSafe | Recovery::RepeatUntilGone | Recovery::RepeatUntilThere => {
             wait_again(next, now, policy);
             hold_reproducible(next, policy);
         }

@@ -228,7 +228,7 @@ fn promise_3_a_child_found_at_bpjs_was_already_there() {
 
 #[test]
 fn promise_5_a_repeat_safe_write_is_repeated_and_never_looked_up() {
-    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilGone] {
+    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilGone, Recovery::RepeatUntilThere] {
         let (mut delivery, policy) = (fresh(), Policy { others_pass: false, ..policy(recovery) });
         for tries in 1..=9 {
             send(&mut delivery, no_answer(), after(tries * 60), &policy);
@@ -362,7 +362,7 @@ fn promise_9_unanswered_never_expires_and_what_is_in_doubt_is_looked_up_instead(
 
 #[test]
 fn promise_9_an_edit_in_doubt_does_not_expire_into_a_state_nobody_can_leave() {
-    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilGone] {
+    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilGone, Recovery::RepeatUntilThere] {
         let (mut delivery, policy) = (fresh(), policy(recovery));
         send(&mut delivery, no_answer(), start(), &policy);
         assert_eq!(transition(&delivery, &Event::Expire, after(9_999), &policy), Err(Illegal::InDoubt));
@@ -456,4 +456,22 @@ fn a_late_entry_is_late_wherever_it_stands_but_not_when_withdrawn() {
     assert!(!delivery.is_late(after(500)), "it was there in time");
     delivery.progress.state = State::Cancelled;
     assert!(!delivery.is_late(after(500)));
+}
+
+#[test]
+fn promise_5_what_no_list_shows_is_repeated_until_bpjs_says_that_it_is_there() {
+    let there = || Outcome::AlreadyThere(refusal(201, "duplicate"));
+    let (mut first, policy) = (fresh(), policy(Recovery::RepeatUntilThere));
+    let mut unanswered = first.clone();
+    send(&mut first, there(), start(), &policy);
+    send(&mut unanswered, no_answer(), start(), &policy);
+    assert_eq!((state(&unanswered), unanswered.progress.doubt.marked), (State::Waiting, true));
+    send(&mut unanswered, there(), after(60), &policy);
+    for delivery in [first, unanswered] {
+        assert_eq!((state(&delivery), delivery.progress.how), (State::Delivered, Some(How::AlreadyThere)));
+        assert!(!delivery.progress.doubt.marked);
+    }
+    let (mut edit, policy) = (fresh(), Policy { recovery: Recovery::RepeatSafe, ..policy });
+    send(&mut edit, there(), start(), &policy);
+    assert_eq!(state(&edit), State::Refused, "an edit has nothing to be there already");
 }
