@@ -108,6 +108,14 @@ pub enum Fault {
     Listen,
     /// Reachable from outside without TLS.
     ListenNeedsTls,
+    /// Mobile JKN is listened to from outside without TLS.
+    InboundNeedsTls,
+    /// Not a prefix of a path.
+    BasePath,
+    /// Not a lifetime of a token.
+    TokenLifetime,
+    /// None of these words.
+    OneOf(&'static str),
     /// Neither `sqlite:` nor `postgres://`.
     StoreUrl,
     /// Not a key source.
@@ -174,6 +182,7 @@ impl Fault {
                     format!("harus bilangan bulat {least} sampai {most}"),
                 );
             }
+            Self::OneOf(known) => return (format!("must be one of {known}"), format!("harus salah satu dari {known}")),
             Self::Secret => (
                 "secrets do not belong here: remove it and use `jembatan vault put`",
                 "rahasia tidak boleh di sini: hapus lalu pakai `jembatan vault put`",
@@ -213,6 +222,15 @@ impl Fault {
                 "others can reach this address: add [http.tls] certificate and key, or listen on 127.0.0.1",
                 "alamat ini terjangkau komputer lain: tambahkan [http.tls] certificate dan key, atau pakai 127.0.0.1",
             ),
+            Self::InboundNeedsTls => (
+                "others can reach this address: add [antrean_inbound.tls] certificate and key, or listen on 127.0.0.1",
+                "alamat ini terjangkau komputer lain: tambahkan [antrean_inbound.tls] certificate dan key, atau pakai 127.0.0.1",
+            ),
+            Self::BasePath => (
+                "must be \"\" or like \"/antrean\": letters, digits, - _ . and no slash at the end",
+                "harus \"\" atau seperti \"/antrean\": huruf, angka, - _ . tanpa garis miring di akhir",
+            ),
+            Self::TokenLifetime => ("must be from \"60s\" to \"24h\"", "harus dari \"60s\" sampai \"24h\""),
             Self::StoreUrl => {
                 ("must be \"sqlite:/path\" or \"postgres://…\"", "harus \"sqlite:/jalur\" atau \"postgres://…\"")
             }
@@ -256,6 +274,7 @@ impl Fault {
             | Self::Syntax(_)
             | Self::Unknown(_)
             | Self::Secret
+            | Self::OneOf(_)
             | Self::Missing
             | Self::Table
             | Self::Tables
