@@ -12,6 +12,7 @@ use jiff::civil::{Date, DateTime, Time};
 use serde_json::Value;
 
 use super::{Page, StoreError};
+use crate::queue::Delivery;
 use crate::secret::Private;
 use crate::words::words;
 
@@ -345,20 +346,31 @@ pub enum Registered {
     Known,
 }
 
-/// Something of the queue that changed, for the feed.
+/// What the whole feed is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedKinds {
+    /// Deliveries that became final.
+    pub deliveries: bool,
+    /// Bookings and registrations.
+    pub antrean: bool,
+}
+
+/// A row of the whole feed.
 #[derive(Debug, Clone)]
-pub struct AntreanChange {
-    /// Where in the feed; one row of cursors with [`super::Change`].
+pub struct FeedRow {
+    /// Where in the feed: the same cursors as [`super::Change`].
     pub cursor: i64,
     /// When.
     pub at: Timestamp,
     /// As it stands now.
-    pub what: AntreanItem,
+    pub what: FeedItem,
 }
 
 /// What changed.
 #[derive(Debug, Clone)]
-pub enum AntreanItem {
+pub enum FeedItem {
+    /// A delivery.
+    Delivery(Box<Delivery>),
     /// A booking.
     Booking(Box<Booking>),
     /// A registration.
@@ -461,13 +473,15 @@ pub trait AntreanStore: Send + Sync {
         limit: usize,
     ) -> Result<Page<Registration>, StoreError>;
 
-    /// Bookings and registrations that changed after `cursor`, oldest first.
-    async fn antrean_changes(
+    /// What changed after `cursor` of all these kinds together, oldest first. One question, so that no row that is
+    /// committed meanwhile slips in behind a later one of another kind.
+    async fn feed(
         &self,
         facilities: &[String],
+        kinds: FeedKinds,
         cursor: i64,
         limit: usize,
-    ) -> Result<Vec<AntreanChange>, StoreError>;
+    ) -> Result<Vec<FeedRow>, StoreError>;
 
     /// Bookings of these facilities and days by state.
     async fn booking_counts(&self, days: Vec<(String, Date)>) -> Result<Vec<BookingCount>, StoreError>;

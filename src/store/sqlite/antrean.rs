@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::Tx;
 use super::questions::{Where, one_more, page};
 use super::rows::{Millis, Parsed, Word, millis};
+use crate::queue::DeliveryId;
 use crate::secret::Private;
 use crate::store::antrean::{
-    AntreanChange, AntreanItem, BookAsk, Booked, Booking, BookingCount, BookingFilter, BookingState, CallAsk, CallDone,
+    BookAsk, Booked, Booking, BookingCount, BookingFilter, BookingState, CallAsk, CallDone, FeedItem, FeedKinds, FeedRow,
     MoveAsk, Moved, NoNumber, Place, Queue, Session, Withdrawn, choose, may_move,
 };
 use crate::store::{Page, StoreError};
@@ -447,38 +448,45 @@ impl Tx<'_> {
         })
     }
 
-    pub(super) fn antrean_changes(
+    pub(super) fn feed(
         self,
         facilities: &[String],
+        kinds: FeedKinds,
         cursor: i64,
         limit: usize,
-    ) -> Result<Vec<AntreanChange>, StoreError> {
+    ) -> Result<Vec<FeedRow>, StoreError> {
         let mut filter = Where::default();
-        filter.and("delivery IS NULL AND cursor > ?", cursor);
+        let clause = match (kinds.deliveries, kinds.antrean) {
+            (true, true) => "cursor > ?",
+            (true, false) => "delivery IS NOT NULL AND cursor > ?",
+            (false, true) => "delivery IS NULL AND cursor > ?",
+            (false, false) => return Ok(Vec::new()),
+        };
+        filter.and(clause, cursor);
         filter.one_of("facility", facilities);
-        let sql =
-            format!("SELECT cursor, booking, registration, at FROM change {} ORDER BY cursor LIMIT ?", filter.sql());
+        let sql = format!(
+            "SELECT cursor, delivery, booking, registration, at FROM change {} ORDER BY cursor LIMIT ?",
+            filter.sql()
+        );
         filter.values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map(params_from_iter(filter.values), |row| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, Option<String>>(1)?,
-                row.get::<_, Option<String>>(2)?,
-                row.get::<_, Millis>(3)?.0,
-            ))
+            let delivery = row.get::<_, Option<Parsed<DeliveryId>>>(1)?.map(|id| id.0);
+            let names = (delivery, row.get::<_, Option<String>>(2)?, row.get::<_, Option<String>>(3)?);
+            Ok((row.get::<_, i64>(0)?, names, row.get::<_, Millis>(4)?.0))
         })?;
-        let mut changes = Vec::new();
+        let mut feed = Vec::new();
         for row in rows {
-            let (cursor, booking, registration, at) = row?;
-            let what = match (booking, registration) {
-                (Some(id), _) => self.booking(&id)?.map(|booking| AntreanItem::Booking(Box::new(booking))),
-                (None, Some(id)) => self.registration(&id)?.map(|one| AntreanItem::Registration(Box::new(one))),
-                (None, None) => None,
+            let (cursor, names, at) = row?;
+            let what = match names {
+                (Some(id), _, _) => self.delivery(id)?.map(|one| FeedItem::Delivery(Box::new(one))),
+                (None, Some(id), _) => self.booking(&id)?.map(|one| FeedItem::Booking(Box::new(one))),
+                (None, None, Some(id)) => self.registration(&id)?.map(|one| FeedItem::Registration(Box::new(one))),
+                (None, None, None) => None,
             };
-            changes.extend(what.map(|what| AntreanChange { cursor, at, what }));
+            feed.extend(what.map(|what| FeedRow { cursor, at, what }));
         }
-        Ok(changes)
+        Ok(feed)
     }
 
     pub(super) fn booking_counts(self, days: &[(String, Date)]) -> Result<Vec<BookingCount>, StoreError> {

@@ -11,7 +11,7 @@ use super::rows::{Millis, Word, millis};
 use super::{SqliteStore, Tx};
 use crate::secret::Private;
 use crate::store::antrean::{
-    AntreanChange, AntreanStore, BookAsk, Booked, Booking, BookingCount, BookingFilter, CallAsk, CallDone, MoveAsk,
+    AntreanStore, BookAsk, Booked, Booking, BookingCount, BookingFilter, CallAsk, CallDone, FeedKinds, FeedRow, MoveAsk,
     Moved, NewRegistration, Place, Queue, Registered, Registration, RegistrationState, Session, Withdrawn,
 };
 use crate::store::{Page, StoreError};
@@ -260,14 +260,15 @@ impl AntreanStore for SqliteStore {
         self.read(move |tx| tx.registrations(&facilities, state, after, limit)).await
     }
 
-    async fn antrean_changes(
+    async fn feed(
         &self,
         facilities: &[String],
+        kinds: FeedKinds,
         cursor: i64,
         limit: usize,
-    ) -> Result<Vec<AntreanChange>, StoreError> {
+    ) -> Result<Vec<FeedRow>, StoreError> {
         let facilities = facilities.to_vec();
-        self.read(move |tx| tx.antrean_changes(&facilities, cursor, limit)).await
+        self.read(move |tx| tx.feed(&facilities, kinds, cursor, limit)).await
     }
 
     async fn booking_counts(&self, days: Vec<(String, Date)>) -> Result<Vec<BookingCount>, StoreError> {
