@@ -37,7 +37,7 @@ pub enum ClientCommand {
         /// Peran (role)
         #[arg(long, value_enum, default_value_t = Role::Sim)]
         role: Role,
-        /// Masa berlaku token dalam hari (days the token lives)
+        /// Masa berlaku token dalam hari; sandi mobile-jkn berlaku sampai dicabut (days the token lives)
         #[arg(long, value_name = "HARI", default_value_t = 365, value_parser = clap::value_parser!(u16).range(0..=365))]
         days: u16,
         /// Sebagai JSON (as JSON)
@@ -71,6 +71,7 @@ pub fn run(
 ) -> Result<(), VaultError> {
     let clients = Clients::open(&place.path)?;
     match &args.command {
+        ClientCommand::Add { gateway: true, role: Role::MobileJkn, .. } => Err(VaultError::MobileJknAlone),
         ClientCommand::Add { name, facility, gateway, role, days, json } => {
             let new = NewClient { name: name.clone(), facilities: facility.clone(), role: *role, days: *days };
             // Only a gateway client has something to seal, so only then is the key needed.
@@ -88,6 +89,10 @@ pub fn run(
 }
 
 fn print_json(grant: &Grant, console: &mut Console<'_>) -> Result<(), VaultError> {
+    if grant.client.role == Role::MobileJkn {
+        let (name, password) = (&grant.client.name, grant.token.expose().as_str());
+        return console.json(&json!({ "name": name, "username": name, "password": password }));
+    }
     let mut value = json!({ "name": grant.client.name, "token": grant.token.expose().as_str() });
     if let Some(local) = &grant.gateway {
         value["cons_id"] = local.cons_id.expose().into();
@@ -100,6 +105,14 @@ fn print_json(grant: &Grant, console: &mut Console<'_>) -> Result<(), VaultError
 }
 
 fn print(grant: &Grant, console: &mut Console<'_>) -> Result<(), VaultError> {
+    if grant.client.role == Role::MobileJkn {
+        console.say(&format!("username    {}", grant.client.name))?;
+        console.say(&format!("password    {}", grant.token.expose().as_str()))?;
+        return console.remark(
+            "Berikan keduanya kepada BPJS (header x-username dan x-password). Catat sekarang: tidak akan ditampilkan lagi.",
+            "Give both to BPJS (headers x-username and x-password). Write them down now: they will not be shown again.",
+        );
+    }
     console.say(&format!("name        {}", grant.client.name))?;
     console.say(&format!("token       {}", grant.token.expose().as_str()))?;
     if let Some(local) = &grant.gateway {
