@@ -486,7 +486,7 @@ pub trait AntreanStore: Send + Sync {
     /// Bookings of these facilities and days by state.
     async fn booking_counts(&self, days: Vec<(String, Date)>) -> Result<Vec<BookingCount>, StoreError>;
 
-    /// Destroys what is known of persons in bookings for days before `before` and in registrations answered before it,
+    /// Destroys what is known of persons in bookings for days before `before` and in registrations untouched since,
     /// at most `limit` of each; numbers and states stay. Returns how many.
     async fn retire_antrean(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 }

@@ -523,7 +523,7 @@ impl Tx<'_> {
             .connection
             .prepare_cached(
                 "UPDATE antrean_registration SET body = NULL, answer = NULL, card = NULL WHERE seq IN \
-                 (SELECT seq FROM antrean_registration WHERE state <> 'waiting' AND updated_at < ?1 \
+                 (SELECT seq FROM antrean_registration WHERE updated_at < ?1 \
                  AND body IS NOT NULL LIMIT ?2)",
             )?
             .execute(params![millis(before), limit])?;
