@@ -207,9 +207,25 @@ impl Fault {
                 "must be a number of calls per second, 0 for no limit",
                 "harus jumlah panggilan per detik, 0 berarti tanpa batas",
             ),
+            Self::InboundNeedsTls | Self::BasePath | Self::TokenLifetime => self.inbound_text(),
             other => other.address_text(),
         };
         (english.to_owned(), indonesian.to_owned())
+    }
+
+    /// Of `[antrean_inbound]`.
+    const fn inbound_text(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::InboundNeedsTls => (
+                "others can reach this address: add [antrean_inbound.tls] certificate and key, or listen on 127.0.0.1",
+                "alamat ini terjangkau komputer lain: tambahkan [antrean_inbound.tls] certificate dan key, atau pakai 127.0.0.1",
+            ),
+            Self::BasePath => (
+                "must be \"\" or like \"/antrean\": letters, digits, - _ . and no slash at the end",
+                "harus \"\" atau seperti \"/antrean\": huruf, angka, - _ . tanpa garis miring di akhir",
+            ),
+            _token_lifetime => ("must be from \"60s\" to \"24h\"", "harus dari \"60s\" sampai \"24h\""),
+        }
     }
 
     fn address_text(&self) -> (&'static str, &'static str) {
@@ -222,15 +238,6 @@ impl Fault {
                 "others can reach this address: add [http.tls] certificate and key, or listen on 127.0.0.1",
                 "alamat ini terjangkau komputer lain: tambahkan [http.tls] certificate dan key, atau pakai 127.0.0.1",
             ),
-            Self::InboundNeedsTls => (
-                "others can reach this address: add [antrean_inbound.tls] certificate and key, or listen on 127.0.0.1",
-                "alamat ini terjangkau komputer lain: tambahkan [antrean_inbound.tls] certificate dan key, atau pakai 127.0.0.1",
-            ),
-            Self::BasePath => (
-                "must be \"\" or like \"/antrean\": letters, digits, - _ . and no slash at the end",
-                "harus \"\" atau seperti \"/antrean\": huruf, angka, - _ . tanpa garis miring di akhir",
-            ),
-            Self::TokenLifetime => ("must be from \"60s\" to \"24h\"", "harus dari \"60s\" sampai \"24h\""),
             Self::StoreUrl => {
                 ("must be \"sqlite:/path\" or \"postgres://…\"", "harus \"sqlite:/jalur\" atau \"postgres://…\"")
             }
@@ -275,6 +282,9 @@ impl Fault {
             | Self::Unknown(_)
             | Self::Secret
             | Self::OneOf(_)
+            | Self::InboundNeedsTls
+            | Self::BasePath
+            | Self::TokenLifetime
             | Self::Missing
             | Self::Table
             | Self::Tables

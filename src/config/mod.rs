@@ -20,8 +20,8 @@ use jiff::tz::TimeZone;
 pub use error::{ConfigErrors, Fault, Place, Problem};
 
 use crate::secret::Private;
-use crate::words::words;
 use crate::vault::KeySource;
+use crate::words::words;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Default)]

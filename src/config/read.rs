@@ -13,8 +13,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
-    AntreanInboundConfig, Config, EmptyStatus, StatusForm, UnknownPatient, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE, ReconcileConfig,
-    RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
+    AntreanInboundConfig, Config, ContractConfig, EmptyStatus, Facility, GatewayConfig, HttpConfig, HttpLimits,
+    PCARE_APP_CODE, ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig, StatusForm, StoreConfig, TlsConfig,
+    UnknownPatient, VaultConfig, value,
 };
 
 /// The contract profiles inside the binary (`contract::SHIPPED`; a test there holds the two together).
@@ -192,7 +193,12 @@ impl Reader {
                 |given| value::number(given, 1, 10_000).map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
                 default.failed_logins_per_minute,
             ),
-            status_form: self.read(table, "status_form", value::word(StatusForm::of_word, "v1, v2"), default.status_form),
+            status_form: self.read(
+                table,
+                "status_form",
+                value::word(StatusForm::of_word, "v1, v2"),
+                default.status_form,
+            ),
             empty_status: self.read(
                 table,
                 "empty_status",
@@ -458,10 +464,8 @@ impl Reader {
             files.extend([("http.tls.certificate", &tls.certificate), ("http.tls.key", &tls.key)]);
         }
         if let Some(tls) = &config.antrean_inbound.tls {
-            files.extend([
-                ("antrean_inbound.tls.certificate", &tls.certificate),
-                ("antrean_inbound.tls.key", &tls.key),
-            ]);
+            files
+                .extend([("antrean_inbound.tls.certificate", &tls.certificate), ("antrean_inbound.tls.key", &tls.key)]);
         }
         for (key, path) in files {
             let reported = self.problems.iter().any(|problem| problem.key == key);

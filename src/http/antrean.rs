@@ -183,7 +183,9 @@ pub(super) async fn book(
 fn refused(why: &NoNumber) -> Problem {
     let (code, detail) = match why {
         NoNumber::PoliUnknown => ("poli", "Poli ini belum pernah punya jadwal; kirim PUT /v1/antrean/jadwal dahulu."),
-        NoNumber::Closed | NoNumber::ClosedAt(..) => ("closed", "Tidak ada jadwal yang buka untuk poli dan tanggal ini."),
+        NoNumber::Closed | NoNumber::ClosedAt(..) => {
+            ("closed", "Tidak ada jadwal yang buka untuk poli dan tanggal ini.")
+        }
         NoNumber::DoctorUnknown => ("doctor", "Dokter ini tidak berjadwal di poli dan tanggal ini."),
         NoNumber::HoursUnknown => ("hours", "Dokter ini tidak berjadwal pada jam praktek ini."),
         NoNumber::Full => ("full", "Kuota habis; tambah kuota lewat PUT /v1/antrean/jadwal."),

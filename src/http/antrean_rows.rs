@@ -133,9 +133,8 @@ fn session(facility: &str, mut row: Row<'_>) -> Option<Session> {
     let doctor = row.need("kodedokter", "bilangan bulat", |value| value.as_i64().filter(|code| *code > 0));
     let doctor_name = row.need("namadokter", "teks 1 sampai 100 huruf", text(100));
     let at = row.need("jampraktek", "jam seperti 08:00-12:00", |value| hours(value.as_str()?));
-    let quota = row.need("kuota", "bilangan 0 sampai 9999", |value| {
-        value.as_i64().filter(|quota| (0..=9999).contains(quota))
-    });
+    let quota =
+        row.need("kuota", "bilangan 0 sampai 9999", |value| value.as_i64().filter(|quota| (0..=9999).contains(quota)));
     let opens = row.take("buka", "jam seperti 07:30", time);
     let closes = row.take("tutup", "jam seperti 11:30", time);
     let prefix = row.take("awalan", "paling banyak 8 huruf, angka atau -, tidak berakhir angka", prefix);
@@ -217,14 +216,22 @@ mod tests {
         bad.as_object_mut().unwrap().shift_remove("kuota");
         let faults = sessions("0114A026", &[], json!([row(), row(), bad, 7])).unwrap_err();
         let places: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
-        let wanted = ["/jadwal/1", "/jadwal/2/jampraktek", "/jadwal/2/kuota", "/jadwal/2/awalan", "/jadwal/2/asing", "/jadwal/3"];
+        let wanted = [
+            "/jadwal/1",
+            "/jadwal/2/jampraktek",
+            "/jadwal/2/kuota",
+            "/jadwal/2/awalan",
+            "/jadwal/2/asing",
+            "/jadwal/3",
+        ];
         assert_eq!(places, wanted);
     }
 
     #[test]
     fn a_patient_is_a_card_and_a_number_and_null_must_be_said() {
         let made = patients(json!([{ "nomorkartu": "0009900000001", "norm": "RM-1" },
-                                   { "nomorkartu": "0009900000002", "norm": null }])).unwrap();
+                                   { "nomorkartu": "0009900000002", "norm": null }]))
+        .unwrap();
         assert_eq!(made[0].1.as_ref().map(|norm| norm.expose().as_str()), Some("RM-1"));
         assert_eq!(made[1].1, None);
         assert!(patients(json!([{ "nomorkartu": "0009900000001" }])).is_err());

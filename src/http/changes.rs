@@ -8,11 +8,11 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::auth::Caller;
-use super::{App, antrean};
 use super::deliveries::{Owned, shown, zone};
 use super::extract::Params;
 use super::problem::Problem;
 use super::view::{self, Around};
+use super::{App, antrean};
 use crate::store::StoreError;
 use crate::store::antrean::{FeedItem, FeedKinds, FeedRow};
 use crate::vault::Role;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::routing::{self, MethodRouter};
 
 use super::{
-    actions, antrean, audit, books, changes, deliveries, obligations, openapi, outages, pauses, reconciliations, reports,
-    settle, status, submissions,
+    actions, antrean, audit, books, changes, deliveries, obligations, openapi, outages, pauses, reconciliations,
+    reports, settle, status, submissions,
 };
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
 

@@ -7,9 +7,7 @@ use super::fields::{Body, hours};
 use super::{App, Caller};
 use crate::config::UnknownPatient;
 use crate::secret::Private;
-use crate::store::antrean::{
-    BookAsk, Booked, BookingState, NoNumber, Origin, Place, Withdrawn, antrean_id,
-};
+use crate::store::antrean::{BookAsk, Booked, BookingState, NoNumber, Origin, Place, Withdrawn, antrean_id};
 
 /// Longest telephone number, its signs included.
 const PHONE_MAX: usize = 20;
@@ -50,7 +48,9 @@ fn read(app: &App, caller: &Caller<'_>, body: &Body, v2: bool) -> Result<BookAsk
         ("nohp", phone),
         ("keluhan", body.text("keluhan")),
     ];
-    person.extend(fields.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name.to_owned(), text.into())));
+    person.extend(
+        fields.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name.to_owned(), text.into())),
+    );
     let now = app.parts.clock.now();
     Ok(BookAsk {
         id: antrean_id(now, &app.parts.chance.ten()),

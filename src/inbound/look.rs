@@ -6,7 +6,7 @@ use super::answer::{self, Answer};
 use super::fields::{card, day, parameter, poli};
 use super::{App, Caller};
 use crate::config::{EmptyStatus, StatusForm};
-use crate::store::antrean::{Queue};
+use crate::store::antrean::Queue;
 
 pub(super) async fn status(
     app: &App,

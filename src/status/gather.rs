@@ -13,7 +13,7 @@ use super::judge::{BACKLOG_DEGRADED, Facts, Lane, OpenOutage, Outlook};
 use super::live::Live;
 use crate::config::Facility;
 use crate::contract::forecast::{Drain, forecast};
-use crate::store::antrean::{BookingCount};
+use crate::store::antrean::BookingCount;
 use crate::store::{CircuitRow, LaneLoad, LaneStop, OutageRow, PauseRow, Store, StoreError, Totals};
 
 /// How long the store may take for all questions together.

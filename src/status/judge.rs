@@ -279,7 +279,9 @@ fn antrean_inbound(seen: &InboundSeen, bookings: i64, now: Timestamp) -> Check {
         None => "belum ada panggilan Mobile JKN sejak menyala".to_owned(),
     };
     match &seen.listening.fault {
-        None => check("antrean_inbound", Level::Ok, None, format!("Mendengarkan; {last}; {bookings} antrean hari ini.")),
+        None => {
+            check("antrean_inbound", Level::Ok, None, format!("Mendengarkan; {last}; {bookings} antrean hari ini."))
+        }
         Some(_) => {
             let detail = format!("Tidak mendengarkan: mulai ulang layanan; {last}.");
             check("antrean_inbound", Level::Degraded, Some(seen.listening.since), detail)

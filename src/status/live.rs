@@ -123,7 +123,13 @@ impl Live {
             disk_low_since: None,
             stalled: Vec::new(),
         };
-        Self { started: now, min_free, board: Mutex::new(board), attempts: Mutex::new(BTreeMap::new()), inbound: Mutex::new(None) }
+        Self {
+            started: now,
+            min_free,
+            board: Mutex::new(board),
+            attempts: Mutex::new(BTreeMap::new()),
+            inbound: Mutex::new(None),
+        }
     }
 
     /// A heartbeat. The first one makes the task one that must go on beating (at most 45 s apart).

@@ -170,7 +170,12 @@ fn attempts(registry: &mut Registry, live: &Live) {
 /// Only where Mobile JKN is listened to.
 fn inbound(registry: &mut Registry, facts: &Facts, rows: &Rows, now: Timestamp) {
     let Some(seen) = &facts.live.inbound else { return };
-    gauge(registry, "inbound_listening", "1 while Mobile JKN is listened to", i64::from(seen.listening.fault.is_none()));
+    gauge(
+        registry,
+        "inbound_listening",
+        "1 while Mobile JKN is listened to",
+        i64::from(seen.listening.fault.is_none()),
+    );
     let calls = Family::<CallLabels, Counter<u64, AtomicU64>>::default();
     for ((route, code), count) in &seen.calls {
         calls.get_or_create(&CallLabels { route: route.clone(), code: *code }).inc_by(*count);

@@ -6,6 +6,8 @@
 //! day that is not cancelled; cards are found by keyed hashes, everything about a person is sealed. Neighbours:
 //! `inbound` books for patients, `http` for the SIM. What it does not do: words for patients, wire forms.
 
+mod rules;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
@@ -15,6 +17,8 @@ use super::{Page, StoreError};
 use crate::queue::Delivery;
 use crate::secret::Private;
 use crate::words::words;
+
+pub use rules::{antrean_id, choose, may_move};
 
 words! {
     /// What became of a booking.
@@ -396,13 +400,7 @@ pub trait AntreanStore: Send + Sync {
     async fn set_sessions(&self, facility: &str, days: Vec<Date>, sessions: Vec<Session>) -> Result<i64, StoreError>;
 
     /// The queues of these days, by day, poli, hours and doctor.
-    async fn queues(
-        &self,
-        facility: &str,
-        poli: Option<&str>,
-        from: Date,
-        to: Date,
-    ) -> Result<Vec<Queue>, StoreError>;
+    async fn queues(&self, facility: &str, poli: Option<&str>, from: Date, to: Date) -> Result<Vec<Queue>, StoreError>;
 
     /// Whether the facility ever had a session of this poli.
     async fn poli_known(&self, facility: &str, poli: &str) -> Result<bool, StoreError>;
@@ -489,64 +487,4 @@ pub trait AntreanStore: Send + Sync {
     /// Destroys what is known of persons in bookings for days before `before` and in registrations untouched since,
     /// at most `limit` of each; numbers and states stay. Returns how many.
     async fn retire_antrean(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
-}
-
-/// A time-ordered id (UUIDv7) from the instant and ten bytes of chance.
-#[must_use]
-pub fn antrean_id(at: Timestamp, chance: &[u8; 10]) -> String {
-    let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(millis, chance).into_uuid().to_string()
-}
-
-/// The queue that gives the number, of all `queues` of the poli on that day; or why none does. Where the patient did not
-/// say which doctor, the first queue that still gives numbers does. Pure.
-///
-/// # Errors
-/// Why no number is given.
-pub fn choose<'q>(queues: &'q [Queue], ask: &BookAsk, poli_known: bool) -> Result<&'q Queue, NoNumber> {
-    if ask.day < ask.local.date() {
-        return Err(NoNumber::Past);
-    }
-    if queues.is_empty() {
-        return Err(if poli_known { NoNumber::Closed } else { NoNumber::PoliUnknown });
-    }
-    let of_doctor = |queue: &&Queue| ask.doctor.is_none_or(|doctor| doctor == queue.session.doctor);
-    if !queues.iter().any(|queue| of_doctor(&queue)) {
-        return Err(NoNumber::DoctorUnknown);
-    }
-    let at_hours = |queue: &&Queue| ask.hours.as_ref().is_none_or(|hours| *hours == queue.session.hours);
-    let wanted = queues.iter().filter(of_doctor).filter(at_hours);
-    let mut why = NoNumber::HoursUnknown;
-    for queue in wanted {
-        match obstacle(queue, ask) {
-            None => return Ok(queue),
-            Some(obstacle) => why = obstacle,
-        }
-    }
-    Err(why)
-}
-
-fn obstacle(queue: &Queue, ask: &BookAsk) -> Option<NoNumber> {
-    let session = &queue.session;
-    // The counter may still take somebody in; who books from home may not.
-    let timed = ask.day == ask.local.date() && ask.origin == Origin::MobileJkn;
-    if timed && session.opens.is_some_and(|opens| ask.local.time() < opens) {
-        return Some(NoNumber::Closed);
-    }
-    if timed && ask.local.time() > session.closes {
-        return Some(NoNumber::ClosedAt(session.poli_name.clone(), session.closes));
-    }
-    (queue.total >= session.quota).then_some(NoNumber::Full)
-}
-
-/// Whether the SIM may move a booking from one state to another.
-#[must_use]
-pub const fn may_move(from: BookingState, to: BookingState) -> bool {
-    use BookingState::{Absent, Booked, Called, Cancelled, Served};
-    match (from, to) {
-        (Booked | Called | Absent, Booked | Called | Served | Absent | Cancelled)
-        | (Served, Served | Called)
-        | (Cancelled, Cancelled) => true,
-        (Served, Booked | Absent | Cancelled) | (Cancelled, Booked | Called | Served | Absent) => false,
-    }
 }

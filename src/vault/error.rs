@@ -289,7 +289,9 @@ impl VaultError {
             ),
             Self::UnknownName { known } => format!("nama kredensial tidak dikenal; yang dikenal: {known}"),
             Self::MobileJknAlone => "klien Mobile JKN tidak dapat sekaligus klien gateway: tanpa --gateway".to_owned(),
-            Self::OneFacility => "klien Mobile JKN milik tepat satu faskes: tambahkan satu untuk tiap faskes".to_owned(),
+            Self::OneFacility => {
+                "klien Mobile JKN milik tepat satu faskes: tambahkan satu untuk tiap faskes".to_owned()
+            }
             Self::FacilityCode => "kode faskes tepat 8 karakter 0-9 A-Z, misalnya 0114A026".to_owned(),
             Self::Value { name, why } => format!("nilai {name} ditolak: {}", why.indonesian()),
             Self::ImportFormat => "isi impor bukan cadangan tersegel dan bukan objek JSON nama brankas".to_owned(),

@@ -101,8 +101,7 @@ impl House {
         let catalogue = Arc::new(Catalogue::shipped().unwrap());
         let sealer = Sealer::new(&[1; 32], &[2; 32]);
         let path = directory.path().join("jembatan.db");
-        let store: SharedStore =
-            Arc::new(SqliteStore::open(sqlite::Settings { path, sealer, catalogue }).unwrap().0);
+        let store: SharedStore = Arc::new(SqliteStore::open(sqlite::Settings { path, sealer, catalogue }).unwrap().0);
         let clients = Clients::open(&directory.path().join("vault")).unwrap();
         let (room, stop) = (Arc::new(AtomicBool::new(true)), CancellationToken::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -11,8 +11,8 @@ use super::rows::{Millis, Parsed, Word, millis};
 use crate::queue::DeliveryId;
 use crate::secret::Private;
 use crate::store::antrean::{
-    BookAsk, Booked, Booking, BookingCount, BookingFilter, BookingState, CallAsk, CallDone, FeedItem, FeedKinds, FeedRow,
-    MoveAsk, Moved, NoNumber, Place, Queue, Session, Withdrawn, choose, may_move,
+    BookAsk, Booked, Booking, BookingCount, BookingFilter, BookingState, CallAsk, CallDone, FeedItem, FeedKinds,
+    FeedRow, MoveAsk, Moved, NoNumber, Place, Queue, Session, Withdrawn, choose, may_move,
 };
 use crate::store::{Page, StoreError};
 
@@ -39,7 +39,13 @@ impl Tx<'_> {
                 "SELECT poli, doctor, hours, called FROM antrean_session WHERE facility = ?1 AND day = ?2 AND called IS NOT NULL",
             )?;
             let rows = old.query_map(params![facility, day], |row| {
-                Ok((day.clone(), row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+                Ok((
+                    day.clone(),
+                    row.get::<_, String>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, String>(2)?,
+                    row.get::<_, String>(3)?,
+                ))
             })?;
             called.extend(rows.collect::<Result<Vec<_>, _>>()?);
             self.connection
@@ -124,9 +130,9 @@ impl Tx<'_> {
     }
 
     pub(super) fn poli_known(self, facility: &str, poli: &str) -> Result<bool, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM antrean_session WHERE facility = ?1 AND poli = ?2)",
-        )?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM antrean_session WHERE facility = ?1 AND poli = ?2)")?;
         Ok(statement.query_row([facility, poli], |row| row.get(0))?)
     }
 
@@ -146,7 +152,10 @@ impl Tx<'_> {
         let mut norm = None;
         if let Some(card) = &card {
             norm = self.norm(&ask.facility, card)?;
-            if norm.is_none() && ask.known_only && let Some(why) = self.stranger(&ask.facility, card)? {
+            if norm.is_none()
+                && ask.known_only
+                && let Some(why) = self.stranger(&ask.facility, card)?
+            {
                 return Ok(Booked::Refused(why));
             }
         }
@@ -496,11 +505,7 @@ impl Tx<'_> {
         let mut counts = Vec::new();
         for (facility, day) in days {
             let rows = statement.query_map(params![facility, day.to_string()], |row| {
-                Ok(BookingCount {
-                    facility: facility.clone(),
-                    state: row.get::<_, Word<_>>(0)?.0,
-                    count: row.get(1)?,
-                })
+                Ok(BookingCount { facility: facility.clone(), state: row.get::<_, Word<_>>(0)?.0, count: row.get(1)? })
             })?;
             for row in rows {
                 counts.push(row?);

@@ -11,8 +11,8 @@ use super::rows::{Millis, Word, millis};
 use super::{SqliteStore, Tx};
 use crate::secret::Private;
 use crate::store::antrean::{
-    AntreanStore, BookAsk, Booked, Booking, BookingCount, BookingFilter, CallAsk, CallDone, FeedKinds, FeedRow, MoveAsk,
-    Moved, NewRegistration, Place, Queue, Registered, Registration, RegistrationState, Session, Withdrawn,
+    AntreanStore, BookAsk, Booked, Booking, BookingCount, BookingFilter, CallAsk, CallDone, FeedKinds, FeedRow,
+    MoveAsk, Moved, NewRegistration, Place, Queue, Registered, Registration, RegistrationState, Session, Withdrawn,
 };
 use crate::store::{Page, StoreError};
 
@@ -164,13 +164,7 @@ impl AntreanStore for SqliteStore {
         self.write(move |tx| tx.set_sessions(&facility, &days, &sessions)).await
     }
 
-    async fn queues(
-        &self,
-        facility: &str,
-        poli: Option<&str>,
-        from: Date,
-        to: Date,
-    ) -> Result<Vec<Queue>, StoreError> {
+    async fn queues(&self, facility: &str, poli: Option<&str>, from: Date, to: Date) -> Result<Vec<Queue>, StoreError> {
         let (facility, poli) = (facility.to_owned(), poli.map(str::to_owned));
         self.read(move |tx| tx.queues(&facility, poli.as_deref(), from, to)).await
     }

@@ -45,7 +45,21 @@ macro_rules! words_from_sql {
         }
     )*};
 }
-words_from_sql!(State, How, Question, Purpose, Who, BlockedKind, Mark, Settled, OutageClass, Verdict, BookingState, Origin, RegistrationState);
+words_from_sql!(
+    State,
+    How,
+    Question,
+    Purpose,
+    Who,
+    BlockedKind,
+    Mark,
+    Settled,
+    OutageClass,
+    Verdict,
+    BookingState,
+    Origin,
+    RegistrationState
+);
 
 /// A column with milliseconds since 1970.
 pub(super) struct Millis(pub(super) Timestamp);

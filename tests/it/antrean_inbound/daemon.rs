@@ -158,7 +158,10 @@ fn from_schedule_to_served_with_the_sim_on_the_other_side() {
     assert_eq!(desk.sim("POST", "/v1/antrean/panggil", Some(&call))["antrean"]["state"], "called");
     let status = desk.call("GET", &format!("/antrean/status/001/{}", desk.day), None);
     let row = &status.body["response"][0];
-    assert_eq!((&row["totalantrean"], &row["sisaantrean"], &row["antreanpanggil"]), (&json!("3"), &json!(2), &json!("A1")));
+    assert_eq!(
+        (&row["totalantrean"], &row["sisaantrean"], &row["antreanpanggil"]),
+        (&json!("3"), &json!(2), &json!("A1"))
+    );
     assert_eq!(row["keterangan"], "Bawa kartu");
     let first = format!("/v1/antrean/{}/state", items[0]["antrean"]["id"].as_str().unwrap());
     assert_eq!(desk.sim("POST", &first, Some(&json!({ "state": "served" })))["state"], "served");
@@ -183,7 +186,8 @@ fn health_and_logs(desk: &Desk) {
     assert!(metrics.contains(r#"jembatan_inbound_calls_total{route="antrean",code="202"} 1"#), "{metrics}");
     let logs = desk.bridge.logs();
     assert!(logs.contains("Mobile JKN was answered"));
-    let secrets = [card(1), card(2), peserta(2)["nik"].as_str().unwrap().to_owned(), "CONTOH".to_owned(), "RM-1".to_owned()];
+    let secrets =
+        [card(1), card(2), peserta(2)["nik"].as_str().unwrap().to_owned(), "CONTOH".to_owned(), "RM-1".to_owned()];
     for secret in secrets.iter().chain([&desk.login.password, &desk.login.token]) {
         assert!(!logs.contains(secret.as_str()) && !metrics.contains(secret.as_str()), "{secret} was told");
     }
@@ -215,7 +219,8 @@ fn killed_in_the_middle_no_number_is_given_twice_and_none_that_was_told_is_lost(
         desk.log_in();
         let cards: Vec<u32> = (next..next + 150).collect();
         next += 150;
-        let known: Vec<Value> = cards.iter().map(|n| json!({ "nomorkartu": card(*n), "norm": n.to_string() })).collect();
+        let known: Vec<Value> =
+            cards.iter().map(|n| json!({ "nomorkartu": card(*n), "norm": n.to_string() })).collect();
         desk.sim("PUT", "/v1/antrean/pasien", Some(&json!({ "facility": FACILITY, "pasien": known })));
         let answers = storm(&desk, &cards, 20 + round * 23);
         for (n, label) in answers {

@@ -86,7 +86,9 @@ async fn bodies_and_rates_have_limits() {
         tired += usize::from(got.status == 429);
     }
     assert!(tired >= 7, "{tired}: ten at once were used up before");
-    for (method, path, status) in [("DELETE", "/antrean", 405), ("GET", "/../etc/passwd", 404), ("GET", "/v1/status", 404)] {
+    for (method, path, status) in
+        [("DELETE", "/antrean", 405), ("GET", "/../etc/passwd", 404), ("GET", "/v1/status", 404)]
+    {
         let got = house.send(method, path, &[], None).await;
         assert_eq!((got.status, got.code()), (status, 201), "{path}");
     }

@@ -212,8 +212,7 @@ async fn what_cannot_be_found_or_cancelled_says_why() {
     let now_called = house.call(&login, "PUT", "/antrean/batal", Some(&batal(1))).await;
     assert_eq!(now_called.refusal().1, "Pembatalan antrean tidak dapat diproses!");
     let place = house.store.place(FACILITY, Private::new(card(1)), "001", monday()).await.unwrap().unwrap();
-    let served =
-        MoveAsk { id: place.booking.id, to: BookingState::Served, reason: None, now: house.clock.now() };
+    let served = MoveAsk { id: place.booking.id, to: BookingState::Served, reason: None, now: house.clock.now() };
     house.store.move_booking(served).await.unwrap();
     let done = house.call(&login, "PUT", "/antrean/batal", Some(&batal(1))).await;
     assert_eq!(done.refusal().1, "Pasien Sudah Dilayani, Antrean Tidak Dapat Dibatalkan!");
