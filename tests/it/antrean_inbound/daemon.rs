@@ -6,7 +6,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jembatan::clock::Clock;
+use jembatan::secret::Password;
+use jembatan::simulator::mobile_jkn::{self, Plan, Target};
 use jiff::ToSpan as _;
+use rustls::pki_types::CertificateDer;
 use tokio::runtime::Runtime;
 
 use super::*;
@@ -20,14 +23,15 @@ struct Desk {
     login: Login,
     port: u16,
     day: String,
+    root: Vec<u8>,
 }
 
-fn certificate(bridge: &Bridge) -> (PathBuf, PathBuf, reqwest::Certificate) {
+fn certificate(bridge: &Bridge) -> (PathBuf, PathBuf, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (pem, key) = (bridge.home().join("antrean.pem"), bridge.home().join("antrean.key"));
     std::fs::write(&pem, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    (pem, key, reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap())
+    (pem, key, made.cert.der().to_vec())
 }
 
 /// A port that nobody listens on, below those the system gives to outgoing connections.
@@ -56,11 +60,15 @@ impl Desk {
         let told: Value = serde_json::from_str(&told).unwrap();
         let text = |name: &str| told[name].as_str().unwrap().to_owned();
         let login = Login { name: text("username"), password: text("password"), token: String::new() };
-        let http = reqwest::Client::builder().no_proxy().add_root_certificate(root).build().unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .add_root_certificate(reqwest::Certificate::from_der(&root).unwrap())
+            .build()
+            .unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let zone = jiff::tz::TimeZone::get("Asia/Makassar").unwrap();
         let day = Clock::system().now().to_zoned(zone).date().checked_add(1.day()).unwrap().to_string();
-        Self { bridge, runtime, http, login, port, day }
+        Self { bridge, runtime, http, login, port, day, root }
     }
 
     fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Option<Got> {
@@ -206,6 +214,35 @@ fn gone_with_the_password(desk: &Desk) {
     desk.bridge.until("the token is refused", Duration::from_secs(2), || {
         (desk.call("GET", &path, None).refusal() == (201, "Token Expired")).then_some(())
     });
+}
+
+/// The other side as the simulator plays it, which knows the catalogue and not this code.
+#[test]
+fn mobile_jkn_as_the_simulator_plays_it_finds_nothing_wrong() {
+    let desk = Desk::up();
+    desk.publish(30);
+    let target = Target {
+        url: format!("https://localhost:{}", desk.port),
+        username: desk.login.name.clone(),
+        password: Password::new(desk.login.password.clone()),
+        trusted: vec![CertificateDer::from(desk.root.clone())],
+    };
+    let plan = Plan {
+        clinic: "001".to_owned(),
+        day: desk.day.parse().unwrap(),
+        doctor: None,
+        versions: vec![1, 2],
+        seed: 11,
+        token_life: None,
+    };
+    let checks = desk.runtime.block_on(mobile_jkn::drive(&target, &plan, &Clock::system())).unwrap();
+    let wrong: Vec<_> = checks.iter().filter(|check| !check.passed).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let scenes: BTreeSet<&str> = checks.iter().map(|check| check.scene).collect();
+    assert_eq!(scenes, BTreeSet::from(["auth", "status", "v1", "v2", "masukan"]));
+    assert!(checks.len() >= 25, "{}", checks.len());
+    let left = desk.sim("GET", &format!("/v1/antrean?from={}&state=booked", desk.day), None);
+    assert_eq!(left["items"], json!([]), "what it booked it cancelled");
 }
 
 #[test]
