@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::intake::Fault;
 use crate::secret::Private;
-use crate::store::antrean::Session;
+use crate::store::antrean::{KnownPatient, Session};
 
 /// Most sessions of one day.
 const SESSIONS_MAX: usize = 200;
@@ -158,7 +158,7 @@ fn session(facility: &str, mut row: Row<'_>) -> Option<Session> {
 }
 
 /// Cards with their record numbers; null forgets the card.
-pub(super) fn patients(value: Value) -> Result<Vec<(Private<String>, Option<Private<String>>)>, Vec<Fault>> {
+pub(super) fn patients(value: Value) -> Result<Vec<KnownPatient>, Vec<Fault>> {
     let items = list(value, "pasien", PATIENTS_MAX)?;
     let (mut faults, mut patients) = (Vec::new(), Vec::new());
     let digits = |value: &Value| {

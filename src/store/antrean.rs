@@ -339,6 +339,9 @@ pub struct NewRegistration {
     pub now: Timestamp,
 }
 
+/// A card with its record number; `None`: the card is to be forgotten.
+pub type KnownPatient = (Private<String>, Option<Private<String>>);
+
 /// What a registration became.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Registered {
@@ -441,11 +444,7 @@ pub trait AntreanStore: Send + Sync {
     async fn bookings(&self, filter: BookingFilter) -> Result<Page<Booking>, StoreError>;
 
     /// Remembers record numbers by card; `None` forgets the card.
-    async fn put_patients(
-        &self,
-        facility: &str,
-        patients: Vec<(Private<String>, Option<Private<String>>)>,
-    ) -> Result<(), StoreError>;
+    async fn put_patients(&self, facility: &str, patients: Vec<KnownPatient>) -> Result<(), StoreError>;
 
     /// Keeps a new patient's registration for the SIM.
     async fn register(&self, new: NewRegistration) -> Result<Registered, StoreError>;

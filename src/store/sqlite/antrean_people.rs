@@ -12,17 +12,15 @@ use super::{SqliteStore, Tx};
 use crate::secret::Private;
 use crate::store::antrean::{
     AntreanStore, BookAsk, Booked, Booking, BookingCount, BookingFilter, CallAsk, CallDone, FeedKinds, FeedRow,
-    MoveAsk, Moved, NewRegistration, Place, Queue, Registered, Registration, RegistrationState, Session, Withdrawn,
+    KnownPatient, MoveAsk, Moved, NewRegistration, Place, Queue, Registered, Registration, RegistrationState, Session,
+    Withdrawn,
 };
 use crate::store::{Page, StoreError};
 
 const REGISTRATION: &str = "seq, id, facility, state, body, answer, asked_at, updated_at";
 
-/// A card with its record number, or with none any more.
-type Known = (Private<String>, Option<Private<String>>);
-
 impl Tx<'_> {
-    fn put_patients(self, facility: &str, patients: &[Known]) -> Result<(), StoreError> {
+    fn put_patients(self, facility: &str, patients: &[KnownPatient]) -> Result<(), StoreError> {
         for (card, norm) in patients {
             let card = self.antrean_card(facility, card);
             match norm {
@@ -219,7 +217,7 @@ impl AntreanStore for SqliteStore {
         self.read(move |tx| tx.bookings(&filter)).await
     }
 
-    async fn put_patients(&self, facility: &str, patients: Vec<Known>) -> Result<(), StoreError> {
+    async fn put_patients(&self, facility: &str, patients: Vec<KnownPatient>) -> Result<(), StoreError> {
         let facility = facility.to_owned();
         self.write(move |tx| tx.put_patients(&facility, &patients)).await
     }
