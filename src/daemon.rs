@@ -40,6 +40,7 @@ use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 pub mod certificates;
 mod face;
 mod housekeeping;
+mod inbound;
 
 pub use housekeeping::free_bytes;
 
@@ -115,6 +116,8 @@ pub enum StartError {
 pub struct Running {
     /// Where the API listens.
     pub address: SocketAddr,
+    /// Where Mobile JKN is listened to, if anywhere.
+    pub inbound: Option<SocketAddr>,
     /// The token of the local operator.
     pub operator_token: Private<Zeroizing<String>>,
     /// What opening the store found.
@@ -245,6 +248,7 @@ fn observe(live: &Arc<Live>, clock: &Clock) -> Observe {
     Arc::new(move |seen| match seen {
         Seen::Beat(task) => live.beat(task, clock.now()),
         Seen::Attempt { operation, outcome } => live.attempt(operation, outcome),
+        Seen::Inbound { route, facility, code } => live.inbound_call(route, facility, code, clock.now()),
         Seen::Skew { facility, seconds } => live.clock(facility, seconds, true, clock.now()),
     })
 }
@@ -284,7 +288,8 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
     let bound = TcpListener::bind(listen).await;
     let listener = bound.map_err(|error| StartError::Io { what: format!("http.listen {listen}"), error })?;
     let address = listener.local_addr().map_err(|error| StartError::Io { what: "http.listen".to_owned(), error })?;
-    let tls = face::tls(&shared.config)?;
+    let tls = face::tls(shared.config.http.tls.as_ref())?;
+    let inbound = inbound::open(&shared).await?;
     let operator_token = Private::new(http::local_operator_token(shared.vault.index_key()?.expose()));
     let tasks = TaskTracker::new();
     let (stop, failed) = (shared.stop.clone(), CancellationToken::new());
@@ -302,11 +307,12 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
             lost.cancel();
         }
     });
+    let inbound = inbound.map(|open| open.start(&shared, &tasks));
     tasks.close();
     let watchdog = status::watchdog::spawn(Arc::clone(&shared.live), Duration::from_secs(1), housekeeping::alarm)
         .map_err(|error| StartError::Io { what: "watchdog".to_owned(), error })?;
     tracing::info!(%address, facilities = shared.config.facilities.len(), lanes = lanes.len(), "the bridge is up");
-    Ok(Running { address, operator_token, opened, stop, failed, tasks, store, watchdog: Some(watchdog) })
+    Ok(Running { address, inbound, operator_token, opened, stop, failed, tasks, store, watchdog: Some(watchdog) })
 }
 
 /// One lane per facility and service that something can be written to.

@@ -14,6 +14,7 @@
 //! * [`store`] keeps everything; [`vault`] keeps the secrets.
 //! * [`intake`], [`push`], [`reconcile`] are the stages; they share rows and wake-ups, never call one another.
 //! * [`remote`] is the only way out; [`http`] and [`status`] are the faces; [`cli`] the commands.
+//! * [`inbound`] is what Mobile JKN calls at the facility.
 //! * [`simulator`] plays BPJS; [`daemon`] puts everything together.
 #![forbid(unsafe_code)]
 
@@ -44,6 +45,7 @@ pub mod report;
 pub mod cli;
 pub mod daemon;
 pub mod http;
+pub mod inbound;
 pub mod simulator;
 
 pub mod status;

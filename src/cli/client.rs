@@ -40,7 +40,7 @@ pub enum ClientCommand {
         /// Jenis klien jejaring, untuk laporan bulanan dan klaim; hanya dengan --role network (kind of the network)
         #[arg(long, value_enum, value_name = "JENIS")]
         kind: Option<Kind>,
-        /// Masa berlaku token dalam hari (days the token lives)
+        /// Masa berlaku token dalam hari; sandi mobile-jkn berlaku sampai dicabut (days the token lives)
         #[arg(long, value_name = "HARI", default_value_t = 365, value_parser = clap::value_parser!(u16).range(0..=365))]
         days: u16,
         /// Sebagai JSON (as JSON)
@@ -74,6 +74,7 @@ pub fn run(
 ) -> Result<(), VaultError> {
     let clients = Clients::open(&place.path)?;
     match &args.command {
+        ClientCommand::Add { gateway: true, role: Role::MobileJkn, .. } => Err(VaultError::MobileJknAlone),
         ClientCommand::Add { name, facility, gateway, role, kind, days, json } => {
             let (name, facilities) = (name.clone(), facility.clone());
             let new = NewClient { name, facilities, role: *role, kind: *kind, days: *days };
@@ -92,6 +93,10 @@ pub fn run(
 }
 
 fn print_json(grant: &Grant, console: &mut Console<'_>) -> Result<(), VaultError> {
+    if grant.client.role == Role::MobileJkn {
+        let (name, password) = (&grant.client.name, grant.token.expose().as_str());
+        return console.json(&json!({ "name": name, "username": name, "password": password }));
+    }
     let mut value = json!({ "name": grant.client.name, "token": grant.token.expose().as_str() });
     if let Some(local) = &grant.gateway {
         value["cons_id"] = local.cons_id.expose().into();
@@ -104,6 +109,14 @@ fn print_json(grant: &Grant, console: &mut Console<'_>) -> Result<(), VaultError
 }
 
 fn print(grant: &Grant, console: &mut Console<'_>) -> Result<(), VaultError> {
+    if grant.client.role == Role::MobileJkn {
+        console.say(&format!("username    {}", grant.client.name))?;
+        console.say(&format!("password    {}", grant.token.expose().as_str()))?;
+        return console.remark(
+            "Berikan keduanya kepada BPJS (header x-username dan x-password). Catat sekarang: tidak akan ditampilkan lagi.",
+            "Give both to BPJS (headers x-username and x-password). Write them down now: they will not be shown again.",
+        );
+    }
     console.say(&format!("name        {}", grant.client.name))?;
     console.say(&format!("token       {}", grant.token.expose().as_str()))?;
     if let Some(local) = &grant.gateway {

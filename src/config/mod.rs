@@ -21,6 +21,7 @@ pub use error::{ConfigErrors, Fault, Place, Problem};
 
 use crate::secret::Private;
 use crate::vault::KeySource;
+use crate::words::words;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -39,6 +40,8 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// The tables of the remote services.
     pub catalogue: CatalogueConfig,
+    /// What Mobile JKN calls at the facility.
+    pub antrean_inbound: AntreanInboundConfig,
     /// Reconciliations by themselves.
     pub reconcile: ReconcileConfig,
     /// How long things are remembered.
@@ -189,6 +192,65 @@ pub struct CatalogueConfig {
     pub dir: Option<PathBuf>,
 }
 
+/// `[antrean_inbound]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct AntreanInboundConfig {
+    /// Where Mobile JKN is listened to; off unless given, and anything but loopback needs TLS.
+    pub listen: Option<SocketAddr>,
+    /// What stands before the fixed paths: empty, or `/…` without a slash at the end.
+    pub base_path: String,
+    /// `[antrean_inbound.tls]`
+    pub tls: Option<TlsConfig>,
+    /// `[antrean_inbound.limits]`
+    pub limits: HttpLimits,
+    /// How long a token lives.
+    pub token_lifetime: Duration,
+    /// Calls per second of one user name; `None` (written 0) is no limit.
+    pub rate_per_second: Option<f64>,
+    /// Failed logins per minute of one address.
+    pub failed_logins_per_minute: u32,
+    /// Which form `GET /antrean/status` has on the plain path.
+    pub status_form: StatusForm,
+    /// What a status without any booking says.
+    pub empty_status: EmptyStatus,
+    /// What a card that the SIM does not know is told.
+    pub unknown_patient: UnknownPatient,
+}
+
+words! {
+    /// The catalogue has two forms of the status on one path.
+    StatusForm {
+        /// One object for the whole poli, numbers as texts.
+        V1 = "v1",
+        /// A list with one object per doctor.
+        V2 = "v2",
+    }
+}
+
+words! {
+    /// Implementations differ in what a day without bookings says.
+    EmptyStatus {
+        /// The status with zeros.
+        Zeros = "zeros",
+        /// Code 200 with a sentence.
+        Success = "200",
+        /// Code 201 with a sentence.
+        Failure = "201",
+    }
+}
+
+words! {
+    /// Implementations differ in what a patient without a record is told.
+    UnknownPatient {
+        /// Code 202: Mobile JKN then sends the registration.
+        New = "new",
+        /// Code 201: go to the counter.
+        Refuse = "refuse",
+        /// A number all the same.
+        Accept = "accept",
+    }
+}
+
 /// `[reconcile]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReconcileConfig {
@@ -300,6 +362,23 @@ impl Default for GatewayConfig {
     }
 }
 
+impl Default for AntreanInboundConfig {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            base_path: String::new(),
+            tls: None,
+            limits: HttpLimits { body: 16 * 1024, ..HttpLimits::default() },
+            token_lifetime: Duration::from_hours(1),
+            rate_per_second: Some(20.0),
+            failed_logins_per_minute: 10,
+            status_form: StatusForm::V2,
+            empty_status: EmptyStatus::Zeros,
+            unknown_patient: UnknownPatient::New,
+        }
+    }
+}
+
 impl Default for ReconcileConfig {
     fn default() -> Self {
         Self { daily: Some(jiff::civil::Time::constant(20, 30, 0, 0)), after_outage: true }
@@ -345,7 +424,7 @@ impl Config {
         if let StoreUrl::Sqlite(path) = &mut self.store.url {
             under(path);
         }
-        if let Some(tls) = &mut self.http.tls {
+        for tls in [&mut self.http.tls, &mut self.antrean_inbound.tls].into_iter().flatten() {
             under(&mut tls.certificate);
             under(&mut tls.key);
         }

@@ -13,8 +13,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
-    CatalogueConfig, Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE, Party,
-    ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
+    AntreanInboundConfig, CatalogueConfig, Config, ContractConfig, EmptyStatus, Facility, GatewayConfig, HttpConfig,
+    HttpLimits, PCARE_APP_CODE, Party, ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig, StatusForm,
+    StoreConfig, TlsConfig, UnknownPatient, VaultConfig, value,
 };
 use crate::secret::Private;
 
@@ -128,6 +129,7 @@ impl Reader {
             remote,
             gateway: self.section(root, "gateway", Self::gateway),
             catalogue: self.section(root, "catalogue", Self::catalogue),
+            antrean_inbound: self.section(root, "antrean_inbound", Self::antrean_inbound),
             reconcile: self.section(root, "reconcile", Self::reconcile),
             retention: self.section(root, "retention", Self::retention),
             facilities: self.facilities(root, allow_local),
@@ -145,7 +147,7 @@ impl Reader {
         if tls.is_none() && !listen.ip().is_loopback() {
             self.report("http.listen", Some(format!("\"{listen}\"")), Fault::ListenNeedsTls);
         }
-        HttpConfig { listen, hosts, tls, limits: self.section(table, "limits", Self::limits) }
+        HttpConfig { listen, hosts, tls, limits: self.limits_of(table, &default.limits) }
     }
 
     fn tls(&mut self, table: &mut Table) -> TlsConfig {
@@ -155,14 +157,62 @@ impl Reader {
         }
     }
 
-    fn limits(&mut self, table: &mut Table) -> HttpLimits {
-        let default = HttpLimits::default();
+    fn limits(&mut self, table: &mut Table, default: &HttpLimits) -> HttpLimits {
         HttpLimits {
             body: self.read(table, "body", value::size, default.body),
             connections: self.count(table, "connections", 1, 65_536, default.connections),
             connections_per_peer: self.count(table, "connections_per_peer", 1, 65_536, default.connections_per_peer),
             header_timeout: self.read(table, "header_timeout", value::timeout, default.header_timeout),
             read_timeout: self.read(table, "read_timeout", value::timeout, default.read_timeout),
+        }
+    }
+
+    fn limits_of(&mut self, table: &mut Table, default: &HttpLimits) -> HttpLimits {
+        self.section(table, "limits", |reader, table| reader.limits(table, default))
+    }
+
+    fn antrean_inbound(&mut self, table: &mut Table) -> AntreanInboundConfig {
+        let default = AntreanInboundConfig::default();
+        let listen = self.read(table, "listen", |given| value::listen(given).map(Some), default.listen);
+        let tls = table.values.contains_key("tls").then(|| self.section(table, "tls", Self::tls));
+        self.known.insert("antrean_inbound.tls".to_owned());
+        if let Some(listen) = listen
+            && tls.is_none()
+            && !listen.ip().is_loopback()
+        {
+            self.report("antrean_inbound.listen", Some(format!("\"{listen}\"")), Fault::InboundNeedsTls);
+        }
+        AntreanInboundConfig {
+            listen,
+            tls,
+            base_path: self.read(table, "base_path", value::base_path, default.base_path),
+            limits: self.limits_of(table, &default.limits),
+            token_lifetime: self.read(table, "token_lifetime", value::token_lifetime, default.token_lifetime),
+            rate_per_second: self.read(table, "rate_per_second", value::rate, default.rate_per_second),
+            failed_logins_per_minute: self.read(
+                table,
+                "failed_logins_per_minute",
+                |given| value::number(given, 1, 10_000).map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+                default.failed_logins_per_minute,
+            ),
+            status_form: self.read(
+                table,
+                "status_form",
+                value::word(StatusForm::of_word, "v1, v2"),
+                default.status_form,
+            ),
+            empty_status: self.read(
+                table,
+                "empty_status",
+                value::word(EmptyStatus::of_word, "zeros, 200, 201"),
+                default.empty_status,
+            ),
+            unknown_patient: self.read(
+                table,
+                "unknown_patient",
+                value::word(UnknownPatient::of_word, "new, refuse, accept"),
+                default.unknown_patient,
+            ),
         }
     }
 
@@ -444,6 +494,10 @@ impl Reader {
         files.extend(profiles.filter(|(_, path)| !shipped(path)));
         if let Some(tls) = &config.http.tls {
             files.extend([("http.tls.certificate", &tls.certificate), ("http.tls.key", &tls.key)]);
+        }
+        if let Some(tls) = &config.antrean_inbound.tls {
+            files
+                .extend([("antrean_inbound.tls.certificate", &tls.certificate), ("antrean_inbound.tls.key", &tls.key)]);
         }
         for (key, path) in files {
             let reported = self.problems.iter().any(|problem| problem.key == key);

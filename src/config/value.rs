@@ -130,6 +130,32 @@ pub(super) fn names(value: &Value) -> Result<Vec<String>, Fault> {
     Ok(text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
+/// What stands before the fixed paths of a listener.
+pub(super) fn base_path(value: &Value) -> Result<String, Fault> {
+    if matches!(&value.kind, ValueKind::String(text) if text.is_empty()) {
+        return Ok(String::new());
+    }
+    let text = text(value).map_err(|_| Fault::BasePath)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+    let fits = text.starts_with('/') && !text.ends_with('/') && text.chars().all(plain) && !text.contains("//");
+    if fits { Ok(text) } else { Err(Fault::BasePath) }
+}
+
+/// How long a token of Mobile JKN may live: a minute to a day.
+pub(super) fn token_lifetime(value: &Value) -> Result<Duration, Fault> {
+    let day = Duration::from_hours(24);
+    let given = duration(value)?;
+    if (Duration::from_secs(60)..=day).contains(&given) { Ok(given) } else { Err(Fault::TokenLifetime) }
+}
+
+/// One of a few words.
+pub(super) fn word<T>(
+    of_word: impl Fn(&str) -> Option<T>,
+    known: &'static str,
+) -> impl FnOnce(&Value) -> Result<T, Fault> {
+    move |value| text(value).ok().and_then(|text| of_word(&text)).ok_or(Fault::OneOf(known))
+}
+
 /// The database.
 pub(super) fn store_url(value: &Value) -> Result<StoreUrl, Fault> {
     let text = text(value)?;

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::certificates::Watched;
 use super::{Parts, Shared, StartError, housekeeping, intake, order_of, reconciler};
-use crate::config::{Config, Facility, StoreUrl};
+use crate::config::{Config, Facility, StoreUrl, TlsConfig};
 use crate::contract::{Calendar, Contracts, Place};
 use crate::http::{self, App, RATE, Rates, ReconcileFault};
 use crate::report::frame::Parties;
@@ -18,9 +18,9 @@ use crate::secret::Private;
 use crate::status::{self, Scope, StatusState, StatusView, Visitor};
 use crate::vault::{Listed, Role, Vault};
 
-/// The TLS side of `[http.tls]`, if it is configured.
-pub(super) fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
-    let Some(files) = &config.http.tls else { return Ok(None) };
+/// The TLS side of a listener, if it is configured.
+pub(super) fn tls(files: Option<&TlsConfig>) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+    let Some(files) = files else { return Ok(None) };
     let fault = |path: &Path, what: String| StartError::Io {
         what: path.display().to_string(),
         error: std::io::Error::other(what),

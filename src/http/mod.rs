@@ -8,6 +8,9 @@
 //! secrets (of `vault` it knows only the clients).
 
 mod actions;
+mod antrean;
+mod antrean_rows;
+mod antrean_schema;
 mod audit;
 mod auth;
 mod books;

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::judge::{BACKLOG_DEGRADED, Facts, Lane, OpenOutage, Outlook};
 use super::live::Live;
 use crate::config::Facility;
 use crate::contract::forecast::{Drain, LOOKED_AT, Queued, WINDOW, forecast};
+use crate::store::antrean::BookingCount;
 use crate::store::{CircuitRow, LaneLoad, LaneStop, OutageRow, PauseRow, QueuedRow, Store, StoreError, Totals};
 
 /// How long the store may take for all questions together.
@@ -32,6 +34,8 @@ pub struct Rows {
     pub circuits: Vec<CircuitRow>,
     /// Outages, newest first.
     pub outages: Vec<OutageRow>,
+    /// Bookings of today by facility and state, where Mobile JKN is listened to.
+    pub bookings: Vec<BookingCount>,
     /// What a forecast needs, by lane.
     pub load: Vec<LaneLoad>,
     /// Earliest due instant by facility and service, where something has been due for long on a free lane.
@@ -58,7 +62,9 @@ pub fn lanes_of(facilities: &[Facility]) -> Vec<(String, String)> {
 /// Asks the store and copies the board. A store that fails or does not answer in time leaves its rows empty and its
 /// code in [`Facts::store_fault`].
 pub async fn gather(store: &dyn Store, live: &Live, lanes: &[(String, String)], now: Timestamp) -> (Facts, Rows) {
-    let (rows, mut store_fault) = match tokio::time::timeout(PATIENCE, ask(store, lanes, now)).await {
+    let places = live.snapshot().inbound.map(|seen| seen.places).unwrap_or_default();
+    let days = places.into_iter().map(|(code, zone)| (code, now.to_zoned(zone).date())).collect();
+    let (rows, mut store_fault) = match tokio::time::timeout(PATIENCE, ask(store, lanes, days, now)).await {
         Ok(Ok(rows)) => (rows, None),
         Ok(Err(error)) => (Rows::default(), Some(code(&error).to_owned())),
         Err(_elapsed) => (Rows::default(), Some("timeout".to_owned())),
@@ -74,11 +80,17 @@ pub async fn gather(store: &dyn Store, live: &Live, lanes: &[(String, String)], 
         nearest_late: rows.totals.nearest_deadline,
         late: rows.totals.late,
         outlook: outlook(&rows, now),
+        bookings: rows.bookings.iter().map(|row| row.count).sum(),
     };
     (facts, rows)
 }
 
-async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> Result<Rows, StoreError> {
+async fn ask(
+    store: &dyn Store,
+    lanes: &[(String, String)],
+    days: Vec<(String, Date)>,
+    now: Timestamp,
+) -> Result<Rows, StoreError> {
     let mut rows = Rows {
         totals: store.totals(now).await?,
         pauses: store.pauses().await?,
@@ -86,6 +98,7 @@ async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> R
         circuits: store.circuits().await?,
         outages: store.outages(OUTAGES).await?,
         due: BTreeMap::new(),
+        bookings: if days.is_empty() { Vec::new() } else { store.booking_counts(days).await? },
         load: store.load(now - WINDOW, LOOKED_AT).await?,
     };
     // One question per lane is too many for a host of a thousand facilities, and only an old due instant matters.

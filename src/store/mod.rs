@@ -7,6 +7,7 @@
 //! facility as associated data; card numbers and remote ids are found again by keyed hashes. Neighbours: every stage
 //! holds an `Arc<dyn Store>`. What it does not do: decide (that is `queue`), talk to BPJS, read the clock.
 
+pub mod antrean;
 #[cfg(test)]
 mod conformance;
 mod declared;
@@ -69,7 +70,7 @@ pub enum StoreError {
 
 /// The port to a backend. Every method is one transaction; `now` always comes from outside.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: antrean::AntreanStore {
     // ---- intake -------------------------------------------------------------------------------------------------
 
     /// Accepts a submission whole or not at all. The same key with an equal body is [`Acceptance::Same`], with another

@@ -24,8 +24,12 @@ use zeroize::Zeroizing;
 use super::disk::{self, Lock, Stamp};
 use super::error::VaultError;
 use super::gateway::GatewayCredentials;
+use super::password::{PasswordHash, Remembered};
 use super::seal::random;
 use super::{Vault, check_facility};
+
+/// How long a password lives that only `revoke` ends.
+const FOREVER_DAYS: i64 = 36_500;
 
 /// What a client may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -39,6 +43,9 @@ pub enum Role {
     Operator,
     /// A person or program that only looks.
     Viewer,
+    /// Mobile JKN: logs in at the Antrean listener by name and password; has no bearer token and no other rights.
+    #[serde(rename = "mobile-jkn")]
+    MobileJkn,
 }
 
 impl fmt::Display for Role {
@@ -48,6 +55,7 @@ impl fmt::Display for Role {
             Self::Network => "network",
             Self::Operator => "operator",
             Self::Viewer => "viewer",
+            Self::MobileJkn => "mobile-jkn",
         })
     }
 }
@@ -126,8 +134,11 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<Kind>,
     gateway: bool,
-    /// SHA-256 of the token, hexadecimal.
+    /// SHA-256 of the token, hexadecimal; empty for Mobile JKN, which fits no token.
     hash: String,
+    /// Mobile JKN's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<PasswordHash>,
     created_at: Timestamp,
     expires_at: Timestamp,
     revoked_at: Option<Timestamp>,
@@ -183,7 +194,7 @@ pub struct NewClient {
 pub struct Grant {
     /// Who it is now.
     pub client: Client,
-    /// The bearer token: shown once, kept nowhere.
+    /// The bearer token, or Mobile JKN's password: shown once, kept nowhere.
     pub token: crate::secret::Private<Zeroizing<String>>,
     /// With `--gateway`: its local credentials.
     pub gateway: Option<GatewayCredentials>,
@@ -196,6 +207,7 @@ pub struct Clients(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     state: RwLock<State>,
+    remembered: Remembered,
 }
 
 struct State {
@@ -219,7 +231,7 @@ impl Clients {
         let path = disk::beside(vault, ".clients");
         let (clients, stamp) = read(&path)?;
         let state = RwLock::new(State { stamp, clients: Arc::new(clients), fault: None });
-        Ok(Self(Arc::new(Inner { path, state })))
+        Ok(Self(Arc::new(Inner { path, state, remembered: Remembered::new()? })))
     }
 
     /// Reads the list again if the file changed.
@@ -272,6 +284,44 @@ impl Clients {
         }
     }
 
+    /// Mobile JKN's client with this name and password, if this process has seen the two together before. Quick.
+    #[must_use]
+    pub fn login_remembered(&self, name: &str, password: &str, now: Timestamp) -> Option<Client> {
+        let clients = self.current();
+        let stored = mobile(&clients, name)?;
+        let kept = stored.password.as_ref()?;
+        if self.0.remembered.knows(&stored.id, kept, password) { stored.admit(now).ok() } else { None }
+    }
+
+    /// Mobile JKN's client with this name and password. Slow on purpose (Argon2id, 64 MiB), for an unknown name too.
+    ///
+    /// # Errors
+    /// Unknown, revoked or expired: answer all three alike.
+    pub fn login(&self, name: &str, password: &str, now: Timestamp) -> Result<Client, TokenError> {
+        let clients = self.current();
+        let stored = mobile(&clients, name);
+        let kept = stored.and_then(|client| client.password.as_ref());
+        let fits = kept.unwrap_or(PasswordHash::nobody()).fits(password);
+        match (stored, kept) {
+            (Some(client), Some(kept)) if fits => {
+                let admitted = client.admit(now)?;
+                self.0.remembered.remember(&client.id, kept, password);
+                Ok(admitted)
+            }
+            (Some(_) | None, Some(_) | None) => Err(TokenError::Unknown),
+        }
+    }
+
+    /// Mobile JKN's client with this id, while it may still come in.
+    ///
+    /// # Errors
+    /// Unknown, revoked or expired.
+    pub fn mobile_jkn(&self, id: &str, now: Timestamp) -> Result<Client, TokenError> {
+        let clients = self.current();
+        let stored = clients.iter().find(|client| client.id == id && client.role == Role::MobileJkn);
+        stored.ok_or(TokenError::Unknown)?.admit(now)
+    }
+
     /// The gateway client with this local `cons_id` and the credentials its signature must fit.
     ///
     /// # Errors
@@ -307,10 +357,26 @@ impl Clients {
             return Err(VaultError::ClientExists { name: new.name.clone() });
         }
         let id = fresh_id(&clients)?;
-        let secret = random::<32>()?;
-        let token = make_token(&id, &secret);
+        let (token, hash, password) = match new.role {
+            Role::MobileJkn => {
+                // The user name is all that tells the facility.
+                if new.facilities.len() != 1 {
+                    return Err(VaultError::OneFacility);
+                }
+                let password = Zeroizing::new(super::hex(random::<16>()?.as_slice()));
+                let kept = PasswordHash::of(&password)?;
+                (password, String::new(), Some(kept))
+            }
+            Role::Sim | Role::Network | Role::Operator | Role::Viewer => {
+                let token = make_token(&id, &*random::<32>()?);
+                let hash = super::hex(&Sha256::digest(token.as_bytes()));
+                (token, hash, None)
+            }
+        };
         let gateway = vault.map(|vault| vault.add_gateway(&id, now)).transpose()?;
-        let days = SignedDuration::from_hours(24 * i64::from(new.days.min(365)));
+        // BPJS cannot be told in time that a password ends: it ends by `revoke` only.
+        let days = if new.role == Role::MobileJkn { FOREVER_DAYS } else { i64::from(new.days.min(365)) };
+        let days = SignedDuration::from_hours(24 * days);
         let stored = Stored {
             id,
             name: new.name.clone(),
@@ -318,7 +384,8 @@ impl Clients {
             role: new.role,
             kind: new.kind,
             gateway: gateway.is_some(),
-            hash: super::hex(&Sha256::digest(token.as_bytes())),
+            hash,
+            password,
             created_at: now,
             expires_at: now.saturating_add(days).map_err(|_| VaultError::Crypto { what: "date out of range" })?,
             revoked_at: None,
@@ -381,6 +448,11 @@ impl Stored {
             Ok(self.client())
         }
     }
+}
+
+/// The one of this name that is not revoked.
+fn mobile<'c>(clients: &'c [Stored], name: &str) -> Option<&'c Stored> {
+    clients.iter().find(|client| client.role == Role::MobileJkn && client.revoked_at.is_none() && client.name == name)
 }
 
 fn read(path: &Path) -> Result<(Vec<Stored>, Option<Stamp>), VaultError> {

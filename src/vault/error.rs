@@ -115,6 +115,12 @@ pub enum VaultError {
     /// A facility code is eight digits and capital letters.
     #[error("a facility code has exactly 8 characters 0-9 A-Z, such as 0114A026")]
     FacilityCode,
+    /// Mobile JKN calls the facility, never the gateway.
+    #[error("a client of Mobile JKN cannot also be a client of the gateway: leave --gateway out")]
+    MobileJknAlone,
+    /// Mobile JKN's user name tells the facility, so it stands for exactly one.
+    #[error("a client of Mobile JKN belongs to exactly one facility: add one for each")]
+    OneFacility,
     /// A value that cannot be a credential.
     #[error("the value for {name} was refused: {why}")]
     Value {
@@ -285,6 +291,10 @@ impl VaultError {
                 names.join(", ")
             ),
             Self::UnknownName { known } => format!("nama kredensial tidak dikenal; yang dikenal: {known}"),
+            Self::MobileJknAlone => "klien Mobile JKN tidak dapat sekaligus klien gateway: tanpa --gateway".to_owned(),
+            Self::OneFacility => {
+                "klien Mobile JKN milik tepat satu faskes: tambahkan satu untuk tiap faskes".to_owned()
+            }
             Self::FacilityCode => "kode faskes tepat 8 karakter 0-9 A-Z, misalnya 0114A026".to_owned(),
             Self::Value { name, why } => format!("nilai {name} ditolak: {}", why.indonesian()),
             Self::ImportFormat => "isi impor bukan cadangan tersegel dan bukan objek JSON nama brankas".to_owned(),

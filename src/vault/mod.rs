@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod gateway;
 mod key;
+mod password;
 mod rotate;
 mod seal;
 #[cfg(test)]

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("audit", &[]),
     ("protocol", &["secret"]),
     ("vault", &["secret"]),
-    ("config", &["secret", "vault"]),
+    ("config", &["secret", "vault", "words"]),
     ("contract", &["words"]),
     ("catalogue", &["contract", "secret", "words"]),
     ("queue", &["catalogue", "contract", "secret", "words"]),
@@ -47,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "words",
         ],
     ),
+    ("inbound", &["chance", "clock", "config", "intake", "observe", "secret", "store", "vault"]),
     ("simulator", &["catalogue", "clock", "protocol", "secret"]),
 ];
 

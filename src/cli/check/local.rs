@@ -108,7 +108,7 @@ pub(super) fn clients(config: &Config, now: Timestamp, language: Language) -> Ve
         valid.iter().any(|client| {
             let may = match client.role {
                 Role::Sim | Role::Network => true,
-                Role::Operator | Role::Viewer => false,
+                Role::Operator | Role::Viewer | Role::MobileJkn => false,
             };
             may && client.facilities.iter().any(|code| code == facility)
         })

@@ -27,6 +27,7 @@ fn well() -> Facts {
         nearest_late: None,
         late: 0,
         outlook: Vec::new(),
+        bookings: 0,
     }
 }
 

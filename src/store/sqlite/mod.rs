@@ -6,6 +6,8 @@
 //! second process out. Neighbours: `daemon` opens it. What it does not do: retry, decide, read the clock.
 
 mod accept;
+mod antrean;
+mod antrean_people;
 mod claim;
 mod contract;
 mod ledger;

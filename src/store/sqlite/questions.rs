@@ -21,18 +21,18 @@ const SUBMISSION: &str = "seq, id, client, facility, ref, accepted_at, warnings"
 
 /// A WHERE clause with its values.
 #[derive(Default)]
-struct Where {
+pub(super) struct Where {
     clauses: Vec<String>,
-    values: Vec<Sql>,
+    pub(super) values: Vec<Sql>,
 }
 
 impl Where {
-    fn and(&mut self, clause: &str, value: impl Into<Sql>) {
+    pub(super) fn and(&mut self, clause: &str, value: impl Into<Sql>) {
         self.clauses.push(clause.to_owned());
         self.values.push(value.into());
     }
 
-    fn one_of(&mut self, column: &str, values: &[String]) {
+    pub(super) fn one_of(&mut self, column: &str, values: &[String]) {
         if !values.is_empty() {
             let marks = vec!["?"; values.len()].join(", ");
             self.clauses.push(format!("{column} IN ({marks})"));
@@ -40,20 +40,20 @@ impl Where {
         }
     }
 
-    fn sql(&self) -> String {
+    pub(super) fn sql(&self) -> String {
         if self.clauses.is_empty() { String::new() } else { format!("WHERE {}", self.clauses.join(" AND ")) }
     }
 }
 
 /// One row more than asked tells whether there is a next page.
-fn page<T>(mut items: Vec<T>, limit: usize, seq: impl Fn(&T) -> i64) -> Page<T> {
+pub(super) fn page<T>(mut items: Vec<T>, limit: usize, seq: impl Fn(&T) -> i64) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().map(seq).filter(|_| more);
     Page { items, next }
 }
 
-fn one_more(limit: usize) -> i64 {
+pub(super) fn one_more(limit: usize) -> i64 {
     i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX)
 }
 
@@ -188,7 +188,7 @@ impl Tx<'_> {
 
     pub(super) fn changes(self, facilities: &[String], cursor: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
         let mut filter = Where::default();
-        filter.and("cursor > ?", cursor);
+        filter.and("delivery IS NOT NULL AND cursor > ?", cursor);
         filter.one_of("facility", facilities);
         let sql = format!("SELECT cursor, delivery, at FROM change {} ORDER BY cursor LIMIT ?", filter.sql());
         filter.values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());

@@ -15,6 +15,7 @@ use crate::queue::{
     SubmissionId, Why,
 };
 use crate::secret::Private;
+use crate::store::antrean::{BookingState, Origin, RegistrationState};
 use crate::store::{OutageClass, Settled, StoreError, Verdict};
 
 /// The columns that make a delivery, in the order [`Tx::delivery_of`] reads them.
@@ -44,7 +45,21 @@ macro_rules! words_from_sql {
         }
     )*};
 }
-words_from_sql!(State, How, Question, Purpose, Who, BlockedKind, Mark, Settled, OutageClass, Verdict);
+words_from_sql!(
+    State,
+    How,
+    Question,
+    Purpose,
+    Who,
+    BlockedKind,
+    Mark,
+    Settled,
+    OutageClass,
+    Verdict,
+    BookingState,
+    Origin,
+    RegistrationState
+);
 
 /// A column with milliseconds since 1970.
 pub(super) struct Millis(pub(super) Timestamp);
