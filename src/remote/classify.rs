@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::transport::{Reply, TransportError};
 use crate::catalogue::{AnswerClass, Catalogue, Kind, Operation, Refusal, RemoteIds, Service, Who};
-use crate::protocol::envelope::{self, Envelope, NotAnEnvelope};
+use crate::protocol::envelope::{self, Body, Envelope, NotAnEnvelope};
 use crate::protocol::seal::{Limits, Unreadable};
 use crate::protocol::sign::Stamp;
 use crate::queue::{Outcome, Suspicion};
@@ -94,6 +94,8 @@ pub struct Said {
     pub success: bool,
     /// The response in the clear.
     pub response: Private<Result<Value, Unreadable>>,
+    /// The response as it stood.
+    pub raw: Private<Body>,
     /// When to come back, if it said so.
     pub until: Option<Timestamp>,
 }
@@ -108,8 +110,8 @@ pub fn hear(service: Service, reply: &Reply, opener: Opener<'_>, limits: &Limits
         Ok(envelope) => {
             let success = (200..300).contains(&status) && Dialect::of(service).is_success(envelope.code);
             let response = Private::new(open(&envelope, success, opener, limits));
-            let message = Private::new(envelope.message);
-            Heard::Envelope(Box::new(Said { status, code: envelope.code, message, success, response, until }))
+            let (code, message, raw) = (envelope.code, Private::new(envelope.message), Private::new(envelope.response));
+            Heard::Envelope(Box::new(Said { status, code, message, success, response, raw, until }))
         }
     }
 }
@@ -137,28 +139,6 @@ pub fn outcome(
         }
         Ok(Heard::Envelope(said)) if said.success => of_success(operation, said),
         Ok(Heard::Envelope(said)) => of_failure(catalogue, operation, said),
-    }
-}
-
-/// What the service said to a read of `service` that took so long, whatever it said.
-///
-/// # Errors
-/// How the read ended if the service said nothing that can be read.
-pub fn said(
-    catalogue: &Catalogue,
-    service: Service,
-    heard: Result<Heard, TransportError>,
-    took: Duration,
-) -> Result<Box<Said>, Outcome> {
-    match heard {
-        Err(error) => Err(of_transport(&error, took)),
-        Ok(Heard::Other { status, what, until }) => {
-            Err(of_other(catalogue, (service, Kind::Read), status, what, until))
-        }
-        Ok(Heard::Envelope(said)) => match said.response.expose() {
-            Ok(_) => Ok(said),
-            Err(fault) => Err(unreadable(&fault.to_string())),
-        },
     }
 }
 

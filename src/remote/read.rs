@@ -10,12 +10,11 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::classify::{self, Heard, Page, Said};
-use super::client::{Call, Evidence, Exchange, Remote, Unready, keeps_its_shape, rendered};
-use crate::catalogue::{Method, Operation, Service};
+use super::classify::{self, Heard, Page};
+use super::client::{Call, Evidence, Exchange, Remote, Unready, rendered};
+use crate::catalogue::Operation;
 use crate::protocol::sign::Stamp;
 use crate::queue::{Outcome, Suspicion};
-use crate::secret::Private;
 
 /// Pages read at most for one question.
 const MAX_PAGES: u64 = 200;
@@ -65,7 +64,7 @@ pub struct ReadFailure {
 }
 
 impl ReadFailure {
-    fn of(outcome: Outcome) -> Self {
+    pub(super) fn of(outcome: Outcome) -> Self {
         let word = outcome.word();
         let (why, not_authorised, until) = match &outcome {
             Outcome::Accepted(_) => (word.to_owned(), None, None),
@@ -112,46 +111,7 @@ impl ReadFailure {
     }
 }
 
-/// An answer to [`Remote::fetch`], in the clear.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Fetched {
-    /// HTTP status.
-    pub status: u16,
-    /// `metaData.code`.
-    pub code: i64,
-    /// `metaData.message`, word for word.
-    pub message: Private<String>,
-    /// Whether status and code both say success.
-    pub success: bool,
-    /// `response`; null if there was none.
-    pub response: Private<Value>,
-}
-
 impl Remote {
-    /// Passes one GET through (for the gateway): `path` below the base URL as the client wrote it, percent-encoded, with
-    /// its query. Whatever the service says in its envelope comes back, also a no.
-    ///
-    /// # Errors
-    /// [`ReadFailure`] if the service said nothing that can be read, or the path would leave the service.
-    pub async fn fetch(
-        &self,
-        facility: &str,
-        service: Service,
-        path: &str,
-        stamp: Stamp,
-    ) -> Result<Fetched, ReadFailure> {
-        if !keeps_its_shape(path) {
-            return Err(ReadFailure::unready(&Unready::Path("path".to_owned())));
-        }
-        let call = Call { facility, service, method: Method::Get, path, body: None, stamp, timeout: self.0.timeout };
-        let exchange = self.0.call(call).await.map_err(|unready| ReadFailure::unready(&unready))?;
-        let said =
-            classify::said(&self.0.catalogue, service, exchange.heard, exchange.took).map_err(ReadFailure::of)?;
-        let Said { status, code, message, success, response, .. } = *said;
-        let response = Private::new(response.into_inner().unwrap_or_default());
-        Ok(Fetched { status, code, message, success, response })
-    }
-
     /// Reads `operation` (a GET of the catalogue) with the placeholders' values in `args`. If its path has `{start}` and
     /// `{limit}` and `args` does not give them, every page is read; `stamp` signs the first, later pages (each taken from
     /// the rate) have fresh ones. Code 204 is no rows.
