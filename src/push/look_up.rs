@@ -133,6 +133,7 @@ fn looked(finding: Finding, begun: Timestamp, stamp: Option<i64>, evidence: Evid
         Finding::Found { differs, .. } if !differs.is_empty() => format!("berbeda: {}", differs.join(", ")),
         Finding::Ambiguous { detail } => detail.clone(),
         Finding::Failed { why } => why.clone(),
+        Finding::Foreign(refusal) => refusal.message.expose().clone(),
         Finding::Owned { owner } => owner.to_string(),
         Finding::Found { .. } | Finding::Absent => String::new(),
     };

@@ -174,13 +174,16 @@ fn of_other(
 }
 
 fn of_success(operation: &Operation, said: &Said) -> Outcome {
-    let value = match said.response.expose() {
-        Ok(value) => value,
-        Err(fault) => return unreadable(&fault.to_string()),
+    let value = match (said.response.expose(), operation.gives.first()) {
+        (Ok(value), _) => value,
+        (Err(fault), _) if !operation.is_write() => return unreadable(&fault.to_string()),
+        // The code says that it is done; without ids to learn, nothing is missing.
+        (Err(_), None) => &Value::Null,
+        (Err(fault), Some(_)) => return Outcome::AcceptedUnread { why: fault.to_string() },
     };
     let ids = ids_in(operation, value);
     match operation.gives.first() {
-        Some(first) if !ids.contains_key(first) => unreadable(&format!("no {first} in the answer")),
+        Some(first) if !ids.contains_key(first) => Outcome::AcceptedUnread { why: format!("no {first} in the answer") },
         Some(_) | None => Outcome::Accepted(Private::new(ids)),
     }
 }

@@ -281,6 +281,7 @@ fn of_business(outcome: &Outcome, skew: Option<i64>) -> (&'static str, Verdict) 
         }
         Outcome::Refused(no) if no.who == Who::It => ("business", Verdict::Us),
         Outcome::Accepted(_)
+        | Outcome::AcceptedUnread { .. }
         | Outcome::AlreadyThere(_)
         | Outcome::NotFound(_)
         | Outcome::Refused(_)

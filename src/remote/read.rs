@@ -76,7 +76,9 @@ impl ReadFailure {
             }
             Outcome::RateLimited { until } => (word.to_owned(), None, *until),
             Outcome::Unavailable { status } => (format!("{word}: HTTP {status}"), None, None),
-            Outcome::NotSent { why } | Outcome::Unreadable { why } => (format!("{word}: {why}"), None, None),
+            Outcome::NotSent { why } | Outcome::AcceptedUnread { why } | Outcome::Unreadable { why } => {
+                (format!("{word}: {why}"), None, None)
+            }
             Outcome::NoAnswer { after } => (format!("{word}: {} ms", after.as_millis()), None, None),
         };
         Self {

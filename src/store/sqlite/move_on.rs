@@ -425,6 +425,7 @@ pub(super) fn recovery(operation: &Operation) -> Recovery {
     match (&operation.look_up, operation.kind) {
         (Some(plan), _) => Recovery::LookUp { unique: plan.unique },
         (None, Kind::Delete) => Recovery::RepeatUntilGone,
-        (None, Kind::Add | Kind::Edit | Kind::Read) => Recovery::RepeatSafe,
+        (None, Kind::Add) => Recovery::RepeatUntilThere,
+        (None, Kind::Edit | Kind::Read) => Recovery::RepeatSafe,
     }
 }
