@@ -510,7 +510,10 @@ fn try_again(next: &mut Progress, event: &Event, now: Timestamp, policy: &Policy
     } else {
         next.state = State::Waiting;
     }
-    next.why = None;
+    // The words of a duplicate may name the number to look for.
+    if next.state != State::Unanswered || next.doubt.question != Some(Question::Duplicate) {
+        next.why = None;
+    }
     Ok(())
 }
 
@@ -686,7 +689,7 @@ const fn held_texts(code: HeldCode) -> (&'static str, Who, &'static str) {
         HeldCode::Ambiguous => (
             "Tidak dapat dipastikan apakah entri ini sudah ada di BPJS.",
             Who::Registration,
-            "Periksa di P-Care, lalu 'resolve': adopt dengan nomornya bila ada, absent bila tidak ada.",
+            "Periksa di aplikasi BPJS, lalu 'resolve': adopt dengan nomornya bila ada, absent bila tidak ada.",
         ),
         HeldCode::Prerequisite => (
             "Entri yang mendahuluinya belum sampai di BPJS.",

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -40,6 +42,7 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) timeout: Duration,
+    zone: TimeZone,
     rate: Option<f64>,
     burst: u32,
     limits: Mutex<BTreeMap<(String, Service), Bucket>>,
@@ -203,6 +206,7 @@ impl Remote {
             clock,
             transport,
             timeout: config.request_timeout,
+            zone: config.timezone.clone(),
             rate: config.rate_per_second,
             burst: u32::try_from(config.concurrency).unwrap_or(u32::MAX),
             limits: Mutex::default(),
@@ -244,6 +248,12 @@ impl Remote {
             let wait = Duration::try_from(free_at.duration_since(self.0.clock.now()));
             self.0.clock.sleep(wait.unwrap_or_default()).await;
         }
+    }
+
+    /// The day it is at BPJS now.
+    #[must_use]
+    pub fn bpjs_day(&self) -> Date {
+        self.0.clock.now().to_zoned(self.0.zone.clone()).date()
     }
 
     /// The last known difference between this machine's clock and BPJS's, seconds; positive: ours is ahead.
@@ -336,7 +346,7 @@ impl Inner {
     }
 
     /// The `Date` was written between sending and receiving: within that span there is no difference to speak of.
-    fn note_skew(&self, reply: &Reply, begun: Timestamp, ended: Timestamp) -> Option<i64> {
+    pub(super) fn note_skew(&self, reply: &Reply, begun: Timestamp, ended: Timestamp) -> Option<i64> {
         let theirs = reply.date?.as_second();
         let (first, last) = (begun.as_second(), ended.as_second().max(begun.as_second()));
         let skew = if theirs < first { first - theirs } else { last.min(theirs) - theirs };
