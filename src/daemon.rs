@@ -317,6 +317,7 @@ fn start_lane(shared: &Shared, tasks: &TaskTracker, lane: &Arc<Lane>) {
         clock: shared.parts.clock.clone(),
         chance: shared.parts.chance.clone(),
         boot: shared.boot,
+        bpjs_zone: config.timezone.clone(),
         settle: config.settle,
         concurrency: config.concurrency,
         attempt_timeout: config.connect_timeout + config.request_timeout,

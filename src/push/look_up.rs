@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Push;
-use super::attempt::{Ended, owns, scope_of, text};
+use super::attempt::{Ended, owns, scope_of};
 use super::send::known_ids;
 use crate::catalogue::{Candidate, Operation, candidates};
 use crate::queue::transition::Event;
@@ -30,8 +30,10 @@ impl Push {
         let Some(plan) = &operation.look_up else {
             return looked(Finding::Failed { why: "no plan".to_owned() }, begun, None, Evidence::Nothing);
         };
-        let args: Vec<(String, String)> =
-            plan.args.iter().filter_map(|(name, field)| Some((name.clone(), text(payload, field)?))).collect();
+        let today = begun.to_zoned(self.bpjs_zone.clone()).date();
+        let Some(args) = plan.arguments(operation, payload, today) else {
+            return looked(Finding::Failed { why: "an argument is open".to_owned() }, begun, None, Evidence::Nothing);
+        };
         // Taken before the answer: a newer version put in meanwhile was not refused.
         let version = self.remote.credential_version(&lane.facility, lane.service);
         let read = tokio::select! {

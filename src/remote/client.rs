@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::classify::{self, Heard, Opener};
 use super::limits::Bucket;
 use super::transport::{Layer, Reply, Request, Transport, TransportError};
-use crate::catalogue::{Catalogue, Method, Operation, Service, render_path};
+use crate::catalogue::{Catalogue, Method, Operation, Service, at, render_path};
 use crate::clock::Clock;
 use crate::config::{Facility, PCARE_APP_CODE, RemoteConfig, ServiceConfig};
 use crate::protocol::seal::Limits;
@@ -268,7 +268,7 @@ impl Remote {
             Ok(path) => path,
             Err(unready) => return unsent(&unready),
         };
-        let body = operation.content_type.as_deref().map(|kind| (kind, payload.to_string()));
+        let body = operation.content_type.as_deref().map(|kind| (kind, operation.wire(payload.clone()).to_string()));
         let (service, method) = (operation.service, operation.method);
         let call = Call { facility, service, method, path: &path, body, stamp, timeout: self.0.timeout };
         match self.0.call(call).await {
@@ -413,7 +413,7 @@ pub(super) fn keeps_its_shape(path: &str) -> bool {
 }
 
 fn field_text(payload: &Value, name: &str) -> Option<String> {
-    match payload.get(name)? {
+    match at(payload, name)? {
         Value::String(text) => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),

@@ -195,7 +195,9 @@ impl Remote {
 
     pub(super) fn page_of(&self, operation: &Operation, exchange: &Exchange) -> Result<Page, ReadFailure> {
         match &exchange.heard {
-            Ok(Heard::Envelope(said)) if classify::says_no_rows(said) => Ok(classify::page(&Value::Null)),
+            Ok(Heard::Envelope(said)) if classify::says_no_rows(&self.0.catalogue, operation, said) => {
+                Ok(classify::page(&Value::Null))
+            }
             Ok(Heard::Envelope(said)) if said.success => match said.response.expose() {
                 Ok(value) => Ok(classify::page(value)),
                 Err(_) => Err(self.failure(operation, exchange)),
