@@ -238,9 +238,8 @@ impl Remote {
         let value_of = |name: &str| args.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
         let exchange = match rendered(operation, value_of) {
             Ok(path) => {
-                let (service, method) = (operation.service, operation.method);
                 let stamp = Stamp::at(self.0.clock.now());
-                self.0.call(Call { facility, service, method, path: &path, body: None, stamp, timeout }).await
+                self.0.call(Call { facility, operation, path: &path, body: None, stamp, timeout }).await
             }
             Err(unready) => Err(unready),
         };
