@@ -155,7 +155,7 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
             log_with(Format::Auto);
             serve::run(&load(cli)?, &cli.config)
         }
-        Command::Simulate(args) => simulate::run(args),
+        Command::Simulate(args) => simulate::run(args, language),
         Command::Vault(args) => {
             let config = load(cli)?;
             with_console(language, |console| {
