@@ -16,6 +16,7 @@ mod papers;
 mod promises;
 mod reconcile;
 mod secrets;
+mod services;
 mod simulator;
 mod systemd;
 mod tidy;
