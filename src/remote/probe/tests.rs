@@ -149,7 +149,8 @@ async fn missing_credentials_and_configuration_are_ours() {
 /// The address, and whether anything secret went along.
 fn asked(fake: &Fake) -> Vec<(String, bool)> {
     let seen = fake.seen.lock().unwrap();
-    let signed = |request: &Request| ["X-signature", "user_key", "X-cons-id"].iter().any(|name| header(request, name).is_some());
+    let signed =
+        |request: &Request| ["X-signature", "user_key", "X-cons-id"].iter().any(|name| header(request, name).is_some());
     seen.iter().map(|request| (request.url.expose().replace("https://bpjs.example/", ""), signed(request))).collect()
 }
 
@@ -161,7 +162,7 @@ async fn every_service_has_its_own_harmless_question_and_no_data_is_an_answer() 
     let table: [(Service, u16, &[u8], &str, bool, &str); 3] = [
         (Service::Vclaim, 200, no_data, "vclaim-rest/referensi/poli/INT", true, "---oo"),
         (Service::AntreanFktp, 200, no_content, "antreanfktp/ref/poli/tanggal/2026-11-21", true, "---oo"),
-        (Service::Icare, 404, door, "wsihs", false, "---o-"),
+        (Service::Icare, 404, door, "wsihs/", false, "---o-"),
     ];
     for (service, status, body, address, signed, letters) in table {
         let fake = Fake::new(move |_| Ok(reply(status, body)));
