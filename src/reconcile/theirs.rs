@@ -228,8 +228,9 @@ fn values_on(operation: &Operation, arg: &Arg, day: Date) -> Option<Vec<String>>
             (!values.is_empty()).then_some(values)
         }
         Arg::Month(Some(name)) if is_day(name) => Some(vec![format!("{:02}", day.month())]),
+        Arg::MonthPlain(Some(name)) if is_day(name) => Some(vec![day.month().to_string()]),
         Arg::Year(Some(name)) if is_day(name) => Some(vec![format!("{:04}", day.year())]),
-        Arg::Month(_) | Arg::Year(_) | Arg::Today(_) => None,
+        Arg::Month(_) | Arg::MonthPlain(_) | Arg::Year(_) | Arg::Today(_) => None,
     }
 }
 
