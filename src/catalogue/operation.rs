@@ -201,8 +201,6 @@ pub struct Operation {
     pub never_kept: bool,
     /// BPJS has withdrawn it: known for the entries that exist, not offered any more.
     pub retired: bool,
-    /// An example payload, invented.
-    pub example: Option<Value>,
     pub(super) dialect: Dialect,
     /// Where all this is known from.
     pub source: String,

@@ -227,14 +227,10 @@ fn ended(next: &mut Progress, outcome: &Outcome, now: Timestamp, policy: &Policy
             Recovery::RepeatSafe | Recovery::RepeatUntilGone => refuse(next, refusal),
         },
         Outcome::AcceptedUnread { why } => accepted_unread(next, why, now, policy),
-        Outcome::NotFound(refusal) => {
-            if policy.recovery == Recovery::RepeatUntilGone && next.doubt.marked {
-                deliver(next, How::AlreadyThere, &Private::new(RemoteIds::new()));
-            } else {
-                refuse(next, refusal);
-            }
+        Outcome::NotFound(_) if policy.recovery == Recovery::RepeatUntilGone && next.doubt.marked => {
+            deliver(next, How::AlreadyThere, &Private::new(RemoteIds::new()));
         }
-        Outcome::Refused(refusal) => refuse(next, refusal),
+        Outcome::NotFound(refusal) | Outcome::Refused(refusal) => refuse(next, refusal),
         Outcome::NotAuthorised(refusal, suspicion) => {
             wait_again(next, now, policy);
             next.why = match suspicion {

@@ -4,6 +4,7 @@
 
 mod api;
 mod bridge;
+mod catalogue;
 mod cli;
 mod day;
 mod defects;
