@@ -9,6 +9,7 @@
 mod agreements;
 mod based;
 mod calendar;
+mod claiming;
 mod dates;
 pub mod figures;
 pub mod forecast;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agreements::Contracts;
 pub use calendar::{WorkingDays, month_name, zone_label};
+pub use claiming::{Claims, Coded, Expected, GroupSize, Seen, Times};
 pub use dates::{Circumstance, Dated, MonthlyDate, Moved};
 pub use holidays::{Holiday, HolidayKind, HolidayYear, Holidays};
 pub use money::{Capitation, CapitationRate, Indicator, Kbk, Money, Payment, Penalty, Rating, Risk, Tariff};

@@ -12,6 +12,7 @@ mod audit;
 mod auth;
 mod books;
 mod changes;
+mod claims;
 mod deliveries;
 mod evaluation;
 mod extract;

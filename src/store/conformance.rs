@@ -77,6 +77,7 @@ macro_rules! for_every_case {
             contract::days_are_wanted_done_wanted_again_and_forgotten,
             contract::the_books_have_the_month_the_mark_and_the_client,
             contract::delivered_edits_of_later_days_are_found,
+            contract::the_journal_is_read_by_operation_with_the_client_that_handed_in,
             ledger::circuits_and_pauses_are_remembered,
             ledger::events_are_numbered_kept_and_logged,
             ledger::a_duty_is_marked_done_once,

@@ -181,6 +181,15 @@ pub trait Store: Send + Sync {
         to: jiff::civil::Date,
     ) -> Result<Vec<JournalRow>, StoreError>;
 
+    /// As [`Store::journal`], of operations that fit one of these patterns (`*` stands for anything).
+    async fn journal_of(
+        &self,
+        facility: &str,
+        from: jiff::civil::Date,
+        to: jiff::civil::Date,
+        operations: &[&str],
+    ) -> Result<Vec<JournalRow>, StoreError>;
+
     /// Keeps a reconciliation's report.
     async fn put_reconciliation(&self, row: ReconciliationRow) -> Result<(), StoreError>;
 

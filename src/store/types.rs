@@ -490,6 +490,8 @@ pub struct JournalRow {
     pub payload: Private<Value>,
     /// The submission's reference.
     pub reference: String,
+    /// The client that handed it in.
+    pub client: String,
     /// What the submission says of the patient (`nama`), if it does.
     pub patient: Option<Private<Value>>,
     /// Ids of its prerequisites.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
 
 mod bad_input;
+mod claims;
 mod obligations;
 mod people;
 mod socket;
@@ -208,7 +209,7 @@ impl Bridge {
     /// A new client's token.
     fn client(&self, name: &str, role: Role, facilities: &[&str]) -> String {
         let facilities = facilities.iter().map(|code| (*code).to_owned()).collect();
-        let new = NewClient { name: name.to_owned(), facilities, role, days: 30 };
+        let new = NewClient { name: name.to_owned(), facilities, role, kind: None, days: 30 };
         self.clients.add(&new, None, self.clock.now()).unwrap().token.expose().to_string()
     }
 
@@ -310,7 +311,7 @@ impl Bridge {
             }
             for claimed in &claimed {
                 delivered += 1;
-                let names = ["noUrut", "noKunjungan", "kdObatSK"];
+                let names = ["noUrut", "noKunjungan", "kdObatSK", "kdTindakanSK"];
                 let ids = names.iter().map(|name| ((*name).to_owned(), format!("N{delivered}")));
                 self.end(claimed, Outcome::Accepted(Private::new(ids.collect::<BTreeMap<_, _>>()))).await;
             }

@@ -278,7 +278,7 @@ fn secrets(config: &Config, simulator: &Simulator, clock: &Clock) -> anyhow::Res
     }
     let clients = Clients::open(&config.vault.path)?;
     let token = |name: &str, role| -> anyhow::Result<String> {
-        let new = NewClient { name: name.to_owned(), facilities: vec![FACILITY.to_owned()], role, days: 1 };
+        let new = NewClient { name: name.to_owned(), facilities: vec![FACILITY.to_owned()], role, kind: None, days: 1 };
         Ok(clients.add(&new, Some(&vault), now)?.token.expose().to_string())
     };
     Ok((token("sim-demo", Role::Sim)?, token("pic-demo", Role::Viewer)?))

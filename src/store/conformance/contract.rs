@@ -169,3 +169,21 @@ pub(crate) async fn delivered_edits_of_later_days_are_found(desk: &Desk) {
     assert_eq!(desk.store.later_edits(FACILITY, day(21)).await.unwrap().len(), 1);
     assert!(desk.store.later_edits(FACILITY, day(23)).await.unwrap().is_empty());
 }
+
+pub(crate) async fn the_journal_is_read_by_operation_with_the_client_that_handed_in(desk: &Desk) {
+    let edit = NewEntry { service_date: Some(day(23)), ..desk.entry("ubah", EDIT) };
+    desk.accept("r", vec![desk.entry("a", DAFTAR), edit]).await;
+    let bidan = NewSubmission { client: "bidan".to_owned(), ..desk.submission("b", vec![desk.entry("a", DAFTAR)]) };
+    desk.store.accept(bidan).await.unwrap();
+    let of = async |from: i8, to: i8, patterns: &[&str]| {
+        let rows = desk.store.journal_of(FACILITY, day(from), day(to), patterns).await.unwrap();
+        rows.into_iter().map(|row| (row.client, row.delivery.operation)).collect::<Vec<_>>()
+    };
+    let row = |client: &str, operation: &str| (client.to_owned(), operation.to_owned());
+    assert_eq!(of(1, 30, &["*.edit"]).await, [row("sim", EDIT)]);
+    assert_eq!(of(1, 30, &[DAFTAR]).await, [row("sim", DAFTAR), row("bidan", DAFTAR)]);
+    let all = of(1, 30, &["*.edit", "pcare.*", DAFTAR]).await;
+    assert_eq!(all, [row("sim", DAFTAR), row("sim", EDIT), row("bidan", DAFTAR)], "each once, in order of acceptance");
+    assert!(of(22, 30, &[DAFTAR]).await.is_empty(), "other days");
+    assert!(of(1, 30, &[]).await.is_empty());
+}

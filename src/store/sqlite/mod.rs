@@ -254,6 +254,18 @@ impl Store for SqliteStore {
         self.read(move |tx| tx.client_counts(&facility, from, to)).await
     }
 
+    async fn journal_of(
+        &self,
+        facility: &str,
+        from: Date,
+        to: Date,
+        operations: &[&str],
+    ) -> Result<Vec<JournalRow>, StoreError> {
+        let (facility, operations) = (facility.to_owned(), operations.iter().map(|&own| own.to_owned()).collect());
+        let operations: Vec<String> = operations;
+        self.read(move |tx| tx.journal_of(&facility, from, to, &operations)).await
+    }
+
     async fn journal(&self, facility: &str, from: Date, to: Date) -> Result<Vec<JournalRow>, StoreError> {
         let facility = facility.to_owned();
         self.read(move |tx| tx.journal(&facility, from, to)).await

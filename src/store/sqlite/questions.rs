@@ -213,11 +213,31 @@ impl Tx<'_> {
         deliveries.into_iter().map(|delivery| self.journal_row(delivery)).collect()
     }
 
+    pub(super) fn journal_of(
+        self,
+        facility: &str,
+        from: Date,
+        to: Date,
+        operations: &[String],
+    ) -> Result<Vec<JournalRow>, StoreError> {
+        let (from, to) = (from.to_string(), to.to_string());
+        let mut rows = BTreeMap::new();
+        for pattern in operations {
+            let found = self.select(
+                "WHERE facility = ?1 AND service_date BETWEEN ?2 AND ?3 AND operation GLOB ?4 ORDER BY seq",
+                &[&facility, &from, &to, pattern],
+            )?;
+            rows.extend(found.into_iter().map(|delivery| (delivery.seq, delivery)));
+        }
+        rows.into_values().map(|delivery| self.journal_row(delivery)).collect()
+    }
+
     pub(super) fn journal_row(self, delivery: Delivery) -> Result<JournalRow, StoreError> {
-        let reference = self.submission(delivery.submission)?.map(|row| row.reference).unwrap_or_default();
+        let submission = self.submission(delivery.submission)?;
+        let (reference, client) = submission.map(|row| (row.reference, row.client)).unwrap_or_default();
         let payload = self.entry_body(delivery.id)?.map(|body| body.current).unwrap_or_default();
         let patient = self.patient(&delivery)?.map(Private::new);
-        Ok(JournalRow { payload, reference, patient, given: self.given(&delivery)?, delivery })
+        Ok(JournalRow { payload, reference, client, patient, given: self.given(&delivery)?, delivery })
     }
 
     fn patient(self, delivery: &Delivery) -> Result<Option<Value>, StoreError> {
