@@ -126,7 +126,7 @@ fn frees(
     let made = catalogue.operation(operation.releases.as_ref()?)?;
     let field = made.gives.first().or(made.own_id.as_ref())?;
     let id = text(payload, field).or_else(|| claimed.delivery.progress.remote.expose().get(field).cloned())?;
-    Some((made.name.clone(), scope_of(operation, payload), id))
+    Some((made.family(), scope_of(operation, payload), id))
 }
 
 fn detail(outcome: &Outcome, changed: &[String]) -> String {
@@ -136,7 +136,7 @@ fn detail(outcome: &Outcome, changed: &[String]) -> String {
         | Outcome::Refused(no)
         | Outcome::NotAuthorised(no, _)
         | Outcome::Fault(no) => no.message.expose().clone(),
-        Outcome::NotSent { why } | Outcome::Unreadable { why } => why.clone(),
+        Outcome::NotSent { why } | Outcome::AcceptedUnread { why } | Outcome::Unreadable { why } => why.clone(),
         Outcome::NoAnswer { after } => format!("tidak ada jawaban setelah {} ms", after.as_millis()),
         Outcome::Unavailable { status } => format!("HTTP {status}"),
         Outcome::RateLimited { .. } | Outcome::Accepted(_) => String::new(),

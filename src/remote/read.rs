@@ -10,12 +10,11 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::classify::{self, Heard, Page, Said};
-use super::client::{Call, Evidence, Exchange, Remote, Unready, keeps_its_shape, rendered};
-use crate::catalogue::{Method, Operation, Service};
+use super::classify::{self, Heard, Page};
+use super::client::{Call, Evidence, Exchange, Remote, Unready, rendered};
+use crate::catalogue::Operation;
 use crate::protocol::sign::Stamp;
 use crate::queue::{Outcome, Suspicion};
-use crate::secret::Private;
 
 /// Pages read at most for one question.
 const MAX_PAGES: u64 = 200;
@@ -65,7 +64,7 @@ pub struct ReadFailure {
 }
 
 impl ReadFailure {
-    fn of(outcome: Outcome) -> Self {
+    pub(super) fn of(outcome: Outcome) -> Self {
         let word = outcome.word();
         let (why, not_authorised, until) = match &outcome {
             Outcome::Accepted(_) => (word.to_owned(), None, None),
@@ -77,7 +76,9 @@ impl ReadFailure {
             }
             Outcome::RateLimited { until } => (word.to_owned(), None, *until),
             Outcome::Unavailable { status } => (format!("{word}: HTTP {status}"), None, None),
-            Outcome::NotSent { why } | Outcome::Unreadable { why } => (format!("{word}: {why}"), None, None),
+            Outcome::NotSent { why } | Outcome::AcceptedUnread { why } | Outcome::Unreadable { why } => {
+                (format!("{word}: {why}"), None, None)
+            }
             Outcome::NoAnswer { after } => (format!("{word}: {} ms", after.as_millis()), None, None),
         };
         Self {
@@ -112,46 +113,7 @@ impl ReadFailure {
     }
 }
 
-/// An answer to [`Remote::fetch`], in the clear.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Fetched {
-    /// HTTP status.
-    pub status: u16,
-    /// `metaData.code`.
-    pub code: i64,
-    /// `metaData.message`, word for word.
-    pub message: Private<String>,
-    /// Whether status and code both say success.
-    pub success: bool,
-    /// `response`; null if there was none.
-    pub response: Private<Value>,
-}
-
 impl Remote {
-    /// Passes one GET through (for the gateway): `path` below the base URL as the client wrote it, percent-encoded, with
-    /// its query. Whatever the service says in its envelope comes back, also a no.
-    ///
-    /// # Errors
-    /// [`ReadFailure`] if the service said nothing that can be read, or the path would leave the service.
-    pub async fn fetch(
-        &self,
-        facility: &str,
-        service: Service,
-        path: &str,
-        stamp: Stamp,
-    ) -> Result<Fetched, ReadFailure> {
-        if !keeps_its_shape(path) {
-            return Err(ReadFailure::unready(&Unready::Path("path".to_owned())));
-        }
-        let call = Call { facility, service, method: Method::Get, path, body: None, stamp, timeout: self.0.timeout };
-        let exchange = self.0.call(call).await.map_err(|unready| ReadFailure::unready(&unready))?;
-        let said =
-            classify::said(&self.0.catalogue, service, exchange.heard, exchange.took).map_err(ReadFailure::of)?;
-        let Said { status, code, message, success, response, .. } = *said;
-        let response = Private::new(response.into_inner().unwrap_or_default());
-        Ok(Fetched { status, code, message, success, response })
-    }
-
     /// Reads `operation` (a GET of the catalogue) with the placeholders' values in `args`. If its path has `{start}` and
     /// `{limit}` and `args` does not give them, every page is read; `stamp` signs the first, later pages (each taken from
     /// the rate) have fresh ones. Code 204 is no rows.
@@ -225,8 +187,7 @@ impl Remote {
     ) -> Result<Page, ReadFailure> {
         let value_of = |name: &str| args.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
         let path = rendered(operation, value_of).map_err(|unready| ReadFailure::unready(&unready))?;
-        let (service, method) = (operation.service, operation.method);
-        let call = Call { facility, service, method, path: &path, body: None, stamp, timeout: self.0.timeout };
+        let call = Call { facility, operation, path: &path, body: None, stamp, timeout: self.0.timeout };
         let exchange = self.0.call(call).await.map_err(|unready| ReadFailure::unready(&unready))?;
         self.page_of(operation, &exchange)
     }
@@ -234,10 +195,17 @@ impl Remote {
     pub(super) fn page_of(&self, operation: &Operation, exchange: &Exchange) -> Result<Page, ReadFailure> {
         match &exchange.heard {
             Ok(Heard::Envelope(said)) if classify::says_no_rows(&self.0.catalogue, operation, said) => {
-                Ok(classify::page(&Value::Null))
+                Ok(Page::empty())
             }
             Ok(Heard::Envelope(said)) if said.success => match said.response.expose() {
-                Ok(value) => Ok(classify::page(value)),
+                Ok(value) => classify::page(operation.rows.as_deref(), value).ok_or_else(|| {
+                    let why = format!("no {} in the answer", operation.rows.as_deref().unwrap_or("list"));
+                    ReadFailure {
+                        alive: true,
+                        evidence: Evidence::Alive,
+                        ..ReadFailure::of(Outcome::Unreadable { why })
+                    }
+                }),
                 Err(_) => Err(self.failure(operation, exchange)),
             },
             Ok(Heard::Envelope(_) | Heard::Other { .. }) | Err(_) => Err(self.failure(operation, exchange)),

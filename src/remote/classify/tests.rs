@@ -20,7 +20,7 @@ fn catalogue() -> &'static Catalogue {
 
 fn hear_pcare(reply: &Reply) -> Heard {
     let opener = Opener { cons_id: &cons(), secret_key: &secret(), stamp: Stamp::from_seconds(STAMP) };
-    hear(Service::Pcare, reply, opener, &Limits::default(), start())
+    hear(catalogue().dialect(Service::Pcare).unwrap(), reply, opener, &Limits::default(), start())
 }
 
 fn judge(operation: &str, reply: &Reply) -> Outcome {
@@ -39,6 +39,7 @@ fn in_short(outcome: &Outcome) -> (String, String) {
         | Outcome::Unavailable { .. }
         | Outcome::NotSent { .. }
         | Outcome::NoAnswer { .. }
+        | Outcome::AcceptedUnread { .. }
         | Outcome::Unreadable { .. } => "",
     };
     (outcome.word().to_owned(), rule.to_owned())
@@ -141,7 +142,7 @@ fn ids_are_taken_from_an_object_or_a_list_as_text_or_number() {
 }
 
 #[test]
-fn an_add_without_the_id_it_gives_is_unreadable() {
+fn an_add_whose_id_cannot_be_read_is_accepted_all_the_same() {
     let id = json!({"field": "noUrut", "message": "A1"});
     let wrong_second = sealed(201, "CREATED", STAMP + 1, &id);
     for body in [
@@ -153,7 +154,7 @@ fn an_add_without_the_id_it_gives_is_unreadable() {
         sealed(201, "CREATED", STAMP, &json!([])),
         wrong_second,
     ] {
-        assert_eq!(judge("pcare.pendaftaran.add", &reply(201, body)).word(), "unreadable");
+        assert_eq!(judge("pcare.pendaftaran.add", &reply(201, body)).word(), "accepted_unread");
     }
 }
 
@@ -166,7 +167,7 @@ fn an_edit_a_delete_and_an_add_without_ids_are_accepted_with_null_or_nothing() {
             assert_eq!(accepted, nothing, "{operation}");
         }
         let garbage = judge(operation, &reply(200, plain(200, "OK", json!("AAAA"))));
-        assert_eq!(garbage.word(), "unreadable", "{operation}");
+        assert_eq!(garbage, nothing, "{operation}: the code says that it is done, and no id is wanted");
     }
 }
 
@@ -256,11 +257,16 @@ fn created_is_success_in_pcare_only() {
         (Service::Icare, [true, false, false]),
     ];
     for (service, expected) in table {
-        assert_eq!([200, 201, 1].map(|code| Dialect::of(service).is_success(code)), expected, "{service:?}");
+        assert_eq!(
+            [200, 201, 1].map(|code| catalogue().dialect(service).unwrap().is_success(code)),
+            expected,
+            "{service:?}"
+        );
     }
     let body = envelope::write(&Writing::VCLAIM, 201, "Data tidak ditemukan", Value::Null);
     let opener = Opener { cons_id: &cons(), secret_key: &secret(), stamp: Stamp::from_seconds(STAMP) };
-    let heard = hear(Service::Vclaim, &reply(200, body), opener, &Limits::default(), start());
+    let heard =
+        hear(catalogue().dialect(Service::Vclaim).unwrap(), &reply(200, body), opener, &Limits::default(), start());
     assert!(matches!(heard, Heard::Envelope(said) if !said.success && said.code == 201));
 }
 
@@ -291,7 +297,20 @@ fn lists_come_as_list_bare_list_object_or_nothing() {
         (Value::Null, vec![], None),
     ];
     for (value, rows, count) in table {
-        assert_eq!(page(&value), Page { rows: Private::new(rows), count }, "{value}");
+        assert_eq!(page(None, &value), Some(Page { rows: Private::new(rows), count }), "{value}");
+    }
+}
+
+#[test]
+fn a_list_under_its_own_name_comes_whole_alone_or_bare_and_its_absence_is_no_empty_list() {
+    let rows = |value: Value| page(Some("sep"), &value).map(|page| page.rows.into_inner());
+    assert_eq!(rows(json!({"sep": [1, 2]})), Some(vec![json!(1), json!(2)]));
+    assert_eq!(rows(json!([1])), Some(vec![json!(1)]), "Antrean's references come bare too");
+    assert_eq!(rows(json!({"sep": {"noSep": "x"}})), Some(vec![json!({"noSep": "x"})]));
+    assert_eq!(rows(json!({"sep": null})), Some(vec![]));
+    assert_eq!(rows(Value::Null), Some(vec![]));
+    for unknown in [json!({}), json!({"list": []}), json!("x"), json!({"sep": "x"})] {
+        assert_eq!(rows(unknown.clone()), None, "{unknown}");
     }
 }
 
@@ -333,7 +352,7 @@ proptest! {
         let operation = operations[pick % operations.len()];
         let heard = hear_pcare(&reply(status, body));
         if let Heard::Envelope(said) = &heard && let Ok(value) = said.response.expose() {
-            let _rows = page(value);
+            let _rows = (page(None, value), page(Some("list"), value));
         }
         let outcome = outcome(catalogue, operation, &Ok(heard), Duration::ZERO);
         let ended_without = matches!(outcome, Outcome::NotSent { .. } | Outcome::NoAnswer { .. });
@@ -357,4 +376,74 @@ proptest! {
         let doubt = matches!(outcome, Outcome::NoAnswer { .. } | Outcome::Unreadable { .. });
         prop_assert!(doubt);
     }
+}
+
+fn judge_body(operation: &str, status: u16, body: &[u8]) -> Outcome {
+    let catalogue = catalogue();
+    let operation = catalogue.operation(operation).unwrap();
+    let opener = Opener { cons_id: &cons(), secret_key: &secret(), stamp: Stamp::from_seconds(STAMP) };
+    let heard = hear(operation.dialect(), &reply(status, body), opener, &Limits::default(), start());
+    outcome(catalogue, operation, &Ok(heard), Duration::from_millis(7))
+}
+
+#[test]
+fn outside_p_care_201_is_a_no_and_the_words_say_which() {
+    let vclaim = |words: &str| format!(r#"{{"metaData":{{"code":"201","message":"{words}"}},"response":null}}"#);
+    let antrean = |words: &str| format!(r#"{{"metadata":{{"code":201,"message":"{words}"}}}}"#);
+    let table = [
+        ("vclaim.sep.add", vclaim("Peserta Belum Melakukan Enrollment"), "refused"),
+        (
+            "vclaim.sep.add",
+            vclaim("1.Peserta NoKa 1 telah mendapat Pelayanan R.Jalan Dgn No.SEP 0301R0010323V000039"),
+            "already_there",
+        ),
+        ("vclaim.sep.delete", vclaim("Data Tidak Ditemukan"), "not_found"),
+        ("vclaim.sep.add", vclaim("Signature tidak sesuai"), "not_authorised"),
+        ("vclaim.sep.add", vclaim("sesuatu yang lain"), "refused"),
+        ("antrean_fktp.antrean.add", antrean("Terdapat duplikasi"), "already_there"),
+        ("antrean_fktp.antrean.add", antrean("Kuota penuh"), "refused"),
+        ("antrean_fktp.antrean.batal", antrean("Antrean Tidak Ditemukan !"), "not_found"),
+        ("antrean_fktp.antrean.add", antrean("user_key tidak sesuai"), "not_authorised"),
+    ];
+    for (operation, body, word) in table {
+        assert_eq!(judge_body(operation, 200, body.as_bytes()).word(), word, "{operation} {body}");
+    }
+    let accepted = judge_body("antrean_fktp.antrean.add", 200, br#"{"metadata":{"message":"Ok","code":200}}"#);
+    assert_eq!(accepted.word(), "accepted", "without response, as the catalogue prints it");
+}
+
+#[test]
+fn outside_p_care_pages_and_silence_are_told_apart() {
+    for operation in ["vclaim.sep.add", "antrean_fktp.antrean.add"] {
+        let lost = judge_body(operation, 404, b"<html>404");
+        assert!(
+            matches!(&lost, Outcome::NotAuthorised(no, Suspicion::Unknown) if no.rule == UNKNOWN_ADDRESS),
+            "{lost:?}"
+        );
+        assert_eq!(judge_body(operation, 500, b"<html>Runtime Error").word(), "unavailable");
+        assert_eq!(judge_body(operation, 200, b"").word(), "unreadable");
+        assert_eq!(judge_body(operation, 200, b"<html>").word(), "unreadable");
+    }
+}
+
+#[test]
+fn a_sep_in_the_clear_and_one_that_does_not_open() {
+    let sealed_by = |stamp: i64, value: Value| {
+        let text = crate::protocol::seal::seal(&cons(), &secret(), Stamp::from_seconds(stamp), &value.to_string());
+        envelope::write(&Writing::VCLAIM, 200, "Sukses", Value::String(text))
+    };
+    let made = json!({"sep": {"noSep": "0114A0261126V000001"}});
+    let Outcome::Accepted(ids) = judge_body("vclaim.sep.add", 200, &sealed_by(STAMP, made.clone())) else { panic!() };
+    assert_eq!(ids.expose()["noSep"], "0114A0261126V000001");
+    for body in [
+        sealed_by(STAMP + 1, made),
+        sealed_by(STAMP, json!({"sep": {}})),
+        sealed_by(STAMP, json!("0114A0261126V000001")),
+    ] {
+        assert_eq!(judge_body("vclaim.sep.add", 200, &body).word(), "accepted_unread");
+    }
+    // An operation whose answers come in the clear (§2.4), and an edit that answers with a bare sealed text.
+    let bare = envelope::write(&Writing::VCLAIM, 200, "OK", json!("0114A0261126V000001"));
+    assert_eq!(judge_body("vclaim.sep.delete", 200, &bare).word(), "accepted");
+    assert_eq!(judge_body("vclaim.sep.edit", 200, &sealed_by(STAMP, json!("0114A0261126V000001"))).word(), "accepted");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::catalogue::Service;
 use crate::config::RemoteConfig;
 use crate::remote::testing::{Bench, FACILITY, Fake, bench, bench_at, plain, reply, sealed, stamp_of, start};
 use crate::remote::transport::{Layer, TransportError};
@@ -165,35 +166,4 @@ async fn a_failed_read_says_why_and_whether_bpjs_lives() {
     assert_eq!((unknown.why.as_str(), unknown.evidence), ("argument: operation", Evidence::Nothing));
     let open = bench.remote.read(FACILITY, DAY, &[], Stamp::at(start())).await.unwrap_err();
     assert_eq!(open.why, "argument: tglDaftar");
-}
-
-#[tokio::test]
-async fn a_fetch_passes_the_path_and_every_envelope_through() {
-    let fake = Fake::new(|request| {
-        Ok(if request.url.expose().contains("diagnosa") {
-            reply(200, sealed(200, "OK", stamp_of(request), &json!({"list": [row(1)]})))
-        } else {
-            reply(412, plain(412, "PRECONDITION_FAILED", json!([{"field": "a", "message": "b"}])))
-        })
-    });
-    let bench = bench(fake.clone());
-    let fetch = async |path: &str| bench.remote.fetch(FACILITY, Service::Pcare, path, Stamp::at(start())).await;
-    let found = fetch("diagnosa/demam%20berdarah/0/10?x=1").await.unwrap();
-    assert_eq!((found.status, found.code, found.success), (200, 200, true));
-    assert_eq!(found.response.expose(), &json!({"list": [row(1)]}));
-    let no = fetch("lain").await.unwrap();
-    assert_eq!((no.code, no.success, no.message.expose().as_str()), (412, false, "PRECONDITION_FAILED"));
-    assert_eq!(no.response.expose(), &json!([{"field": "a", "message": "b"}]));
-    assert_eq!(fake.paths(), ["diagnosa/demam%20berdarah/0/10?x=1", "lain"]);
-}
-
-#[tokio::test]
-async fn a_fetch_that_would_leave_the_service_or_is_not_answered_fails() {
-    let bench = bench(Fake::new(|_| Ok(reply(502, *b"<html>"))));
-    let fetch = async |path: &str| bench.remote.fetch(FACILITY, Service::Pcare, path, Stamp::at(start())).await;
-    for path in ["../vclaim-rest/x", "a/%2E%2e/b", "a/.%2e", "a\\..\\b", "a#b", "a/./b", "a b", "a\tb"] {
-        assert_eq!(fetch(path).await.unwrap_err().why, "argument: path", "{path}");
-    }
-    let failure = fetch("dokter/0/1").await.unwrap_err();
-    assert_eq!((failure.why.as_str(), failure.alive), ("unavailable: HTTP 502", false));
 }

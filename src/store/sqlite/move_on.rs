@@ -418,7 +418,7 @@ fn owned_refusal(owner: DeliveryId) -> crate::catalogue::Refusal {
         rule: "owned".to_owned(),
         meaning: "Nomor yang diberikan BPJS sudah dimiliki pengantaran lain dari jembatan ini.".to_owned(),
         who: crate::catalogue::Who::Registration,
-        next: format!("Bandingkan dengan pengantaran {owner} di P-Care."),
+        next: format!("Bandingkan dengan pengantaran {owner} di aplikasi BPJS."),
     }
 }
 
