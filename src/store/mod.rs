@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod gateway;
 mod outage;
 mod sealing;
 pub mod sqlite;
@@ -25,6 +26,7 @@ use crate::contract;
 use crate::queue::{Delivery, DeliveryId, Mark, SubmissionId};
 use crate::secret::Private;
 
+pub use gateway::{NumberForm, ProvisionalId, Standing, StandingAsk};
 pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
@@ -82,6 +84,26 @@ pub trait Store: Send + Sync {
         reference: &str,
         entry_ref: &str,
     ) -> Result<Option<Prerequisite>, StoreError>;
+
+    /// Where a gateway write stands: the newest entry of the same key, and which generation it is.
+    async fn standing(&self, ask: StandingAsk) -> Result<Standing, StoreError>;
+
+    /// The provisional numbers of a delivery's ids, made if they are not there yet; the same ones every time, in the order
+    /// of `wanted`.
+    async fn provisional_ids(
+        &self,
+        client: &str,
+        delivery: DeliveryId,
+        wanted: Vec<(String, NumberForm)>,
+    ) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// What a provisional number of this client and facility stands for.
+    async fn provisional(
+        &self,
+        client: &str,
+        facility: &str,
+        value: &str,
+    ) -> Result<Option<ProvisionalId>, StoreError>;
 
     // ---- push ---------------------------------------------------------------------------------------------------
 

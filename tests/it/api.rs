@@ -285,6 +285,7 @@ impl Bridge {
             stamp: Some(1_795_230_000),
             credential_version: None,
             detail: Private::new("kata BPJS".to_owned()),
+            answer: None,
             owns: None,
             frees: None,
         };
