@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{Shared, StartError, housekeeping, intake, order_of, reconciler};
 use crate::config::{Config, StoreUrl};
 use crate::http::{self, App, RATE, Rates, ReconcileFault};
+use crate::remote::Lane;
 use crate::secret::Private;
 use crate::status::{self, Scope, StatusState, StatusView, Visitor};
 use crate::vault::Role;
@@ -34,7 +35,12 @@ pub(super) fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, 
 }
 
 /// All routes.
-pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>>, secure: bool) -> Router {
+pub(super) fn router(
+    shared: &Shared,
+    lanes: &[Arc<Lane>],
+    operator_token: &Private<Zeroizing<String>>,
+    secure: bool,
+) -> Router {
     let config = &shared.config;
     let data = match &config.store.url {
         StoreUrl::Sqlite(path) => path.clone(),
@@ -62,9 +68,17 @@ pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>
         password_set: password_set(shared),
         status: status_screen(shared),
         closing: shared.stop.clone(),
+        gateway: config.gateway.enabled.then(|| Arc::new(gateway(shared, lanes))),
         extra: status::router(status_state(shared, operator_token, secure)),
     };
     http::router(app)
+}
+
+fn gateway(shared: &Shared, lanes: &[Arc<Lane>]) -> http::gateway::Gateway {
+    let pcare = shared.config.facilities.iter().filter_map(|facility| facility.pcare.as_ref());
+    let app_codes = pcare.filter_map(|service| service.app_code.clone()).collect();
+    let (vault, remote) = (shared.vault.clone(), shared.remote.clone());
+    http::gateway::Gateway::new(vault, remote, lanes.to_vec(), shared.config.gateway.clone(), app_codes)
 }
 
 /// Unknown while the vault cannot be read; the reminder then waits.

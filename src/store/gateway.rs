@@ -17,8 +17,8 @@ pub struct StandingAsk {
     pub operation: String,
     /// What makes two calls the same call: the values of the natural key, or the body.
     pub key: Private<Vec<String>>,
-    /// Whether `key` is the operation's natural key as entries have it.
-    pub natural: bool,
+    /// The operation's natural key as entries have it, where all of it is known: finds what came in another way.
+    pub natural: Option<Private<Vec<String>>>,
 }
 
 /// Where it stands.

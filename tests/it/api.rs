@@ -152,6 +152,7 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
         reconciler: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
         status: Arc::new(|_| Box::pin(async { Value::Null })),
         closing: CancellationToken::new(),
+        gateway: None,
         extra: Router::new().route("/health/live", axum::routing::get(|| async { "ok" })),
     }
 }

@@ -21,7 +21,8 @@ impl Tx<'_> {
         let own = self.newest_of(ask, &reference)?;
         let generation = own.as_ref().map_or(0, |(generation, _)| *generation);
         let own = own.map(|(_, id)| self.delivery(id)).transpose()?.flatten();
-        let other = if ask.natural { self.newest_by_natural_key(ask)? } else { None };
+        let natural = ask.natural.as_ref();
+        let other = natural.map(|values| self.newest_by_natural_key(ask, values.expose())).transpose()?.flatten();
         let latest = own.into_iter().chain(other).max_by_key(|delivery| delivery.seq);
         let (released, superseded) = match &latest {
             Some(latest) => (self.is_released(latest.id)?, self.is_superseded(&ask.client, latest)?),
@@ -47,8 +48,8 @@ impl Tx<'_> {
     }
 
     /// The newest entry of this client with the same natural key, whichever way it came in.
-    fn newest_by_natural_key(self, ask: &StandingAsk) -> Result<Option<Delivery>, StoreError> {
-        let key = self.natural_key(&ask.facility, &ask.operation, ask.key.expose());
+    fn newest_by_natural_key(self, ask: &StandingAsk, values: &[String]) -> Result<Option<Delivery>, StoreError> {
+        let key = self.natural_key(&ask.facility, &ask.operation, values);
         let mut statement = self.connection.prepare_cached(
             "SELECT d.id FROM delivery d JOIN submission s ON s.id = d.submission \
              WHERE d.natural_key = ?1 AND s.client = ?2 ORDER BY d.seq DESC LIMIT 1",

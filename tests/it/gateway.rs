@@ -1,0 +1,7 @@
+//! The gateway over real HTTP, with a client that signs and opens by itself, against the daemon and the simulator.
+
+mod client;
+mod door;
+mod outage;
+mod reads;
+mod writes;
