@@ -296,15 +296,12 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
     Ok(Running { address, operator_token, opened, stop, failed, tasks, store, watchdog: Some(watchdog) })
 }
 
-/// One lane per facility and service that something can be written to.
+/// One lane per facility and configured service: each is watched, also where nothing is written.
 fn lanes(shared: &Shared) -> Vec<Arc<Lane>> {
-    let written = |service: Service| {
-        shared.catalogue.operations().any(|operation| operation.service == service && operation.is_write())
-    };
     let of = |facility: &Facility| {
         Service::ALL
             .iter()
-            .filter(|service| written(**service) && shared.remote.serves(&facility.code, **service))
+            .filter(|service| shared.remote.serves(&facility.code, **service))
             .map(|service| Lane::new(&facility.code, *service, &shared.config.remote))
             .collect::<Vec<_>>()
     };
@@ -320,6 +317,7 @@ fn start_lane(shared: &Shared, tasks: &TaskTracker, lane: &Arc<Lane>) {
         clock: shared.parts.clock.clone(),
         chance: shared.parts.chance.clone(),
         boot: shared.boot,
+        bpjs_zone: config.timezone.clone(),
         settle: config.settle,
         concurrency: config.concurrency,
         attempt_timeout: config.connect_timeout + config.request_timeout,
@@ -333,7 +331,12 @@ fn start_lane(shared: &Shared, tasks: &TaskTracker, lane: &Arc<Lane>) {
         observe: Arc::clone(&shared.observe),
     };
     tasks.spawn(watch.run(shared.stop.clone()));
-    tasks.spawn(push.run(Arc::clone(lane), shared.stop.clone()));
+    // i-Care has reads only.
+    let written =
+        shared.catalogue.operations().any(|operation| operation.service == lane.service && operation.is_write());
+    if written {
+        tasks.spawn(push.run(Arc::clone(lane), shared.stop.clone()));
+    }
 }
 
 fn start_tasks(shared: &Shared, tasks: &TaskTracker, failed: &CancellationToken) {

@@ -63,6 +63,18 @@ pub enum AnswerClass {
     RateLimited,
     /// An error of BPJS's program: it may have landed.
     Fault,
+    /// Reads only: there is no such data, which is an answer and not a failure.
+    NoData,
+}
+
+/// The id that BPJS's own words carry: `Dgn No.SEP {19}`.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdInMessage {
+    /// Name of the id, as in an operation's `gives`.
+    pub id: String,
+    /// It is the last so many characters (white space and a full stop at the end aside).
+    pub last: usize,
 }
 
 /// One rule of an answer table.
@@ -90,29 +102,37 @@ pub struct Answer {
     pub who: Who,
     /// What to do next, in Indonesian.
     pub next: String,
+    /// Only for these operations; for all where none is named.
+    #[serde(default)]
+    pub operations: Vec<String>,
+    /// The id that the words end with: it is read back and compared before it is adopted.
+    pub id_from_message: Option<IdInMessage>,
     /// Where this is known from.
     pub source: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    answer: Vec<Answer>,
-}
-
-pub(super) fn read_table(text: &str) -> Result<Vec<Answer>, String> {
-    toml::from_str::<Table>(text).map(|table| table.answer).map_err(|e| e.to_string())
-}
-
 impl Answer {
-    /// Whether this rule is about an answer.
+    /// Whether this rule is about an answer to the operation of that name.
     #[must_use]
-    pub fn fits(&self, kind: Kind, code: i64, text: &str) -> bool {
+    pub fn fits(&self, operation: &str, kind: Kind, code: i64, text: &str) -> bool {
         let text = text.to_lowercase();
         self.code.contains(&code)
             && (self.kinds.is_empty() || self.kinds.contains(&kind))
+            && (self.operations.is_empty() || self.operations.iter().any(|name| name == operation))
             && self.words.iter().all(|word| text.contains(word.as_str()))
             && (self.any.is_empty() || self.any.iter().any(|word| text.contains(word.as_str())))
+    }
+
+    /// The id that BPJS's words end with, if this rule says that they do and they do.
+    #[must_use]
+    pub fn id_in(&self, text: &str) -> Option<(&str, String)> {
+        let IdInMessage { id, last } = self.id_from_message.as_ref()?;
+        let text = text.trim_end_matches(|c: char| c.is_whitespace() || c == '.');
+        let start = text.char_indices().rev().nth(last.checked_sub(1)?)?.0;
+        let (before, found) = text.split_at_checked(start)?;
+        // A longer word that merely ends so is something else.
+        let apart = !before.ends_with(|c: char| c.is_alphanumeric());
+        (apart && found.chars().all(|c| c.is_ascii_alphanumeric())).then(|| (id.as_str(), found.to_owned()))
     }
 
     /// The refusal it makes of BPJS's code and words.

@@ -1,16 +1,15 @@
-//! Payload fields: their types, and what is wrong with a payload, in Indonesian.
+//! Payload fields: their types, and what is wrong with one value, in Indonesian.
 
 use jiff::civil::Date;
 use serde::Deserialize;
-use serde_json::{Value, json};
-
-use super::operation::{Kind, Operation};
-use super::payload::is_unset;
+use serde_json::Value;
 
 /// Longest text a field may carry; BPJS's own limits are unknown (wire facts, Appendix B.10).
-const TEXT_MAX: usize = 2000;
+pub(super) const TEXT_MAX: usize = 2000;
 /// Longest code or id.
-const CODE_MAX: usize = 50;
+pub(super) const CODE_MAX: usize = 50;
+/// 2001 to 2286: what has 13 digits. Seconds taken for milliseconds fall below.
+const EPOCH_MS: (i64, i64) = (1_000_000_000_000, 9_999_999_999_999);
 
 /// What a field may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -34,18 +33,20 @@ pub enum FieldType {
     DesimalTeks,
     /// True or false.
     Ya,
-    /// An object, passed on as it is.
+    /// An object: passed on as it is, unless the table names its members.
     Objek,
+    /// A list of objects whose members the table names as `name[].member`.
+    Daftar,
     /// An id that BPJS assigned: text or number.
     Nomor,
-}
-
-/// A rule across fields.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// `kdStatusPulang` 4 needs `rujukLanjut.kdppk`: BPJS answers 500 without it (wire facts §5.3).
-    ReferralNeedsTarget,
+    /// Day, `yyyy-mm-dd`.
+    TanggalIso,
+    /// Instant of a day, `yyyy-mm-dd hh:mm:ss`.
+    Waktu,
+    /// A whole number, as a number (never as text).
+    Bilangan,
+    /// Milliseconds since 1970 (UTC), as a number.
+    EpokMs,
 }
 
 /// How one field is described in the tables.
@@ -73,99 +74,63 @@ pub struct Field {
     pub default_null: bool,
     /// `integer`: a number in a text is sent as a number (a declared normalisation).
     pub send: Option<String>,
-}
-
-/// A fault of a payload.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
-    /// The field, e.g. `noKartu`; empty for the payload itself.
-    pub field: String,
-    /// What is wrong and what to do, in Indonesian, without the value.
-    pub detail: String,
-}
-
-impl Problem {
-    pub(crate) fn new(field: &str, detail: impl Into<String>) -> Self {
-        Self { field: field.to_owned(), detail: detail.into() }
-    }
-}
-
-pub(super) fn check(operation: &Operation, payload: &Value) -> Vec<Problem> {
-    let Value::Object(given) = payload else {
-        return vec![Problem::new("", "payload harus berupa objek JSON")];
-    };
-    let mut problems = Vec::new();
-    for name in given.keys() {
-        if operation.field(name).is_none() {
-            problems.push(Problem::new(name, unknown(operation, name)));
-        }
-    }
-    for (name, field) in &operation.fields {
-        match given.get(name) {
-            None if field.required => {
-                problems.push(Problem::new(name, format!("wajib diisi ({})", field.title)));
-            }
-            None => {}
-            Some(value) => problems.extend(field.fault(value).map(|detail| Problem::new(name, detail))),
-        }
-    }
-    for rule in &operation.rules {
-        problems.extend(rule.fault(payload));
-    }
-    if operation.kind == Kind::Add {
-        problems.extend(assigned_by_bpjs(operation, payload));
-    }
-    problems
-}
-
-/// An add that already carries the id which BPJS is to assign is a mistake of the SIM (it meant an edit).
-fn assigned_by_bpjs(operation: &Operation, payload: &Value) -> Vec<Problem> {
-    let given = operation.gives.iter().filter(|id| payload.get(id.as_str()).is_some_and(|v| !is_unset(v)));
-    given
-        .map(|id| Problem::new(id, "diberi oleh BPJS: biarkan null pada penambahan, atau pakai operasi ubah"))
-        .collect()
-}
-
-fn unknown(operation: &Operation, name: &str) -> String {
-    let near = operation.fields.iter().map(|(own, _)| own).find(|own| own.eq_ignore_ascii_case(name));
-    match near {
-        Some(own) => format!("tidak dikenal; maksudnya {own}?"),
-        None => format!("tidak dikenal pada {}; hapus atau perbaiki namanya", operation.name),
-    }
-}
-
-impl Rule {
-    fn fault(self, payload: &Value) -> Option<Problem> {
-        match self {
-            Self::ReferralNeedsTarget => {
-                let refers = payload.get("kdStatusPulang").and_then(Value::as_str) == Some("4");
-                let target = payload.pointer("/rujukLanjut/kdppk").is_some_and(|v| !is_unset(v));
-                (refers && !target).then(|| {
-                    Problem::new(
-                        "rujukLanjut",
-                        "status pulang 4 (rujuk lanjut) memerlukan rujukLanjut dengan kdppk tujuan",
-                    )
-                })
-            }
-        }
-    }
+    /// Whether an empty text is allowed (V-Claim writes "" for *none*).
+    #[serde(default)]
+    pub empty: bool,
+    /// The form of a text: `*` a letter or digit, `#` a digit, anything else itself.
+    pub shape: Option<String>,
+    /// The smallest number allowed.
+    pub min: Option<f64>,
+    /// The greatest number allowed; for a list, how many items.
+    pub max: Option<f64>,
+    /// An invented value for documentation, the simulator and the walk over the catalogue.
+    pub example: Option<toml::Value>,
 }
 
 impl Field {
     /// What is wrong with a value, if anything.
-    fn fault(&self, value: &Value) -> Option<String> {
+    pub(super) fn fault(&self, value: &Value) -> Option<String> {
         if value.is_null() {
             return (!self.null).then(|| format!("tidak boleh null ({})", self.title));
+        }
+        if value.as_str() == Some("") && self.empty {
+            return None;
         }
         if let Some(text) = value.as_str().filter(|text| text.contains('\0')) {
             return Some(format!("mengandung karakter NUL pada posisi {}", text.find('\0').unwrap_or(0)));
         }
-        let fault = self.type_fault(value);
+        let fault = self.type_fault(value).or_else(|| self.bounds_fault(value));
         if fault.is_some() || self.values.is_empty() {
             return fault;
         }
-        let known = value.as_str().is_some_and(|text| self.values.iter().any(|allowed| allowed == text));
+        let known = self.values.iter().any(|allowed| match value {
+            Value::String(text) => text == allowed,
+            Value::Number(number) => number.to_string() == *allowed,
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
+        });
         (!known).then(|| format!("harus salah satu dari {}", self.values.join(", ")))
+    }
+
+    /// Form and size. An id that is still open has no form yet.
+    fn bounds_fault(&self, value: &Value) -> Option<String> {
+        if let (Some(shape), Some(text)) = (&self.shape, value.as_str())
+            && !(self.kind == FieldType::Nomor && super::payload::is_unset(value))
+            && !has_shape(shape, text)
+        {
+            let wanted = format!("{shape} (* huruf atau angka, # angka)");
+            return Some(format!("harus berbentuk {wanted} ({})", self.title));
+        }
+        let size = match value {
+            Value::Array(items) => u32::try_from(items.len()).map(f64::from).ok(),
+            other => other.as_f64(),
+        }?;
+        let (low, high) = (self.min.is_some_and(|min| size < min), self.max.is_some_and(|max| size > max));
+        let bound = |bound: Option<f64>| bound.map(|bound| bound.to_string()).unwrap_or_default();
+        match (low, high) {
+            (false, false) => None,
+            (true, _) => Some(format!("paling sedikit {} ({})", bound(self.min), self.title)),
+            (false, true) => Some(format!("paling banyak {} ({})", bound(self.max), self.title)),
+        }
     }
 
     fn type_fault(&self, value: &Value) -> Option<String> {
@@ -192,47 +157,20 @@ impl Field {
             }
             FieldType::Ya => (value.is_boolean(), "true atau false"),
             FieldType::Objek => (value.is_object(), "objek JSON"),
+            FieldType::Daftar => (value.is_array(), "daftar JSON"),
+            FieldType::TanggalIso => (text.is_some_and(|t| read_iso_date(t).is_some()), "tanggal yyyy-mm-dd yang ada"),
+            FieldType::Waktu => (text.is_some_and(is_instant), "waktu yyyy-mm-dd jj:mm:dd yang ada"),
+            FieldType::Bilangan => (value.is_i64() || value.is_u64(), "bilangan bulat (angka, bukan teks)"),
+            FieldType::EpokMs => {
+                let fits = |ms: i64| (EPOCH_MS.0..=EPOCH_MS.1).contains(&ms);
+                (value.as_i64().is_some_and(fits), "waktu dalam milidetik sejak 1970 (angka 13 digit)")
+            }
             FieldType::Nomor => {
                 let fits = |t: &str| is_segment(t) && !t.chars().any(|c| c.is_control() || c == '/');
                 (value.is_u64() || text.is_some_and(fits), "nomor dari BPJS berupa teks atau angka")
             }
         };
         (!holds).then(|| format!("harus {wanted} ({})", self.title))
-    }
-
-    /// The JSON Schema of this field.
-    pub(super) fn schema(&self) -> Value {
-        let mut schema = match self.kind {
-            FieldType::Kartu => json!({ "type": "string", "pattern": "^[0-9]{13}$" }),
-            FieldType::Tanggal => json!({ "type": "string", "pattern": "^[0-9]{2}-[0-9]{2}-[0-9]{4}$" }),
-            FieldType::Teks => json!({ "type": "string", "maxLength": TEXT_MAX }),
-            FieldType::Kode => json!({ "type": "string", "minLength": 1, "maxLength": CODE_MAX }),
-            FieldType::Icd => json!({ "type": "string", "pattern": "^[A-Za-z0-9.]{1,10}$" }),
-            FieldType::Angka => json!({ "type": "number" }),
-            FieldType::Bulat => json!({ "type": ["integer", "string"] }),
-            FieldType::DesimalTeks => json!({ "type": ["number", "string"] }),
-            FieldType::Ya => json!({ "type": "boolean" }),
-            FieldType::Objek => json!({ "type": "object" }),
-            FieldType::Nomor => json!({ "type": ["string", "integer"] }),
-        };
-        if let Some(map) = schema.as_object_mut() {
-            if self.null {
-                let allowed = match map.remove("type") {
-                    Some(Value::Array(mut types)) => {
-                        types.push(json!("null"));
-                        Value::Array(types)
-                    }
-                    Some(one) => json!([one, "null"]),
-                    None => json!("null"),
-                };
-                map.insert("type".to_owned(), allowed);
-            }
-            if !self.values.is_empty() {
-                map.insert("enum".to_owned(), json!(self.values));
-            }
-            map.insert("description".to_owned(), json!(self.title));
-        }
-        schema
     }
 }
 
@@ -241,18 +179,79 @@ pub(super) fn is_segment(text: &str) -> bool {
     text.len() <= CODE_MAX && !matches!(text.trim(), "." | "..")
 }
 
-/// A day as BPJS writes it.
+impl FieldType {
+    /// The day that a text of this type names; `None` for other types too.
+    #[must_use]
+    pub fn day(self, text: &str) -> Option<Date> {
+        match self {
+            Self::Tanggal => read_date(text),
+            Self::TanggalIso => read_iso_date(text),
+            Self::Waktu => text.get(..10).filter(|_| is_instant(text)).and_then(read_iso_date),
+            Self::Kartu
+            | Self::Teks
+            | Self::Kode
+            | Self::Icd
+            | Self::Angka
+            | Self::Bulat
+            | Self::DesimalTeks
+            | Self::Ya
+            | Self::Objek
+            | Self::Daftar
+            | Self::Nomor
+            | Self::Bilangan
+            | Self::EpokMs => None,
+        }
+    }
+
+    /// A day as a field of this type carries it: `yyyy-mm-dd` for the ISO types, else `dd-mm-yyyy`.
+    #[must_use]
+    pub fn write_day(self, day: Date) -> String {
+        match self {
+            Self::TanggalIso | Self::Waktu => format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day()),
+            _ => format!("{:02}-{:02}-{:04}", day.day(), day.month(), day.year()),
+        }
+    }
+}
+
+/// Whether a text has a form: `*` a letter or digit, `#` a digit, anything else itself.
+fn has_shape(shape: &str, text: &str) -> bool {
+    shape.len() == text.len()
+        && shape.bytes().zip(text.bytes()).all(|(wanted, there)| match wanted {
+            b'*' => there.is_ascii_alphanumeric(),
+            b'#' => there.is_ascii_digit(),
+            other => there == other,
+        })
+}
+
+/// A day as P-Care writes it, `dd-mm-yyyy`.
 #[must_use]
 pub(crate) fn read_date(text: &str) -> Option<Date> {
-    let digits = text.len() == 10
-        && text.bytes().enumerate().all(|(i, b)| if i == 2 || i == 5 { b == b'-' } else { b.is_ascii_digit() });
-    if !digits {
+    day_of(text, "##-##-####", [6..10, 3..5, 0..2])
+}
+
+/// A day as V-Claim and Antrean write it, `yyyy-mm-dd`.
+#[must_use]
+fn read_iso_date(text: &str) -> Option<Date> {
+    day_of(text, "####-##-##", [0..4, 5..7, 8..10])
+}
+
+fn day_of(text: &str, shape: &str, [year, month, day]: [std::ops::Range<usize>; 3]) -> Option<Date> {
+    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|part| part.parse::<i16>().ok());
+    if !has_shape(shape, text) {
         return None;
     }
-    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|part| part.parse::<i16>().ok());
-    let (day, month, year) = (number(0..2)?, number(3..5)?, number(6..10)?);
+    let (year, month, day) = (number(year)?, number(month)?, number(day)?);
     let date = Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
     (1900..=2200).contains(&year).then_some(date)
+}
+
+fn is_instant(text: &str) -> bool {
+    let part = |range: std::ops::Range<usize>| text.get(range).and_then(|part| part.parse::<u8>().ok());
+    has_shape("####-##-## ##:##:##", text)
+        && text.get(..10).and_then(read_iso_date).is_some()
+        && part(11..13).is_some_and(|hour| hour < 24)
+        && part(14..16).is_some_and(|minute| minute < 60)
+        && part(17..19).is_some_and(|second| second < 60)
 }
 
 /// A whole number, also from a text.

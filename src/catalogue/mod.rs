@@ -7,65 +7,71 @@
 //! What it does not do: network, SQL, dates of the contract (`contract`).
 
 mod answers;
+mod check;
+mod dialect;
 mod fields;
+mod load;
 mod look_up;
 mod operation;
+mod paths;
 mod payload;
+mod route;
+mod rules;
+mod schema;
+mod table;
 
 use std::collections::BTreeMap;
 
-pub use answers::{Answer, AnswerClass, Refusal, RemoteIds, Who};
+pub use answers::{Answer, AnswerClass, IdInMessage, Refusal, RemoteIds, Who};
+pub use check::Problem;
+pub use dialect::{CodeType, Dialect, EnvelopeKey};
 pub(crate) use fields::read_date;
-pub use fields::{Field, FieldType, Problem};
-pub use look_up::{Candidate, LookUp, candidates, differing};
-pub use operation::{Kind, Method, Need, Operation, Service};
+pub use fields::{Field, FieldType};
+pub use load::{BadTable, Change, Changed};
+pub use look_up::{Arg, Candidate, Confirm, LookUp, Named, candidates, differing, unequal};
+pub use operation::{Keep, Kind, Method, Need, Operation, Search, Service};
+pub use paths::at;
 pub use payload::{Filled, NotFilled, fill, is_unset, render_path};
+pub use route::PathParams;
+pub use rules::Rule;
 
 /// The operations and answer tables this program knows.
 #[derive(Debug)]
 pub struct Catalogue {
     operations: BTreeMap<String, Operation>,
     answers: BTreeMap<Service, Vec<Answer>>,
-}
-
-/// A table that cannot be used, with its name and what is wrong.
-#[derive(Debug, thiserror::Error)]
-#[error("catalogue {table}: {what}")]
-pub struct BadTable {
-    /// File of the table.
-    pub table: String,
-    /// What is wrong, with line and column where TOML gives them.
-    pub what: String,
+    dialects: BTreeMap<Service, Dialect>,
+    changes: Vec<Change>,
 }
 
 impl Catalogue {
-    /// The catalogue shipped inside the binary.
-    ///
-    /// # Errors
-    /// [`BadTable`] if a shipped table is malformed: a defect that the tests of this module exclude.
-    pub fn shipped() -> Result<Self, BadTable> {
-        let mut catalogue = Self { operations: BTreeMap::new(), answers: BTreeMap::new() };
-        catalogue.add_operations("pcare.toml", include_str!("pcare.toml"))?;
-        catalogue.add_answers(Service::Pcare, "pcare-answers.toml", include_str!("pcare-answers.toml"))?;
-        catalogue.check_references()?;
-        Ok(catalogue)
-    }
-
-    /// The operation of that name, e.g. `pcare.obat.add`.
+    /// The operation of that name, e.g. `pcare.obat.add`; also one that was retired, for the entries that exist.
     #[must_use]
     pub fn operation(&self, name: &str) -> Option<&Operation> {
         self.operations.get(name)
     }
 
-    /// Every operation, by name.
+    /// Every operation that is offered, by name.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
-        self.operations.values()
+        self.operations.values().filter(|operation| !operation.retired)
     }
 
-    /// The first rule that fits an answer of `service` to an operation of `kind`.
+    /// How a service speaks where its operations do not say otherwise.
+    #[must_use]
+    pub fn dialect(&self, service: Service) -> Option<&Dialect> {
+        self.dialects.get(&service)
+    }
+
+    /// The first rule that fits an answer of `service` to an operation of `kind`, of whatever name.
     #[must_use]
     pub fn answer(&self, service: Service, kind: Kind, code: i64, text: &str) -> Option<&Answer> {
-        self.answers.get(&service)?.iter().find(|answer| answer.fits(kind, code, text))
+        self.answer_to(service, kind, "", code, text)
+    }
+
+    /// The first rule that fits an answer to the operation of that name (`""`: to none of the catalogue).
+    #[must_use]
+    pub fn answer_to(&self, service: Service, kind: Kind, operation: &str, code: i64, text: &str) -> Option<&Answer> {
+        self.answers(service).find(|answer| answer.fits(operation, kind, code, text))
     }
 
     /// Every answer rule of a service, in order.
@@ -73,34 +79,10 @@ impl Catalogue {
         self.answers.get(&service).into_iter().flatten()
     }
 
-    fn add_operations(&mut self, table: &str, text: &str) -> Result<(), BadTable> {
-        let bad = |what: String| BadTable { table: table.to_owned(), what };
-        for operation in operation::read_table(text).map_err(bad)? {
-            if let Some(twice) = self.operations.insert(operation.name.clone(), operation) {
-                return Err(bad(format!("operation {} stands twice", twice.name)));
-            }
-        }
-        Ok(())
-    }
-
-    fn add_answers(&mut self, service: Service, table: &str, text: &str) -> Result<(), BadTable> {
-        let rules = answers::read_table(text).map_err(|what| BadTable { table: table.to_owned(), what })?;
-        self.answers.insert(service, rules);
-        Ok(())
-    }
-
-    /// Every name an operation mentions must exist.
-    fn check_references(&self) -> Result<(), BadTable> {
-        for operation in self.operations.values() {
-            for name in operation.mentions() {
-                if !self.operations.contains_key(name) {
-                    let what = format!("{} mentions the unknown operation {name}", operation.name);
-                    return Err(BadTable { table: operation.service.word().to_owned(), what });
-                }
-            }
-            operation.check().map_err(|what| BadTable { table: operation.service.word().to_owned(), what })?;
-        }
-        Ok(())
+    /// What the override directory changed, in the order of its files.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
     }
 }
 

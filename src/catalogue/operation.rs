@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::fields::{Field, Problem, Rule};
+use super::answers::RemoteIds;
+use super::check::Problem;
+use super::dialect::Dialect;
+use super::fields::Field;
 use super::look_up::LookUp;
+use super::rules::Rule;
+use super::{paths, route};
 
 /// A web service of BPJS Kesehatan.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
@@ -104,6 +109,31 @@ pub struct Need {
     pub optional: bool,
 }
 
+/// As what a read's answer is kept for outages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// A list of codes: the same for everybody, not personal.
+    Reference,
+    /// A member's standing: personal, and of a month (BPJS decides anew on the 1st).
+    Eligibility,
+}
+
+/// How kept rows are searched and paged, as the service would have done it.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The argument with the words searched for.
+    pub term: Option<String>,
+    /// Fields of a row (dotted) in which they may stand, regardless of case.
+    #[serde(default)]
+    pub fields: Vec<String>,
+    /// The argument with the first row's number.
+    pub start: Option<String>,
+    /// The argument with the number of rows.
+    pub limit: Option<String>,
+}
+
 /// One operation of a remote service.
 #[derive(Clone, Debug)]
 pub struct Operation {
@@ -119,9 +149,13 @@ pub struct Operation {
     pub method: Method,
     /// Path below the base URL, with `{field}` placeholders.
     pub path: String,
+    /// Other templates that mean the same (earlier years, an optional last segment).
+    pub also: Vec<String>,
     /// `Content-Type` of the body; without one the operation has no body.
     pub content_type: Option<String>,
-    /// Payload fields, in the order of the table.
+    /// The objects around the payload on the wire, the outermost first; see [`Operation::wire`].
+    pub wrap: Vec<String>,
+    /// Payload fields by their dotted names, in the order of the table; of a read, its arguments.
     pub fields: Vec<(String, Field)>,
     /// Rules across fields.
     pub rules: Vec<Rule>,
@@ -133,6 +167,8 @@ pub struct Operation {
     pub gives: Vec<String>,
     /// Ids that BPJS may also assign.
     pub gives_also: Vec<String>,
+    /// Where the ids stand in the answer: id ← dotted path (`.` is the answer itself). Without it, as `{field, message}`.
+    pub ids_at: BTreeMap<String, String>,
     /// The payload field that is its own id at BPJS, where BPJS assigns none.
     pub own_id: Option<String>,
     /// What makes two entries the same entry.
@@ -149,99 +185,27 @@ pub struct Operation {
     pub deadline: String,
     /// How to look it up; without one a write is repeat-safe.
     pub look_up: Option<LookUp>,
+    /// An add that may be repeated although nothing can look it up: BPJS refuses the second (a duplicate is success).
+    pub repeat_safe: bool,
     /// Rows per page of a paged read.
     pub page: Option<u32>,
+    /// Where the rows stand in a read's answer (dotted); without it in `list`, or the answer is the one row.
+    pub rows: Option<String>,
+    /// Whether what a read brings is kept for outages, and as what.
+    pub keep: Option<Keep>,
+    /// How kept rows are searched and paged.
+    pub search: Option<Search>,
+    /// Arguments with which a kept reference is fetched ahead; `@facility` and `@today` stand for themselves.
+    pub prefetch: Vec<BTreeMap<String, String>>,
+    /// Whether its answer must never be kept or logged, not even as a whole (i-Care's login links).
+    pub never_kept: bool,
+    /// BPJS has withdrawn it: known for the entries that exist, not offered any more.
+    pub retired: bool,
+    /// An example payload, invented.
+    pub example: Option<Value>,
+    pub(super) dialect: Dialect,
     /// Where all this is known from.
     pub source: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    service: Service,
-    operation: Vec<Row>,
-    #[serde(default)]
-    fields: BTreeMap<String, toml::Table>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    name: String,
-    title: String,
-    kind: Kind,
-    method: Method,
-    path: String,
-    content_type: Option<String>,
-    #[serde(default)]
-    fields: toml::Table,
-    fields_of: Option<String>,
-    #[serde(default)]
-    rules: Vec<Rule>,
-    #[serde(default)]
-    omit_null: Vec<String>,
-    #[serde(default)]
-    needs: Vec<Need>,
-    #[serde(default)]
-    gives: Vec<String>,
-    #[serde(default)]
-    gives_also: Vec<String>,
-    own_id: Option<String>,
-    #[serde(default)]
-    natural_key: Vec<String>,
-    #[serde(default)]
-    id_scope: Vec<String>,
-    releases: Option<String>,
-    date_field: Option<String>,
-    patient_field: Option<String>,
-    #[serde(default)]
-    deadline: String,
-    look_up: Option<LookUp>,
-    page: Option<u32>,
-    source: String,
-}
-
-/// Reads the operations of one service's table.
-pub(super) fn read_table(text: &str) -> Result<Vec<Operation>, String> {
-    let table: Table = toml::from_str(text).map_err(|e| e.to_string())?;
-    table.operation.into_iter().map(|row| operation(table.service, row, &table.fields)).collect()
-}
-
-fn operation(service: Service, row: Row, shared: &BTreeMap<String, toml::Table>) -> Result<Operation, String> {
-    let own = match &row.fields_of {
-        Some(name) => shared.get(name).ok_or_else(|| format!("{}: no shared fields {name}", row.name))?,
-        None => &row.fields,
-    };
-    let mut fields = Vec::new();
-    for (name, spec) in own {
-        let field: Field = spec.clone().try_into().map_err(|e| format!("{}.{name}: {e}", row.name))?;
-        fields.push((name.clone(), field));
-    }
-    Ok(Operation {
-        service,
-        fields,
-        name: row.name,
-        title: row.title,
-        kind: row.kind,
-        method: row.method,
-        path: row.path,
-        content_type: row.content_type,
-        rules: row.rules,
-        omit_null: row.omit_null,
-        needs: row.needs,
-        gives: row.gives,
-        gives_also: row.gives_also,
-        own_id: row.own_id,
-        natural_key: row.natural_key,
-        id_scope: row.id_scope,
-        releases: row.releases,
-        date_field: row.date_field,
-        patient_field: row.patient_field,
-        deadline: row.deadline,
-        look_up: row.look_up,
-        page: row.page,
-        source: row.source,
-    })
 }
 
 impl Operation {
@@ -273,32 +237,94 @@ impl Operation {
     /// prerequisite will fill may be open.
     #[must_use]
     pub fn check_payload(&self, payload: &Value) -> Vec<Problem> {
-        super::fields::check(self, payload)
+        super::check::check(self, payload)
     }
 
     /// The payload's JSON Schema (draft 2020-12), for the OpenAPI file and the documentation.
     #[must_use]
     pub fn schema(&self) -> Value {
-        let properties: serde_json::Map<String, Value> =
-            self.fields.iter().map(|(name, field)| (name.clone(), field.schema())).collect();
-        let required: Vec<&String> =
-            self.fields.iter().filter(|(_, field)| field.required).map(|(name, _)| name).collect();
-        json!({
-            "type": "object",
-            "title": self.title,
-            "description": format!("{} {} — {}", self.method.word(), self.path, self.source),
-            "properties": properties,
-            "required": required,
-            "additionalProperties": false
+        super::schema::of(self)
+    }
+
+    /// How its service speaks to it.
+    #[must_use]
+    pub const fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// The payload as it goes on the wire: inside the objects of `wrap` (a declared normalisation).
+    #[must_use]
+    pub fn wire(&self, payload: Value) -> Value {
+        paths::wrap(&self.wrap, payload)
+    }
+
+    /// The inner payload of a body, which may be in either form. What is wrapped otherwise stays as it is: the check
+    /// names what is wrong with it.
+    #[must_use]
+    pub fn unwrap_body(&self, body: Value) -> Value {
+        match paths::unwrap(&self.wrap, &body) {
+            Some(inner) => inner.clone(),
+            None => body,
+        }
+    }
+
+    /// The ids of `ids_at` in an opened answer, under their names here.
+    #[must_use]
+    pub fn ids_in(&self, answer: &Value) -> RemoteIds {
+        let found = self.ids_at.iter().filter_map(|(id, path)| {
+            let value = if path == "." { Some(answer) } else { paths::at(answer, path) };
+            Some((id.clone(), super::look_up::id_text(value?)?))
+        });
+        found.collect()
+    }
+
+    /// The day in a payload's field of this dotted name.
+    #[must_use]
+    pub fn day_in(&self, payload: &Value, field: &str) -> Option<jiff::civil::Date> {
+        self.field(field)?.kind.day(paths::at(payload, field)?.as_str()?)
+    }
+
+    /// The names of the path's placeholders.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        route::placeholders(&self.path)
+    }
+
+    /// The members that the table names directly below a dotted name (`""` for the payload itself, `diagnosa[]` for the
+    /// items of a list), in the order of the table; without a field where only members of it have rows.
+    pub(super) fn members(&self, prefix: &str) -> Vec<(&str, Option<&Field>)> {
+        let mut found: Vec<(&str, Option<&Field>)> = Vec::new();
+        for (path, field) in &self.fields {
+            let Some(below) = below(path, prefix) else { continue };
+            let name = below.split(['.', '[']).next().unwrap_or(below);
+            let own = (name == below).then_some(field);
+            match found.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => *known = known.or(own),
+                None => found.push((name, own)),
+            }
+        }
+        found
+    }
+
+    pub(super) fn has_members(&self, path: &str) -> bool {
+        self.fields.iter().any(|(own, _)| below(own, path).is_some())
+    }
+
+    /// Whether an object without a row of its own must be there: one of its members must.
+    pub(super) fn needs_inside(&self, path: &str) -> bool {
+        self.members(path).into_iter().any(|(name, field)| {
+            field.map_or_else(|| self.needs_inside(&format!("{path}.{name}")), |field| field.required)
         })
     }
 
     pub(super) fn mentions(&self) -> impl Iterator<Item = &String> {
         let needs = self.needs.iter().flat_map(|need| need.from.iter());
-        needs.chain(self.look_up.iter().map(|plan| &plan.read)).chain(self.releases.iter())
+        needs.chain(self.look_up.iter().flat_map(LookUp::reads)).chain(self.releases.iter())
     }
 
     /// What must hold within one row of the table.
+    ///
+    /// # Errors
+    /// The first thing that does not.
     pub(super) fn check(&self) -> Result<(), String> {
         let known = |name: &String| self.field(name).is_some();
         let named = self
@@ -309,18 +335,34 @@ impl Operation {
             .chain(self.needs.iter().map(|need| &need.field))
             .chain(self.date_field.iter())
             .chain(self.patient_field.iter())
-            .chain(self.own_id.iter());
+            .chain(self.own_id.iter())
+            .chain(self.rules.iter().flat_map(Rule::fields))
+            .chain(self.look_up.iter().flat_map(LookUp::fields));
         for name in named {
             if !known(name) {
-                return Err(format!("{}: no field {name}", self.name));
+                return Err(format!("no field {name}"));
             }
         }
-        if self.kind == Kind::Add && self.look_up.is_none() {
-            return Err(format!("{}: an add needs a look-up plan", self.name));
+        let templates = std::iter::once(&self.path).chain(&self.also);
+        for name in templates.flat_map(|template| route::placeholders(template)) {
+            if self.field(name).is_none() {
+                return Err(format!("no field for the placeholder {{{name}}}"));
+            }
+        }
+        if self.kind == Kind::Add && self.look_up.is_none() != self.repeat_safe {
+            return Err("an add needs a look-up plan, or repeat_safe = true".to_owned());
         }
         if self.is_write() && self.deadline.is_empty() {
-            return Err(format!("{}: a write needs a deadline rule", self.name));
+            return Err("a write needs a deadline rule".to_owned());
+        }
+        if self.never_kept && self.keep.is_some() {
+            return Err("never_kept and keep exclude one another".to_owned());
         }
         Ok(())
     }
+}
+
+/// What of a dotted name stands below `prefix`.
+fn below<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    if prefix.is_empty() { Some(path) } else { path.strip_prefix(prefix)?.strip_prefix('.') }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::fields::read_whole;
 use super::operation::Operation;
+use super::paths;
 
 /// Characters that stay as they are in a path segment (RFC 3986 unreserved).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -48,12 +49,14 @@ where
     let mut map = payload.as_object().cloned().unwrap_or_default();
     let mut changed = Vec::new();
     for need in &operation.needs {
-        if map.get(&need.field).is_some_and(|value| !is_unset(value)) {
+        if paths::of(&map, &need.field).is_some_and(|value| !is_unset(value)) {
             continue;
         }
         match need.from.iter().find_map(|from| id_of(from, &need.id)) {
             Some(id) => {
-                map.insert(need.field.clone(), as_wire(&id, need.as_type.as_deref()));
+                if !paths::set(&mut map, &need.field, as_wire(&id, need.as_type.as_deref())) {
+                    return Err(NotFilled { field: need.field.clone() });
+                }
                 changed.push(need.field.clone());
             }
             None if need.optional => {}
@@ -73,20 +76,22 @@ fn as_wire(id: &str, wanted: Option<&str>) -> Value {
 
 fn normalise(operation: &Operation, map: &mut Map<String, Value>, changed: &mut Vec<String>) {
     for name in &operation.omit_null {
-        if map.get(name).is_some_and(Value::is_null) {
-            map.shift_remove(name);
+        if paths::of(map, name).is_some_and(Value::is_null) {
+            paths::remove(map, name);
             changed.push(name.clone());
         }
     }
     for (name, field) in &operation.fields {
         if field.send.as_deref() == Some("integer")
-            && let Some(number) = map.get(name).filter(|value| value.is_string()).and_then(read_whole)
+            && let Some(number) = paths::of(map, name).filter(|value| value.is_string()).and_then(read_whole)
+            && paths::set(map, name, json!(number))
         {
-            map.insert(name.clone(), json!(number));
             changed.push(name.clone());
         }
-        if !map.contains_key(name) && (field.default.is_some() || field.default_null) {
-            map.insert(name.clone(), field.default.map_or(Value::Null, Value::from));
+        if (field.default.is_some() || field.default_null)
+            && paths::of(map, name).is_none()
+            && paths::set(map, name, field.default.map_or(Value::Null, Value::from))
+        {
             changed.push(name.clone());
         }
     }

@@ -37,9 +37,7 @@ pub fn ahead(occurred_at: Timestamp, now: Timestamp) -> Ahead {
 /// The day that the payload itself names.
 #[must_use]
 pub fn payload_date(operation: &Operation, payload: &Value) -> Option<Date> {
-    let text = payload.get(operation.date_field.as_ref()?)?.as_str()?;
-    // Its form was checked with the rest of the payload.
-    Date::strptime("%d-%m-%Y", text).ok()
+    operation.day_in(payload, operation.date_field.as_ref()?)
 }
 
 /// Not before this instant: now, or the start of the entry's day at BPJS where that day lies ahead (promise 9).

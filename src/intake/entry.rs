@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::after::{Before, closure};
 use super::body::{Entry, SubmissionBody};
 use super::dates::{Ahead, ahead, due_at, payload_date};
-use super::json::step;
+use super::json::pointer;
 use super::{Checked, Fault, Intake};
-use crate::catalogue::{Catalogue, Operation, Service, is_unset};
+use crate::catalogue::{Catalogue, Operation, Service, at, is_unset};
 use crate::config::{Facility, ServiceConfig};
 use crate::contract::ServiceTime;
 use crate::queue::DeliveryId;
@@ -64,22 +64,22 @@ pub(super) fn check_payloads(body: &SubmissionBody, operations: &[Option<&Operat
             && card != patient.expose()
         {
             let field = operation.patient_field.as_deref().unwrap_or_default();
-            let here = format!("/entries/{i}/payload/{field}");
+            let here = format!("/entries/{i}/payload{}", pointer(field));
             faults.push(Fault::new("/patient/noKartu", format!("tidak sama dengan {here}; betulkan salah satu")));
             faults.push(Fault::new(here, "tidak sama dengan /patient/noKartu; betulkan salah satu"));
         }
     }
 }
 
-/// The faults of one payload, as pointers below `at`.
-pub(crate) fn payload_faults(operation: &Operation, payload: &Value, at: &str) -> Vec<Fault> {
-    let pointer = |field: &str| if field.is_empty() { at.to_owned() } else { format!("{at}{}", step(field)) };
-    operation.check_payload(payload).into_iter().map(|p| Fault::new(pointer(&p.field), p.detail)).collect()
+/// The faults of one payload, as pointers below `below`.
+pub(crate) fn payload_faults(operation: &Operation, payload: &Value, below: &str) -> Vec<Fault> {
+    let problems = operation.check_payload(payload).into_iter();
+    problems.map(|problem| Fault::new(format!("{below}{}", problem.pointer), problem.detail)).collect()
 }
 
 /// The card a payload names, if its operation has one.
 pub(crate) fn card_of<'v>(operation: &Operation, payload: &'v Value) -> Option<&'v str> {
-    payload.get(operation.patient_field.as_ref()?)?.as_str().filter(|card| !card.is_empty())
+    at(payload, operation.patient_field.as_ref()?)?.as_str().filter(|card| !card.is_empty())
 }
 
 /// Every `occurred_at` and every day of service against the clock; warnings for those ahead that are accepted.
@@ -95,7 +95,7 @@ pub(super) fn check_instants(
         let day = operation.and_then(|operation| payload_date(operation, entry.payload.expose()));
         if let Some(day) = day.filter(|day| due_at(Some(*day), now, bpjs) > now) {
             let field = operation.and_then(|operation| operation.date_field.as_deref()).unwrap_or_default();
-            let place = format!("/entries/{i}/payload/{field}");
+            let place = format!("/entries/{i}/payload{}", pointer(field));
             warnings.push(format!("{place} ({day}) belum tiba menurut hari di BPJS; entri menunggu sampai hari itu"));
         }
         let pointer = format!("/entries/{i}/occurred_at");
@@ -182,10 +182,10 @@ fn row(catalogue: &Catalogue, body: &SubmissionBody, entry: &Entry, operation: &
 pub fn about(catalogue: &Catalogue, operation: &Operation, payload: &Value) -> Option<(String, Vec<String>, String)> {
     let mut best: Option<(String, Vec<String>, String)> = None;
     for need in &operation.needs {
-        let Some(id) = payload.get(&need.field).filter(|value| !is_unset(value)).and_then(text_of) else { continue };
+        let Some(id) = at(payload, &need.field).filter(|value| !is_unset(value)).and_then(text_of) else { continue };
         let owner = need.from.iter().filter_map(|from| catalogue.operation(from));
         let Some(owner) = owner.into_iter().find(|from| from.gives.first() == Some(&need.id)) else { continue };
-        let Some(scope) = scope_values(owner, |field| payload.get(field).and_then(text_of)) else { continue };
+        let Some(scope) = scope_values(owner, |field| at(payload, field).and_then(text_of)) else { continue };
         if best.as_ref().is_none_or(|(_, best, _)| scope.len() < best.len()) {
             best = Some((owner.name.clone(), scope, id));
         }
@@ -204,7 +204,7 @@ pub(crate) fn natural_key(operation: &Operation, payload: &Value) -> Option<Priv
         return None;
     }
     let values =
-        operation.natural_key.iter().map(|field| payload.get(field).filter(|v| !is_unset(v)).and_then(text_of));
+        operation.natural_key.iter().map(|field| at(payload, field).filter(|v| !is_unset(v)).and_then(text_of));
     values.collect::<Option<Vec<String>>>().map(Private::new)
 }
 

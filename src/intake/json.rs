@@ -59,6 +59,12 @@ pub fn step(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
+/// A dotted name of the catalogue as a JSON Pointer.
+#[must_use]
+pub fn pointer(name: &str) -> String {
+    name.split('.').map(step).collect()
+}
+
 fn find_nul(value: &Value, at: &mut String, faults: &mut Vec<Fault>) {
     let mut inside = |name: &str, value: &Value, faults: &mut Vec<Fault>| {
         let length = at.len();

@@ -3,7 +3,8 @@
 use super::Fault;
 use super::after::{Before, closure};
 use super::body::SubmissionBody;
-use crate::catalogue::{Need, Operation, is_unset};
+use super::json::pointer;
+use crate::catalogue::{Need, Operation, at, is_unset};
 
 /// For every entry the prerequisites it needs besides those it names: where only something further along `after` can
 /// fill an open field, it becomes a prerequisite of its own.
@@ -18,7 +19,7 @@ pub(super) fn complete(
     let (mut completed, mut faults) = (before.to_vec(), Vec::new());
     for (i, (entry, operation)) in body.entries.iter().zip(operations).enumerate() {
         let payload = entry.payload.expose();
-        let is_open = |need: &&Need| payload.get(&need.field).is_none_or(is_unset);
+        let is_open = |need: &&Need| at(payload, &need.field).is_none_or(is_unset);
         for need in operation.needs.iter().filter(|need| !need.optional).filter(is_open) {
             match giver(need, operations, before, i) {
                 Some(giver) => {
@@ -26,7 +27,7 @@ pub(super) fn complete(
                         list.push(giver.clone());
                     }
                 }
-                None => faults.push(Fault::new(format!("/entries/{i}/payload/{}", need.field), remedy(need))),
+                None => faults.push(Fault::new(format!("/entries/{i}/payload{}", pointer(&need.field)), remedy(need))),
             }
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Push;
-use crate::catalogue::{Filled, NotFilled, Operation, Refusal, RemoteIds, Who, fill};
+use crate::catalogue::{Filled, NotFilled, Operation, Refusal, RemoteIds, Who, at, fill};
 use crate::observe::Seen;
 use crate::protocol::sign::Stamp;
 use crate::queue::transition::Event;
@@ -136,7 +136,7 @@ pub(super) fn owns(operation: &Operation, payload: &Value, ids: &RemoteIds) -> O
 }
 
 pub(super) fn text(payload: &Value, field: &str) -> Option<String> {
-    match payload.get(field)? {
+    match at(payload, field)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,

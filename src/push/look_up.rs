@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Push;
-use super::attempt::{Ended, owns, scope_of, text};
+use super::attempt::{Ended, owns, scope_of};
 use super::send::known_ids;
 use crate::catalogue::{Candidate, Operation, candidates};
 use crate::queue::transition::Event;
@@ -30,8 +30,10 @@ impl Push {
         let Some(plan) = &operation.look_up else {
             return looked(Finding::Failed { why: "no plan".to_owned() }, begun, None, Evidence::Nothing);
         };
-        let args: Vec<(String, String)> =
-            plan.args.iter().filter_map(|(name, field)| Some((name.clone(), text(payload, field)?))).collect();
+        let today = begun.to_zoned(self.bpjs_zone.clone()).date();
+        let Some(args) = plan.arguments(operation, payload, today) else {
+            return looked(Finding::Failed { why: "an argument is open".to_owned() }, begun, None, Evidence::Nothing);
+        };
         // Taken before the answer: a newer version put in meanwhile was not refused.
         let version = self.remote.credential_version(&lane.facility, lane.service);
         let read = tokio::select! {
@@ -133,6 +135,7 @@ fn looked(finding: Finding, begun: Timestamp, stamp: Option<i64>, evidence: Evid
         Finding::Found { differs, .. } if !differs.is_empty() => format!("berbeda: {}", differs.join(", ")),
         Finding::Ambiguous { detail } => detail.clone(),
         Finding::Failed { why } => why.clone(),
+        Finding::Foreign(refusal) => refusal.message.expose().clone(),
         Finding::Owned { owner } => owner.to_string(),
         Finding::Found { .. } | Finding::Absent => String::new(),
     };

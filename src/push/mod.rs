@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,8 @@ pub struct Push {
     pub chance: Chance,
     /// This run.
     pub boot: BootId,
+    /// The zone of BPJS's day.
+    pub bpjs_zone: TimeZone,
     /// Replaces every catalogue value of settle, if set.
     pub settle: Option<Duration>,
     /// Attempts in flight per lane.

@@ -137,7 +137,7 @@ fn detail(outcome: &Outcome, changed: &[String]) -> String {
         | Outcome::Refused(no)
         | Outcome::NotAuthorised(no, _)
         | Outcome::Fault(no) => no.message.expose().clone(),
-        Outcome::NotSent { why } | Outcome::Unreadable { why } => why.clone(),
+        Outcome::NotSent { why } | Outcome::AcceptedUnread { why } | Outcome::Unreadable { why } => why.clone(),
         Outcome::NoAnswer { after } => format!("tidak ada jawaban setelah {} ms", after.as_millis()),
         Outcome::Unavailable { status } => format!("HTTP {status}"),
         Outcome::RateLimited { .. } | Outcome::Accepted(_) => String::new(),

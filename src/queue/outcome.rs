@@ -24,6 +24,11 @@ pub enum Suspicion {
 pub enum Outcome {
     /// BPJS has it and assigned these ids.
     Accepted(Private<RemoteIds>),
+    /// BPJS said yes, but the ids it assigned cannot be read: it has the entry, so it is never sent again unseen.
+    AcceptedUnread {
+        /// What is wrong with the answer, without its content.
+        why: String,
+    },
     /// BPJS says that it has such an entry already.
     AlreadyThere(Refusal),
     /// BPJS does not know what was to be changed or deleted.
@@ -67,6 +72,7 @@ impl Outcome {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Accepted(_) => "accepted",
+            Self::AcceptedUnread { .. } => "accepted_unread",
             Self::AlreadyThere(_) => "already_there",
             Self::NotFound(_) => "not_found",
             Self::Refused(_) => "refused",
@@ -85,6 +91,7 @@ impl Outcome {
     pub const fn shows_service_alive(&self) -> bool {
         match self {
             Self::Accepted(_)
+            | Self::AcceptedUnread { .. }
             | Self::AlreadyThere(_)
             | Self::NotFound(_)
             | Self::Refused(_)
@@ -113,6 +120,8 @@ pub enum Finding {
         /// The owner.
         owner: DeliveryId,
     },
+    /// What is there in its place is somebody else's for certain: another facility's, or made for another reason.
+    Foreign(Refusal),
     /// It cannot be told (several candidates, or the same key with other content).
     Ambiguous {
         /// In Indonesian, without personal data.
@@ -133,6 +142,7 @@ impl Finding {
             Self::Found { .. } => "found",
             Self::Absent => "absent",
             Self::Owned { .. } => "owned",
+            Self::Foreign(_) => "foreign",
             Self::Ambiguous { .. } => "ambiguous",
             Self::Failed { .. } => "failed",
         }

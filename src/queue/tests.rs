@@ -22,10 +22,11 @@ use crate::secret::Private;
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// How operations recover, with the word used in the table.
-const RECOVERIES: [(&str, Recovery); 4] = [
+const RECOVERIES: [(&str, Recovery); 5] = [
     ("unique", Recovery::LookUp { unique: true }),
     ("not unique", Recovery::LookUp { unique: false }),
     ("repeat safe", Recovery::RepeatSafe),
+    ("repeat until there", Recovery::RepeatUntilThere),
     ("repeat until gone", Recovery::RepeatUntilGone),
 ];
 
@@ -229,6 +230,7 @@ fn outcomes() -> Vec<(&'static str, Outcome)> {
         ("ended: unavailable", Outcome::Unavailable { status: 503 }),
         ("ended: no answer", Outcome::NoAnswer { after: Duration::from_secs(30) }),
         ("ended: unreadable", Outcome::Unreadable { why: "bukan JSON".to_owned() }),
+        ("ended: accepted, ids unreadable", Outcome::AcceptedUnread { why: "tersegel".to_owned() }),
     ]
 }
 
@@ -238,6 +240,7 @@ fn findings() -> Vec<(&'static str, Finding)> {
         ("looked up: absent", Finding::Absent),
         ("looked up: owned by another", Finding::Owned { owner: other(3) }),
         ("looked up: cannot be told", Finding::Ambiguous { detail: "dua calon".to_owned() }),
+        ("looked up: somebody else's", Finding::Foreign(refusal(0, "foreign"))),
         ("looked up: failed", Finding::Failed { why: "503".to_owned() }),
     ]
 }

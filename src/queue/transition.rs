@@ -45,6 +45,9 @@ pub enum Recovery {
     },
     /// Doing it twice does no harm (an edit); the history does not echo it.
     RepeatSafe,
+    /// Like `RepeatSafe`, and *already there* means that it has succeeded (an addition that BPJS keeps unique and has no
+    /// read for).
+    RepeatUntilThere,
     /// Like `RepeatSafe`, and *not found* after an unanswered attempt means that it has succeeded (a delete).
     RepeatUntilGone,
 }
@@ -221,8 +224,10 @@ fn ended(next: &mut Progress, outcome: &Outcome, now: Timestamp, policy: &Policy
                 forget_absent(&mut next.doubt);
                 next.why = Some(why_of(refusal));
             }
+            Recovery::RepeatUntilThere => deliver(next, How::AlreadyThere, &Private::new(RemoteIds::new())),
             Recovery::RepeatSafe | Recovery::RepeatUntilGone => refuse(next, refusal),
         },
+        Outcome::AcceptedUnread { why } => accepted_unread(next, why, now, policy),
         Outcome::NotFound(refusal) => {
             if policy.recovery == Recovery::RepeatUntilGone && next.doubt.marked {
                 deliver(next, How::AlreadyThere, &Private::new(RemoteIds::new()));
@@ -278,6 +283,25 @@ fn refuse(next: &mut Progress, refusal: &Refusal) {
     next.why = Some(why_of(refusal));
 }
 
+/// BPJS has it and we do not know under which id: it is looked for at once. A look-up that finds nothing contradicts
+/// BPJS's own word, so it never leads to another send.
+fn accepted_unread(next: &mut Progress, why: &str, now: Timestamp, policy: &Policy) {
+    let Recovery::LookUp { .. } = policy.recovery else {
+        return deliver(next, How::Accepted, &Private::new(RemoteIds::new()));
+    };
+    next.doubt = Doubt { marked: true, question: Some(Question::Duplicate), since: Some(now), ..Doubt::default() };
+    next.state = State::Unanswered;
+    next.stumbles = 0;
+    next.due_at = now;
+    next.why = Some(Why {
+        code: "accepted_unread".to_owned(),
+        message: Private::new(why.to_owned()),
+        meaning: "BPJS menerima entri ini, tetapi nomornya dalam jawaban tidak terbaca.".to_owned(),
+        who: Who::It,
+        next: "Tidak ada: jembatan mencari nomornya di BPJS dan tidak mengirim ulang.".to_owned(),
+    });
+}
+
 fn wait_again(next: &mut Progress, now: Timestamp, policy: &Policy) {
     next.state = State::Waiting;
     next.stumbles += 1;
@@ -293,7 +317,7 @@ fn doubt(next: &mut Progress, now: Timestamp, policy: &Policy) {
             next.stumbles = 0;
             next.due_at = now + policy.settle;
         }
-        Recovery::RepeatSafe | Recovery::RepeatUntilGone => {
+        Recovery::RepeatSafe | Recovery::RepeatUntilThere | Recovery::RepeatUntilGone => {
             wait_again(next, now, policy);
             hold_reproducible(next, policy);
         }
@@ -334,6 +358,11 @@ fn looked(next: &mut Progress, finding: &Finding, begun: Timestamp, now: Timesta
         Finding::Owned { owner } => {
             next.state = State::Refused;
             next.why = Some(owned_by(*owner));
+        }
+        Finding::Foreign(refusal) => {
+            // What BPJS called a duplicate is not ours: another try may send, unless an attempt of ours is in doubt.
+            next.doubt.question = next.doubt.marked.then_some(Question::OwnAttempt);
+            refuse(next, refusal);
         }
         Finding::Ambiguous { detail } => {
             if next.doubt.question == Some(Question::Operator) && declared(&next.doubt) {
@@ -481,7 +510,10 @@ fn try_again(next: &mut Progress, event: &Event, now: Timestamp, policy: &Policy
     } else {
         next.state = State::Waiting;
     }
-    next.why = None;
+    // The words of a duplicate may name the number to look for.
+    if next.state != State::Unanswered || next.doubt.question != Some(Question::Duplicate) {
+        next.why = None;
+    }
     Ok(())
 }
 
@@ -657,7 +689,7 @@ const fn held_texts(code: HeldCode) -> (&'static str, Who, &'static str) {
         HeldCode::Ambiguous => (
             "Tidak dapat dipastikan apakah entri ini sudah ada di BPJS.",
             Who::Registration,
-            "Periksa di P-Care, lalu 'resolve': adopt dengan nomornya bila ada, absent bila tidak ada.",
+            "Periksa di aplikasi BPJS, lalu 'resolve': adopt dengan nomornya bila ada, absent bila tidak ada.",
         ),
         HeldCode::Prerequisite => (
             "Entri yang mendahuluinya belum sampai di BPJS.",

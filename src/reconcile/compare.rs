@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::theirs::{at, text};
-use crate::catalogue::{Candidate, Catalogue, Kind, Operation, RemoteIds, candidates, differing};
+use super::theirs::text;
+use crate::catalogue::{Candidate, Catalogue, Kind, Operation, RemoteIds, at, candidates, differing};
 use crate::queue::{Delivery, DeliveryId, State};
 use crate::words::words;
 
@@ -141,8 +141,8 @@ pub fn lay_edits_over(catalogue: &Catalogue, entries: &mut [Entry]) {
         let is_edit = operation.kind == Kind::Edit && edit.delivery.progress.state == State::Delivered;
         let made = catalogue.operation(&edit.delivery.operation.replace(".edit", ".add"))?;
         // An id means something only within its scope: the same number in another visit is another thing.
-        let scope: Option<Vec<String>> = made.id_scope.iter().map(|field| text(edit.payload.get(field)?)).collect();
-        let id = edit.payload.get(made.gives.first()?).and_then(text)?;
+        let scope: Option<Vec<String>> = made.id_scope.iter().map(|field| text(at(&edit.payload, field)?)).collect();
+        let id = at(&edit.payload, made.gives.first()?).and_then(text)?;
         is_edit.then_some((made.name.clone(), scope?, id))
     };
     let edits: Vec<(RowKey, Value)> =
@@ -285,7 +285,7 @@ impl<'a> Work<'a> {
     fn look(&self, operation: &Operation, entry: &Entry) -> Vec<(usize, Candidate)> {
         let Some(scope) = &entry.scope else { return Vec::new() };
         let patient = patient_path(operation).and(operation.patient_field.as_ref());
-        let patient = patient.and_then(|field| entry.payload.get(field)).and_then(text);
+        let patient = patient.and_then(|field| at(&entry.payload, field)).and_then(text);
         let shelf = (operation.name.clone(), scope.clone(), trimmed(patient));
         let rows = self.free.get(&shelf).into_iter().flatten().filter(|row| !self.taken.contains(row));
         rows.flat_map(|row| {

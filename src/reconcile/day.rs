@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::compare::{Adoptable, Class, Compared, Entry, Item, Row, RowKey, compare, lay_edits_over};
 use super::period::Turns;
 use super::sim::SimLine;
-use super::theirs::{Theirs, at, text};
-use crate::catalogue::{Catalogue, Kind, Operation, fill};
+use super::theirs::{Theirs, arguments_of, text};
+use crate::catalogue::{Catalogue, Kind, Operation, at, fill};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::queue::transition::Event;
@@ -113,7 +113,7 @@ impl Reconciler {
         };
         let payload =
             fill(operation, row.payload.expose(), given).map_or_else(|_| row.payload.expose().clone(), |f| f.payload);
-        let scope = operation.id_scope.iter().map(|field| text(payload.get(field)?)).collect();
+        let scope = operation.id_scope.iter().map(|field| text(at(&payload, field)?)).collect();
         let reference = format!("{}/{}", row.reference, row.delivery.entry_ref);
         Some(Entry { delivery: row.delivery.clone(), payload, scope, reference, released: false })
     }
@@ -137,11 +137,7 @@ impl Reconciler {
         let unread = |entry: &Entry| {
             let operation = self.catalogue.operation(&entry.delivery.operation);
             let plan = operation.and_then(|operation| operation.look_up.as_ref());
-            let value = |field: &String| entry.payload.get(field).and_then(text);
-            let args = plan.and_then(|plan| {
-                let args = plan.args.iter().map(|(name, field)| Some((name.clone(), value(field)?)));
-                args.collect::<Option<Vec<_>>>()
-            });
+            let args = operation.zip(plan).and_then(|(operation, plan)| arguments_of(operation, plan, entry));
             args.is_some_and(|args| theirs.failed.contains_key(&(entry.delivery.operation.clone(), args)))
         };
         Ok(compare(&self.catalogue, entries, &rows, moving, unread))
@@ -159,7 +155,7 @@ impl Reconciler {
             let name = operation.gives.first().or(operation.own_id.as_ref());
             let id = name.and_then(|name| {
                 let given = delivery.progress.remote.expose().get(name).cloned();
-                given.or_else(|| entry.payload.get(name).and_then(text))
+                given.or_else(|| at(&entry.payload, name).and_then(text))
             });
             let (Some(id), Some(scope)) = (id, &entry.scope) else { continue };
             let owner = self.store.owners(facility, &operation.name, scope, &[id]).await?;
@@ -209,7 +205,7 @@ impl Reconciler {
         let mut ids = adoptable.ids.clone();
         if let Some(operation) = self.catalogue.operation(&entry.delivery.operation) {
             for need in &operation.needs {
-                if let Some(value) = entry.payload.get(&need.field).and_then(text) {
+                if let Some(value) = at(&entry.payload, &need.field).and_then(text) {
                     ids.entry(need.id.clone()).or_insert(value);
                 }
             }
@@ -320,7 +316,7 @@ impl Reconciler {
     fn key_fields(&self, key: &RowKey, theirs: &Theirs) -> Option<Value> {
         let (operation, row) = (self.catalogue.operation(&key.0)?, theirs.rows.get(key)?);
         let plan = operation.look_up.as_ref()?;
-        let shown = plan.key.iter().filter(|(_, field)| !field.starts_with('@'));
+        let shown = plan.key.iter().filter(|(_, field)| !field.starts_with(['@', '=']));
         let mut fields: serde_json::Map<String, Value> =
             shown.filter_map(|(path, field)| Some((field.clone(), json!(at(row, path).and_then(text)?)))).collect();
         for (field, value) in operation.id_scope.iter().zip(&key.1) {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::compare::Entry;
 use super::theirs::text;
-use crate::catalogue::{Catalogue, read_date};
+use crate::catalogue::{Catalogue, at, read_date};
 
 /// Most lines of one list.
 pub const LINES_MAX: usize = 100_000;
@@ -164,7 +164,7 @@ pub fn matched(catalogue: &Catalogue, lines: &[SimLine], entries: &[Entry]) -> V
 
 fn key_of(catalogue: &Catalogue, entry: &Entry) -> Option<Key> {
     let operation = catalogue.operation(&entry.delivery.operation)?;
-    let field = |name: &Option<String>| entry.payload.get(name.as_ref()?).and_then(text);
+    let field = |name: &Option<String>| at(&entry.payload, name.as_ref()?).and_then(text);
     Some((operation.name.clone(), field(&operation.patient_field)?, read_date(&field(&operation.date_field)?)?))
 }
 

@@ -6,12 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt as _;
-use jiff::civil::Date;
 use serde_json::Value;
 
 use super::compare::{Entry, RowKey};
 use super::day::{Order, Reconciler};
-use crate::catalogue::{LookUp, Operation};
+use crate::catalogue::{Arg, LookUp, Operation, at};
 use crate::protocol::sign::Stamp;
 
 /// A read that fails is asked again in this many passes; reads change nothing at BPJS.
@@ -39,7 +38,7 @@ impl Reconciler {
         let mut pool = self.seeds(order, entries);
         let mut theirs = Theirs { began: self.clock.now(), ..Theirs::default() };
         for pass in 0..PASSES {
-            while let Some(reads) = self.pending(&pool, &theirs) {
+            while let Some(reads) = self.pending(order, entries, &pool, &theirs) {
                 let answers: Vec<_> = futures_util::stream::iter(reads)
                     .map(|key| self.read(order.facility.clone(), key))
                     .buffer_unordered(READS_AT_ONCE)
@@ -59,17 +58,24 @@ impl Reconciler {
         theirs
     }
 
-    fn readable(&self) -> impl Iterator<Item = (&Operation, &LookUp)> {
-        self.catalogue.operations().filter_map(|operation| Some((operation, operation.look_up.as_ref()?)))
+    /// The additions that can be looked up at this facility's services, with their plans.
+    fn readable(&self, facility: &str) -> impl Iterator<Item = (&Operation, &LookUp)> {
+        let served = |operation: &&Operation| self.remote.serves(facility, operation.service);
+        self.catalogue
+            .operations()
+            .filter(served)
+            .filter_map(|operation| Some((operation, operation.look_up.as_ref()?)))
     }
 
     fn seeds(&self, order: &Order, entries: &[Entry]) -> Pool {
         let mut pool = Pool::new();
         for day in order.from.series(jiff::Span::new().days(1)).take_while(|day| *day <= order.to) {
-            for (operation, plan) in self.readable() {
+            for (operation, plan) in self.readable(&order.facility) {
                 let date = operation.date_field.as_ref();
-                for field in plan.args.values().filter(|field| Some(*field) == date) {
-                    pool.entry(field.clone()).or_default().insert(wire_date(day));
+                let kind = date.and_then(|date| operation.field(date)).map(|field| field.kind);
+                let fields = plan.args.values().filter_map(Arg::field).filter(|field| Some(*field) == date);
+                for (field, kind) in fields.zip(kind) {
+                    pool.entry(field.clone()).or_default().insert(kind.write_day(day));
                 }
             }
         }
@@ -78,8 +84,8 @@ impl Reconciler {
             else {
                 continue;
             };
-            for field in plan.args.values() {
-                if let Some(value) = entry.payload.get(field).and_then(text) {
+            for field in plan.args.values().filter_map(Arg::field) {
+                if let Some(value) = at(&entry.payload, field).and_then(text) {
                     pool.entry(field.clone()).or_default().insert(value);
                 }
             }
@@ -87,22 +93,28 @@ impl Reconciler {
         pool
     }
 
-    /// Reads that the pool allows and that were not made yet; `None` when there are none.
-    fn pending(&self, pool: &Pool, theirs: &Theirs) -> Option<Vec<ReadKey>> {
-        let mut reads = Vec::new();
-        for (operation, plan) in self.readable() {
-            // Every plan so far takes one argument; one with more would need their combinations.
-            let Some((name, field)) = plan.args.iter().next() else { continue };
-            let keys = pool.get(field).into_iter().flatten();
-            let keys = keys.map(|value| (operation.name.clone(), vec![(name.clone(), value.clone())]));
-            reads.extend(keys.filter(|key| !theirs.done.contains(key) && !theirs.failed.contains_key(key)));
+    /// Reads that the pool allows and that were not made yet; `None` when there are none. A plan with one argument is
+    /// read for every value the pool has; one with more (V-Claim's) for what our own entries ask.
+    fn pending(&self, order: &Order, entries: &[Entry], pool: &Pool, theirs: &Theirs) -> Option<Vec<ReadKey>> {
+        let mut reads = BTreeSet::new();
+        for (operation, plan) in self.readable(&order.facility) {
+            let mut args = plan.args.iter();
+            if let (Some((name, Arg::Field(field))), None) = (args.next(), args.next()) {
+                let values = pool.get(field).into_iter().flatten();
+                reads.extend(values.map(|value| (operation.name.clone(), vec![(name.clone(), value.clone())])));
+                continue;
+            }
+            let own = entries.iter().filter(|entry| entry.delivery.operation == operation.name);
+            let asked = own.filter_map(|entry| arguments_of(operation, plan, entry));
+            reads.extend(asked.map(|args| (operation.name.clone(), args)));
         }
-        (!reads.is_empty()).then_some(reads)
+        reads.retain(|key| !theirs.done.contains(key) && !theirs.failed.contains_key(key));
+        (!reads.is_empty()).then(|| reads.into_iter().collect())
     }
 
     /// One read, with its key so that answers may come in any order.
     async fn read(&self, facility: String, key: ReadKey) -> (ReadKey, Result<Vec<Value>, String>) {
-        let Some((operation, plan)) = self.readable().find(|(operation, _)| operation.name == key.0) else {
+        let Some((operation, plan)) = self.readable(&facility).find(|(operation, _)| operation.name == key.0) else {
             return (key, Ok(Vec::new()));
         };
         self.remote.admit(&facility, operation.service).await;
@@ -155,7 +167,8 @@ fn belongs(order: &Order, operation: &Operation, plan: &LookUp, row: &Value) -> 
         if field == "@facility" {
             theirs.eq_ignore_ascii_case(&order.facility)
         } else if Some(field) == operation.date_field.as_ref() {
-            crate::catalogue::read_date(&theirs).is_some_and(|day| day >= order.from && day <= order.to)
+            let kind = operation.field(field).map(|field| field.kind);
+            kind.and_then(|kind| kind.day(&theirs)).is_some_and(|day| day >= order.from && day <= order.to)
         } else {
             true
         }
@@ -170,7 +183,7 @@ fn row_key(operation: &Operation, plan: &LookUp, args: &[(String, String)], row:
             let asked = plan
                 .args
                 .iter()
-                .find(|(_, own)| *own == field)
+                .find(|(_, own)| own.field() == Some(field))
                 .and_then(|(name, _)| args.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone()));
             let shown =
                 plan.key.iter().find(|(_, own)| *own == field).and_then(|(path, _)| at(row, path).and_then(text));
@@ -182,8 +195,9 @@ fn row_key(operation: &Operation, plan: &LookUp, args: &[(String, String)], row:
     Some((operation.name.clone(), scope?, id))
 }
 
-pub(super) fn at<'v>(row: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').try_fold(row, |value, name| value.get(name))
+/// The arguments of the very read that would show an entry; `@today` is the entry's own day: what it made is listed there.
+pub(super) fn arguments_of(operation: &Operation, plan: &LookUp, entry: &Entry) -> Option<Vec<(String, String)>> {
+    plan.arguments(operation, &entry.payload, entry.delivery.service_date?)
 }
 
 pub(super) fn text(value: &Value) -> Option<String> {
@@ -192,8 +206,4 @@ pub(super) fn text(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
-}
-
-fn wire_date(day: Date) -> String {
-    format!("{:02}-{:02}-{:04}", day.day(), day.month(), day.year())
 }

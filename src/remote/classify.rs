@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::transport::{Reply, TransportError};
-use crate::catalogue::{AnswerClass, Catalogue, Kind, Operation, Refusal, RemoteIds, Service, Who};
+use crate::catalogue::{Answer, AnswerClass, Catalogue, Kind, Operation, Refusal, RemoteIds, Service, Who};
 use crate::protocol::envelope::{self, Body, Envelope, NotAnEnvelope};
 use crate::protocol::seal::{Limits, Unreadable};
 use crate::protocol::sign::Stamp;
@@ -63,6 +63,24 @@ pub struct Opener<'a> {
     pub secret_key: &'a SecretKey,
     /// With which stamp.
     pub stamp: Stamp,
+}
+
+/// What was asked, as far as the answer table looks at it.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    service: Service,
+    kind: Kind,
+    operation: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    fn of(operation: &'a Operation) -> Self {
+        Self { service: operation.service, kind: operation.kind, operation: &operation.name }
+    }
+
+    fn rule<'c>(self, catalogue: &'c Catalogue, code: i64, text: &str) -> Option<&'c Answer> {
+        catalogue.answer_to(self.service, self.kind, self.operation, code, text)
+    }
 }
 
 /// A reply, read.
@@ -134,9 +152,7 @@ pub fn outcome(
 ) -> Outcome {
     match heard {
         Err(error) => of_transport(error, took),
-        Ok(Heard::Other { status, what, until }) => {
-            of_other(catalogue, (operation.service, operation.kind), *status, *what, *until)
-        }
+        Ok(Heard::Other { status, what, until }) => of_other(catalogue, Asked::of(operation), *status, *what, *until),
         Ok(Heard::Envelope(said)) if said.success => of_success(operation, said),
         Ok(Heard::Envelope(said)) => of_failure(catalogue, operation, said),
     }
@@ -160,7 +176,7 @@ fn unreadable(why: &str) -> Outcome {
 /// the gateway before the service; the rest may have landed.
 fn of_other(
     catalogue: &Catalogue,
-    asked: (Service, Kind),
+    asked: Asked<'_>,
     status: u16,
     what: NotAnEnvelope,
     until: Option<Timestamp>,
@@ -174,13 +190,17 @@ fn of_other(
 }
 
 fn of_success(operation: &Operation, said: &Said) -> Outcome {
-    let value = match said.response.expose() {
-        Ok(value) => value,
-        Err(fault) => return unreadable(&fault.to_string()),
+    let value = match (said.response.expose(), operation.gives.first()) {
+        (Ok(value), _) => value,
+        (Err(fault), _) if !operation.is_write() => return unreadable(&fault.to_string()),
+        // The code says that it is done; without ids to learn, nothing is missing.
+        (Err(_), None) => &Value::Null,
+        (Err(fault), Some(_)) => return Outcome::AcceptedUnread { why: fault.to_string() },
     };
-    let ids = ids_in(operation, value);
+    let mut ids = ids_in(operation, value);
+    ids.extend(operation.ids_in(value));
     match operation.gives.first() {
-        Some(first) if !ids.contains_key(first) => unreadable(&format!("no {first} in the answer")),
+        Some(first) if !ids.contains_key(first) => Outcome::AcceptedUnread { why: format!("no {first} in the answer") },
         Some(_) | None => Outcome::Accepted(Private::new(ids)),
     }
 }
@@ -225,7 +245,7 @@ fn of_failure(catalogue: &Catalogue, operation: &Operation, said: &Said) -> Outc
     let status = i64::from(said.status);
     let codes = [said.code, status];
     let codes = if http_success || said.code == status { &codes[..1] } else { &codes[..] };
-    judged(catalogue, (operation.service, operation.kind), codes, text_of(said), said.until)
+    judged(catalogue, Asked::of(operation), codes, text_of(said), said.until)
 }
 
 /// The words of a refusal: `metaData.message`, then every field error as `field: message`, joined by `; `.
@@ -258,14 +278,8 @@ pub fn text_of(said: &Said) -> String {
 }
 
 /// Applies the answer table to the first of `codes` that it knows.
-fn judged(
-    catalogue: &Catalogue,
-    (service, kind): (Service, Kind),
-    codes: &[i64],
-    text: String,
-    until: Option<Timestamp>,
-) -> Outcome {
-    let known = codes.iter().find_map(|&code| Some((code, catalogue.answer(service, kind, code, &text)?)));
+fn judged(catalogue: &Catalogue, asked: Asked<'_>, codes: &[i64], text: String, until: Option<Timestamp>) -> Outcome {
+    let known = codes.iter().find_map(|&code| Some((code, asked.rule(catalogue, code, &text)?)));
     let first = codes.first().copied().unwrap_or_default();
     match known {
         Some((_, answer)) => of_class(answer.class, answer.refusal(first, text), until),
@@ -277,7 +291,8 @@ fn of_class(class: AnswerClass, refusal: Refusal, until: Option<Timestamp>) -> O
     match class {
         AnswerClass::AlreadyThere => Outcome::AlreadyThere(refusal),
         AnswerClass::NotFound => Outcome::NotFound(refusal),
-        AnswerClass::Refused => Outcome::Refused(refusal),
+        // A read that finds nothing was told apart before; to a write there is nothing to find.
+        AnswerClass::Refused | AnswerClass::NoData => Outcome::Refused(refusal),
         AnswerClass::Credentials => Outcome::NotAuthorised(refusal, Suspicion::Credentials),
         AnswerClass::Clock => Outcome::NotAuthorised(refusal, Suspicion::Clock),
         AnswerClass::Unknown401 => Outcome::NotAuthorised(refusal, Suspicion::Unknown),
@@ -339,10 +354,14 @@ pub fn page(value: &Value) -> Page {
     Page { rows: Private::new(rows), count }
 }
 
-/// Whether an answer to a read says *no rows*: code 204, in the envelope or as a bare status.
+/// Whether an answer to a read says that there is no such data: by its code, or by words that the answer table knows.
 #[must_use]
-pub const fn says_no_rows(said: &Said) -> bool {
-    said.code == 204 && said.status < 300
+pub fn says_no_rows(catalogue: &Catalogue, operation: &Operation, said: &Said) -> bool {
+    if said.status >= 300 || said.success {
+        return false;
+    }
+    let rule = || Asked::of(operation).rule(catalogue, said.code, &text_of(said));
+    operation.dialect().says_no_data(said.code) || rule().is_some_and(|rule| rule.class == AnswerClass::NoData)
 }
 
 /// A refusal that this program makes itself, before anything is sent.

@@ -11,13 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::classify::{self, Heard, Opener};
 use super::limits::Bucket;
 use super::transport::{Layer, Reply, Request, Transport, TransportError};
-use crate::catalogue::{Catalogue, Method, Operation, Service, render_path};
+use crate::catalogue::{Catalogue, Method, Operation, Service, at, render_path};
 use crate::clock::Clock;
 use crate::config::{Facility, PCARE_APP_CODE, RemoteConfig, ServiceConfig};
 use crate::protocol::seal::Limits;
@@ -40,6 +42,7 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) timeout: Duration,
+    zone: TimeZone,
     rate: Option<f64>,
     burst: u32,
     limits: Mutex<BTreeMap<(String, Service), Bucket>>,
@@ -206,6 +209,7 @@ impl Remote {
             clock,
             transport,
             timeout: config.request_timeout,
+            zone: config.timezone.clone(),
             rate: config.rate_per_second,
             burst: u32::try_from(config.concurrency).unwrap_or(u32::MAX),
             limits: Mutex::default(),
@@ -249,6 +253,12 @@ impl Remote {
         }
     }
 
+    /// The day it is at BPJS now.
+    #[must_use]
+    pub fn bpjs_day(&self) -> Date {
+        self.0.clock.now().to_zoned(self.0.zone.clone()).date()
+    }
+
     /// The last known difference between this machine's clock and BPJS's, seconds; positive: ours is ahead.
     #[must_use]
     pub fn last_skew_seconds(&self) -> Option<i64> {
@@ -261,7 +271,7 @@ impl Remote {
             Ok(path) => path,
             Err(unready) => return unsent(&unready),
         };
-        let body = operation.content_type.as_deref().map(|kind| (kind, payload.to_string()));
+        let body = operation.content_type.as_deref().map(|kind| (kind, operation.wire(payload.clone()).to_string()));
         let (service, method) = (operation.service, operation.method);
         let call = Call { facility, service, method, path: &path, body, stamp, timeout: self.0.timeout };
         match self.0.call(call).await {
@@ -340,7 +350,7 @@ impl Inner {
     }
 
     /// The `Date` was written between sending and receiving: within that span there is no difference to speak of.
-    fn note_skew(&self, reply: &Reply, begun: Timestamp, ended: Timestamp) -> Option<i64> {
+    pub(super) fn note_skew(&self, reply: &Reply, begun: Timestamp, ended: Timestamp) -> Option<i64> {
         let theirs = reply.date?.as_second();
         let (first, last) = (begun.as_second(), ended.as_second().max(begun.as_second()));
         let skew = if theirs < first { first - theirs } else { last.min(theirs) - theirs };
@@ -407,7 +417,7 @@ pub(super) fn keeps_its_shape(path: &str) -> bool {
 }
 
 fn field_text(payload: &Value, name: &str) -> Option<String> {
-    match payload.get(name)? {
+    match at(payload, name)? {
         Value::String(text) => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),

@@ -105,6 +105,7 @@ impl Remote {
         let not_authorised = match outcome {
             Outcome::NotAuthorised(_, suspicion) => Some(suspicion),
             Outcome::Accepted(_)
+            | Outcome::AcceptedUnread { .. }
             | Outcome::AlreadyThere(_)
             | Outcome::NotFound(_)
             | Outcome::Refused(_)

@@ -3,16 +3,18 @@
 //! Job: try dns, tcp, tls, http and business in this order, say which fails first and who must act. Invariants: bounded
 //! by four seconds in all, so that an outage shows within ten; nothing is changed at BPJS. Neighbours: `reconcile` and
 //! `push` call it and feed [`super::circuit`] and the outages; `status` shows what the store keeps of it. What it does not
-//! do: remember, decide whether an outage begins.
+//! do: remember, decide whether an outage begins. i-Care has no read that harms nobody: there any HTTP answer to a
+//! question without credentials counts.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::client::{Call, Exchange, Remote, Unready, rendered};
 use super::read::ReadFailure;
-use super::transport::{Layer, REFUSED, TIMED_OUT, TransportError};
-use crate::catalogue::{Operation, Service, Who};
+use super::transport::{Layer, REFUSED, Request, TIMED_OUT, TransportError};
+use crate::catalogue::{Method, Operation, Service, Who};
 use crate::protocol::sign::Stamp;
 use crate::queue::{Outcome, Suspicion};
 use crate::secret::Private;
@@ -124,11 +126,16 @@ impl ProbeReport {
     }
 }
 
-/// The harmless read of a service, with its arguments (interface: `GET dokter/0/1`).
-const fn harmless(service: Service) -> Option<(&'static str, &'static [(&'static str, &'static str)])> {
+/// The harmless read of a service, with its arguments, on BPJS's day: a short list of a reference (interface:
+/// `GET dokter/0/1`). *No data* is an answer too: on a Sunday Antrean has no clinic (wire facts of V-Claim and Antrean,
+/// §4a). i-Care has none: each of its calls is about a patient.
+fn harmless(service: Service, today: Date) -> Option<(&'static str, Vec<(String, String)>)> {
+    let arg = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     match service {
-        Service::Pcare => Some(("pcare.dokter.list", &[("start", "0"), ("limit", "1")])),
-        Service::Vclaim | Service::AntreanFktp | Service::Icare => None,
+        Service::Pcare => Some(("pcare.dokter.list", vec![arg("start", "0"), arg("limit", "1")])),
+        Service::Vclaim => Some(("vclaim.referensi.poli", vec![arg("kataKunci", "INT")])),
+        Service::AntreanFktp => Some(("antrean_fktp.ref.poli", vec![arg("tanggal", &today.to_string())])),
+        Service::Icare => None,
     }
 }
 
@@ -186,10 +193,37 @@ impl Remote {
             }
         }
         self.0.with_bucket(facility, service, super::limits::Bucket::force);
-        match harmless(service).and_then(|(name, args)| Some((self.0.catalogue.operation(name)?, args))) {
-            Some((operation, args)) => self.probe_business(facility, operation, args, left, probing).await,
-            // Nothing harmless is known to ask there: the layers have to do.
-            None => probing.ends(None),
+        let read = harmless(service, self.bpjs_day());
+        match read.and_then(|(name, args)| Some((self.0.catalogue.operation(name)?, args))) {
+            Some((operation, args)) => self.probe_business(facility, operation, &args, left, probing).await,
+            None => self.probe_door(base_url, left, probing).await,
+        }
+    }
+
+    /// Knocks at the service without credentials: whoever answers lives, unless it is what stands before a dead one.
+    async fn probe_door(&self, base_url: &str, timeout: Duration, mut probing: Probing) -> ProbeReport {
+        let url = Private::new(base_url.to_owned());
+        let headers = vec![("Accept", Private::new("application/json".to_owned()))];
+        let (begun, request) = (self.0.clock.now(), Request { method: Method::Get, url, headers, body: None, timeout });
+        let reply = self.0.transport.send(request).await;
+        let ended = self.0.clock.now();
+        let took = Duration::try_from(ended.duration_since(begun)).unwrap_or_default();
+        match reply {
+            Ok(reply) => {
+                probing.skew_seconds = self.0.note_skew(&reply, begun, ended);
+                let dead = matches!(reply.status, 502..=504);
+                probing.note(Step::Http, dead.then(|| format!("HTTP {}", reply.status)), took);
+                probing.ends(dead.then_some(("http", Verdict::Bpjs)))
+            }
+            Err(TransportError::NotSent { layer, detail }) => {
+                probing.note(step_of(layer), Some(detail.clone()), took);
+                let failed = self.of_layer(layer, &detail);
+                probing.ends(Some(failed))
+            }
+            Err(error) => {
+                probing.note(Step::Http, Some(error.to_string()), took);
+                probing.ends(Some(("http", Verdict::Bpjs)))
+            }
         }
     }
 
@@ -197,11 +231,11 @@ impl Remote {
         &self,
         facility: &str,
         operation: &Operation,
-        args: &[(&str, &str)],
+        args: &[(String, String)],
         timeout: Duration,
         mut probing: Probing,
     ) -> ProbeReport {
-        let value_of = |name: &str| args.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
+        let value_of = |name: &str| args.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
         let exchange = match rendered(operation, value_of) {
             Ok(path) => {
                 let (service, method) = (operation.service, operation.method);
@@ -237,7 +271,9 @@ impl Remote {
         }
         if exchange.code().is_none() && !failure.alive {
             probing.note(Step::Http, Some(failure.why), took);
-            return probing.ends(Some(("http", Verdict::Bpjs)));
+            // Where nobody knows the path, the base URL is wrong: nothing that BPJS could mend.
+            let whose = if exchange.status() == Some(404) { Verdict::Us } else { Verdict::Bpjs };
+            return probing.ends(Some(("http", whose)));
         }
         probing.note(Step::Http, None, took);
         probing.note(Step::Business, Some(failure.why.clone()), took);
@@ -281,6 +317,7 @@ fn of_business(outcome: &Outcome, skew: Option<i64>) -> (&'static str, Verdict) 
         }
         Outcome::Refused(no) if no.who == Who::It => ("business", Verdict::Us),
         Outcome::Accepted(_)
+        | Outcome::AcceptedUnread { .. }
         | Outcome::AlreadyThere(_)
         | Outcome::NotFound(_)
         | Outcome::Refused(_)

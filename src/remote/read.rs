@@ -76,7 +76,9 @@ impl ReadFailure {
             }
             Outcome::RateLimited { until } => (word.to_owned(), None, *until),
             Outcome::Unavailable { status } => (format!("{word}: HTTP {status}"), None, None),
-            Outcome::NotSent { why } | Outcome::Unreadable { why } => (format!("{word}: {why}"), None, None),
+            Outcome::NotSent { why } | Outcome::AcceptedUnread { why } | Outcome::Unreadable { why } => {
+                (format!("{word}: {why}"), None, None)
+            }
             Outcome::NoAnswer { after } => (format!("{word}: {} ms", after.as_millis()), None, None),
         };
         Self {
@@ -193,7 +195,9 @@ impl Remote {
 
     pub(super) fn page_of(&self, operation: &Operation, exchange: &Exchange) -> Result<Page, ReadFailure> {
         match &exchange.heard {
-            Ok(Heard::Envelope(said)) if classify::says_no_rows(said) => Ok(classify::page(&Value::Null)),
+            Ok(Heard::Envelope(said)) if classify::says_no_rows(&self.0.catalogue, operation, said) => {
+                Ok(classify::page(&Value::Null))
+            }
             Ok(Heard::Envelope(said)) if said.success => match said.response.expose() {
                 Ok(value) => Ok(classify::page(value)),
                 Err(_) => Err(self.failure(operation, exchange)),

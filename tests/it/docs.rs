@@ -210,6 +210,11 @@ const fn kind_word(kind: FieldType) -> &'static str {
         FieldType::Ya => "true or false",
         FieldType::Objek => "object",
         FieldType::Nomor => "id assigned by BPJS",
+        FieldType::Daftar => "list of objects",
+        FieldType::TanggalIso => "day, yyyy-mm-dd",
+        FieldType::Waktu => "instant, yyyy-mm-dd hh:mm:ss",
+        FieldType::Bilangan => "whole number",
+        FieldType::EpokMs => "milliseconds since 1970",
     }
 }
 
@@ -223,6 +228,7 @@ fn answer_cells(answer: &Answer) -> [String; 9] {
         AnswerClass::Unknown401 => "unknown 401: the probe decides",
         AnswerClass::RateLimited => "rate limited",
         AnswerClass::Fault => "fault: may have landed",
+        AnswerClass::NoData => "no such data",
     };
     let all = answer.words.iter().map(|word| format!("«{word}»")).collect::<Vec<_>>().join(" and ");
     let any = answer.any.iter().map(|word| format!("«{word}»")).collect::<Vec<_>>().join(" or ");

@@ -38,10 +38,10 @@ pub(super) fn all(
         for service in local::services(facility) {
             let code = &facility.code;
             let found = match refused_since(screen, code, service) {
-                Some(since) => vec![refused(&since, code, language)],
+                Some(since) => vec![refused(&since, code, service, language)],
                 None => {
                     let mut found = unknown_past(screen, service, language);
-                    found.extend(judged(&runtime.block_on(remote.probe(code, service)), code, language));
+                    found.extend(judged(&runtime.block_on(remote.probe(code, service)), code, service, language));
                     found
                 }
             };
@@ -58,17 +58,18 @@ fn refused_since(screen: Option<&Value>, facility: &str, service: Service) -> Op
     lane["credentials_refused_since"].as_str().map(str::to_owned)
 }
 
-fn refused(since: &str, facility: &str, language: Language) -> Finding {
+fn refused(since: &str, facility: &str, service: Service, language: Language) -> Finding {
     let words = language.pick(
         "BPJS menolaknya; tidak dicoba lagi supaya akun tidak terkunci. Sejak",
         "refused by BPJS; not tried again, so that the account is not locked. Since",
     );
-    Finding::fail("credentials", Whose::Us, format!("{words} {since}"), put(facility, language))
+    Finding::fail("credentials", Whose::Us, format!("{words} {since}"), put(facility, service, language))
 }
 
 /// Without the daemon nobody remembers whether these credentials were refused already.
 fn unknown_past(screen: Option<&Value>, service: Service, language: Language) -> Vec<Finding> {
-    if screen.is_some() || service != Service::Pcare {
+    // i-Care is asked without credentials.
+    if screen.is_some() || service == Service::Icare {
         return Vec::new();
     }
     let detail = language.pick(
@@ -80,13 +81,20 @@ fn unknown_past(screen: Option<&Value>, service: Service, language: Language) ->
     vec![Finding::warn("credentials", Whose::Us, detail, next)]
 }
 
-fn put(facility: &str, language: Language) -> String {
+/// What to put in anew: P-Care's password ages, the others have nothing but their user key.
+fn put(facility: &str, service: Service, language: Language) -> String {
+    let name = match service {
+        Service::Pcare => "pcare.password",
+        Service::Vclaim => "vclaim.user_key",
+        Service::AntreanFktp => "antrean_fktp.user_key",
+        Service::Icare => "icare.user_key",
+    };
     let words =
         language.pick("perbarui, lalu pengiriman lanjut sendiri", "put the new one in; sending goes on by itself");
-    format!("{words}: jembatan vault put --facility {facility} pcare.password")
+    format!("{words}: jembatan vault put --facility {facility} {name}")
 }
 
-fn judged(report: &ProbeReport, facility: &str, language: Language) -> Vec<Finding> {
+fn judged(report: &ProbeReport, facility: &str, service: Service, language: Language) -> Vec<Finding> {
     let whose = match report.verdict() {
         Verdict::None => Whose::None,
         Verdict::Us => Whose::Us,
@@ -114,7 +122,7 @@ fn judged(report: &ProbeReport, facility: &str, language: Language) -> Vec<Findi
             Status::Skipped => {}
             Status::Fail => {
                 let detail = check.detail.clone().unwrap_or_default();
-                let next = next(report.cause().unwrap_or_default(), whose, facility, language);
+                let next = next(report.cause().unwrap_or_default(), whose, (facility, service), language);
                 findings.push(Finding::fail(name, whose, detail, next));
             }
         }
@@ -122,7 +130,7 @@ fn judged(report: &ProbeReport, facility: &str, language: Language) -> Vec<Findi
     if findings.iter().all(|finding| finding.next.is_none())
         && let Some(cause) = report.cause()
     {
-        findings.push(Finding::fail("bpjs", whose, cause, next(cause, whose, facility, language)));
+        findings.push(Finding::fail("bpjs", whose, cause, next(cause, whose, (facility, service), language)));
     }
     findings.extend(report.skew_seconds.map(|skew| clock(skew, language)));
     findings
@@ -140,7 +148,7 @@ fn clock(skew: i64, language: Language) -> Finding {
 }
 
 /// What to do about the first layer that fails.
-fn next(cause: &str, whose: Whose, facility: &str, language: Language) -> String {
+fn next(cause: &str, whose: Whose, lane: (&str, Service), language: Language) -> String {
     let (indonesian, english) = match (cause, whose) {
         ("dns", _) => (
             "periksa internet dan DNS server ini, lalu hubungi penyedia internet",
@@ -157,8 +165,10 @@ fn next(cause: &str, whose: Whose, facility: &str, language: Language) -> String
             "lapor ke BPJS; bila hanya sertifikat antara yang kurang, taruh PEM-nya di certs/ di samping konfigurasi",
             "report to BPJS; if only an intermediate is missing, put its PEM into certs/ beside the configuration",
         ),
-        ("credentials", _) => return put(facility, language),
-        ("config", _) => ("periksa base_url pada konfigurasi", "check base_url in the configuration"),
+        ("credentials", _) => return put(lane.0, lane.1, language),
+        ("config", _) | ("http", Whose::Us) => {
+            ("periksa base_url pada konfigurasi", "check base_url in the configuration")
+        }
         (_, _) => (
             "tunggu: entri tetap diterima dan dikirim sendiri begitu BPJS pulih; bila lama, lapor ke BPJS",
             "wait: entries are accepted and sent once BPJS is back; if it takes long, report to BPJS",

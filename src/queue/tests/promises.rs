@@ -228,7 +228,7 @@ fn promise_3_a_child_found_at_bpjs_was_already_there() {
 
 #[test]
 fn promise_5_a_repeat_safe_write_is_repeated_and_never_looked_up() {
-    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilGone] {
+    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilThere, Recovery::RepeatUntilGone] {
         let (mut delivery, policy) = (fresh(), Policy { others_pass: false, ..policy(recovery) });
         for tries in 1..=9 {
             send(&mut delivery, no_answer(), after(tries * 60), &policy);
@@ -250,6 +250,61 @@ fn promise_5_a_delete_that_finds_nothing_after_an_unanswered_attempt_has_succeed
     send(&mut delivery, no_answer(), start(), &policy);
     send(&mut delivery, gone(), after(60), &policy);
     assert_eq!((state(&delivery), delivery.progress.how), (State::Delivered, Some(How::AlreadyThere)));
+}
+
+#[test]
+fn promise_5_an_addition_without_a_read_is_repeated_until_bpjs_says_that_it_is_there() {
+    let duplicate = || Outcome::AlreadyThere(refusal(208, "duplicate"));
+    for lost_first in [true, false] {
+        let (mut delivery, policy) = (fresh(), policy(Recovery::RepeatUntilThere));
+        if lost_first {
+            send(&mut delivery, no_answer(), start(), &policy);
+        }
+        send(&mut delivery, duplicate(), after(60), &policy);
+        assert_eq!((state(&delivery), delivery.progress.how), (State::Delivered, Some(How::AlreadyThere)));
+    }
+    let (mut edit, policy) = (fresh(), policy(Recovery::RepeatSafe));
+    send(&mut edit, duplicate(), start(), &policy);
+    assert_eq!(state(&edit), State::Refused, "an edit that meets another entry has not been done");
+}
+
+#[test]
+fn promise_1_a_yes_whose_ids_cannot_be_read_is_looked_for_at_once_and_never_sent_again() {
+    let unread = || Outcome::AcceptedUnread { why: "does not open".to_owned() };
+    for recovery in [UNIQUE, NOT_UNIQUE] {
+        let (mut delivery, policy) = (fresh(), policy(recovery));
+        send(&mut delivery, unread(), start(), &policy);
+        assert_eq!((state(&delivery), delivery.progress.due_at), (State::Unanswered, start()));
+        let mut found = delivery.clone();
+        look(&mut found, Finding::Found { ids: ids(), differs: vec![] }, after(1), &policy);
+        assert_eq!((state(&found), found.progress.how), (State::Delivered, Some(How::Adopted)));
+        for round in 1..=5 {
+            assert_eq!(state(&delivery), State::Unanswered, "absent contradicts BPJS's own word");
+            look(&mut delivery, Finding::Absent, after(round * 600), &policy);
+        }
+        assert_eq!((state(&delivery), why(&delivery)), (State::Held, "ambiguous"));
+        assert_eq!(delivery.progress.attempts, 1);
+    }
+    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilThere, Recovery::RepeatUntilGone] {
+        let (mut delivery, policy) = (fresh(), policy(recovery));
+        send(&mut delivery, unread(), start(), &policy);
+        assert_eq!(state(&delivery), State::Delivered, "no id is needed of it");
+    }
+}
+
+#[test]
+fn promise_2_what_is_somebody_elses_is_refused_and_may_be_tried_again() {
+    let foreign = || Finding::Foreign(refusal(0, "foreign"));
+    let (mut delivery, policy) = (fresh(), policy(UNIQUE));
+    send(&mut delivery, Outcome::AlreadyThere(refusal(201, "duplicate")), start(), &policy);
+    look(&mut delivery, foreign(), after(1), &policy);
+    assert_eq!((state(&delivery), why(&delivery)), (State::Refused, "foreign"));
+    apply(&mut delivery, &Event::Retry, after(2), &policy);
+    assert_eq!(next_step(&delivery.progress, after(2), &policy), Purpose::Send, "nothing of ours was ever in doubt");
+    let (mut lost, policy) = unanswered(UNIQUE);
+    look(&mut lost, foreign(), after(60), &policy);
+    apply(&mut lost, &Event::Retry, after(61), &policy);
+    assert_eq!((state(&lost), next_step(&lost.progress, after(61), &policy)), (State::Unanswered, Purpose::LookUp));
 }
 
 #[test]

@@ -132,14 +132,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_promises_hold(kind in 0_usize..4, steps in proptest::collection::vec(step(), 1..120)) {
+    fn whatever_happens_the_promises_hold(kind in 0_usize..RECOVERIES.len(), steps in proptest::collection::vec(step(), 1..120)) {
         let (_, recovery) = RECOVERIES[kind];
         walk(recovery, &steps);
     }
 
     #[test]
     fn an_entry_left_to_the_machine_ends_delivered_once_bpjs_answers(
-        kind in 0_usize..4,
+        kind in 0_usize..RECOVERIES.len(),
         faults in proptest::collection::vec(7_usize..13, 0..12),
     ) {
         let (_, recovery) = RECOVERIES[kind];

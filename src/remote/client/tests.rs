@@ -132,7 +132,7 @@ async fn without_configuration_or_credentials_nothing_is_sent() {
     let facility = Facility {
         code: "0114A028".to_owned(),
         name: String::new(),
-        timezone: jiff::tz::TimeZone::UTC,
+        timezone: TimeZone::UTC,
         pcare: Some(ServiceConfig { base_url: "https://bpjs.example".to_owned(), app_code: None }),
         vclaim: None,
         antrean_fktp: None,

@@ -422,7 +422,7 @@ fn owned_refusal(owner: DeliveryId) -> crate::catalogue::Refusal {
         rule: "owned".to_owned(),
         meaning: "Nomor yang diberikan BPJS sudah dimiliki pengantaran lain dari jembatan ini.".to_owned(),
         who: crate::catalogue::Who::Registration,
-        next: format!("Bandingkan dengan pengantaran {owner} di P-Care."),
+        next: format!("Bandingkan dengan pengantaran {owner} di aplikasi BPJS."),
     }
 }
 
@@ -431,6 +431,7 @@ pub(super) fn recovery(operation: &Operation) -> Recovery {
     match (&operation.look_up, operation.kind) {
         (Some(plan), _) => Recovery::LookUp { unique: plan.unique },
         (None, Kind::Delete) => Recovery::RepeatUntilGone,
-        (None, Kind::Add | Kind::Edit | Kind::Read) => Recovery::RepeatSafe,
+        (None, Kind::Add) => Recovery::RepeatUntilThere,
+        (None, Kind::Edit | Kind::Read) => Recovery::RepeatSafe,
     }
 }
