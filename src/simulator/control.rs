@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
@@ -18,10 +19,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::faults::{Fault, Outage};
+use super::routes::Call;
 use super::rules::Rules;
 use super::server::Connection;
-use super::world::{Done, Origin, Outcome};
-use super::{Simulator, routes};
+use super::world::{Done, Origin, Outcome, World};
+use super::{Simulator, services, vclaim};
+use crate::catalogue::Service;
 use crate::secret::Password;
 
 /// What exists, for people who open `/_sim` in a browser.
@@ -30,8 +33,8 @@ const INDEX: &[(&str, &str)] = &[
     ("POST /_sim/reset", "back to the beginning"),
     ("GET /_sim/faults", "faults in force; POST one or a list, DELETE all"),
     ("GET /_sim/rules", "switches in force; POST the ones to change"),
-    ("POST /_sim/down", "{\"mode\": \"refuse|http_503|hang\", \"for_ms\": …}"),
-    ("POST /_sim/up", "ends the outage"),
+    ("POST /_sim/down", "{\"mode\": \"refuse|http_503|hang\", \"for_ms\": …, \"service\": \"vclaim\" or none for all}"),
+    ("POST /_sim/up", "ends every outage, or {\"service\": …}"),
     ("POST /_sim/clock", "{\"skew_seconds\": …}"),
     ("POST /_sim/password", "{\"password\": …}: the old one is refused from now on"),
     ("GET /_sim/ledger", "everything that landed"),
@@ -40,7 +43,11 @@ const INDEX: &[(&str, &str)] = &[
     ("POST /_sim/lock", "{\"noKunjungan\": …, \"billed\": true, \"served_by_hospital\": true}"),
     ("POST /_sim/pendaftaran", "a registration made by Mobile JKN"),
     ("POST /_sim/kunjungan", "typed into P-Care by staff; likewise tindakan, obat, mcu, kegiatan, peserta-kegiatan"),
-    ("POST /_sim/staff", "{\"method\", \"path\", \"body\"}: any P-Care operation by staff"),
+    ("POST /_sim/staff", "{\"service\", \"method\", \"path\", \"body\"}: any operation by staff, past the web service"),
+    ("POST /_sim/sep", "a SEP of any hospital: the inside of t_sep"),
+    ("POST /_sim/rujukan", "a referral of another facility: noKartu, tglRujukan, ppkPerujuk, asalRujukan 1|2, …"),
+    ("POST /_sim/rujukan-internal", "an internal referral: noSep, tglRujukanInternal, kdPoliTuj, kdDokter"),
+    ("POST /_sim/sidik-jari", "a verified fingerprint: noKartu, tanggal"),
 ];
 
 /// The routes under `/_sim`.
@@ -68,17 +75,21 @@ pub(super) fn router() -> Router<Simulator> {
         .route("/_sim/peserta", post(member))
         .route("/_sim/lock", post(lock))
         .route("/_sim/staff", post(staff))
+        .route("/_sim/sep", post(sep))
+        .route("/_sim/rujukan", post(lays(vclaim::control::referral)))
+        .route("/_sim/rujukan-internal", post(lays(vclaim::control::internal)))
+        .route("/_sim/sidik-jari", post(lays(vclaim::control::finger)))
         .route(
             "/_sim/pendaftaran",
             post(|State(simulator): State<Simulator>, Json(body): Json<Value>| async move {
-                simulator.write(Origin::MobileJkn, "POST", "pendaftaran", &body)
+                simulator.write(Origin::MobileJkn, (Service::Pcare, "POST", "pendaftaran"), &body)
             }),
         );
     for (at, path) in written {
         router = router.route(
             at,
             post(move |State(simulator): State<Simulator>, Json(body): Json<Value>| async move {
-                simulator.write(Origin::Staff, "POST", path, &body)
+                simulator.write(Origin::Staff, (Service::Pcare, "POST", path), &body)
             }),
         );
     }
@@ -152,9 +163,7 @@ async fn rules(State(simulator): State<Simulator>) -> Json<Rules> {
 async fn set_rules(State(simulator): State<Simulator>, Json(change): Json<Map<String, Value>>) -> Response {
     let mut state = simulator.state();
     let mut merged = json!(state.world.rules);
-    for (field, value) in change {
-        merged[field] = value;
-    }
+    merge(&mut merged, change);
     match serde_json::from_value(merged) {
         Ok(rules) => {
             state.world.rules = rules;
@@ -164,14 +173,40 @@ async fn set_rules(State(simulator): State<Simulator>, Json(change): Json<Map<St
     }
 }
 
+/// Puts the fields of `change` into `rules`, those of a service's own switches one by one.
+fn merge(rules: &mut Value, change: Map<String, Value>) {
+    for (field, value) in change {
+        match (rules.get_mut(&field), value) {
+            (Some(inner @ Value::Object(_)), Value::Object(change)) => merge(inner, change),
+            (_, value) => rules[field] = value,
+        }
+    }
+}
+
 async fn down(State(simulator): State<Simulator>, Json(order): Json<Outage>) -> StatusCode {
-    simulator.down(order.mode, order.for_ms.map(Duration::from_millis));
+    let duration = order.for_ms.map(Duration::from_millis);
+    match order.service {
+        None => simulator.down(order.mode, duration),
+        Some(service) => simulator.down_service(service, order.mode, duration),
+    }
     StatusCode::NO_CONTENT
 }
 
-async fn up(State(simulator): State<Simulator>) -> StatusCode {
-    simulator.up();
-    StatusCode::NO_CONTENT
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpOrder {
+    service: Option<Service>,
+}
+
+/// Ends every outage, or that of the service that the body names.
+async fn up(State(simulator): State<Simulator>, body: Bytes) -> Response {
+    let read: Result<Option<UpOrder>, _> = if body.is_empty() { Ok(None) } else { serde_json::from_slice(&body) };
+    match read.map(|order| order.and_then(|order| order.service)) {
+        Ok(None) => simulator.up(),
+        Ok(Some(service)) => simulator.up_service(service),
+        Err(error) => return refused(&error.to_string()),
+    }
+    StatusCode::NO_CONTENT.into_response()
 }
 
 #[derive(Deserialize)]
@@ -218,38 +253,69 @@ async fn lock(State(simulator): State<Simulator>, Json(order): Json<LockOrder>) 
     if found { StatusCode::NO_CONTENT.into_response() } else { refused("no such visit") }
 }
 
+/// A SEP of any hospital; the body is the inside of `t_sep`, or the whole as V-Claim takes it.
+async fn sep(State(simulator): State<Simulator>, Json(body): Json<Value>) -> Response {
+    let whole = if body.get("request").is_some() { body } else { json!({ "request": { "t_sep": body } }) };
+    simulator.write(Origin::Staff, (Service::Vclaim, "POST", "SEP/2.0/insert"), &whole)
+}
+
+type Laying = fn(&mut World, &Call<'_>) -> Outcome;
+
+/// A handler that lays something down past the services.
+fn lays(how: Laying) -> impl Fn(State<Simulator>, Json<Value>) -> std::future::Ready<Response> + Clone {
+    move |State(simulator): State<Simulator>, Json(body): Json<Value>| {
+        std::future::ready(simulator.lay_down(Origin::Staff, &body, how))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StaffOrder {
+    #[serde(default = "pcare")]
+    service: Service,
     method: String,
     path: String,
     #[serde(default)]
     body: Value,
 }
 
+const fn pcare() -> Service {
+    Service::Pcare
+}
+
 async fn staff(State(simulator): State<Simulator>, Json(order): Json<StaffOrder>) -> Response {
-    simulator.write(Origin::Staff, &order.method, &order.path, &order.body)
+    simulator.write(Origin::Staff, (order.service, &order.method, &order.path), &order.body)
 }
 
 impl Simulator {
     /// Does an operation past the web service: no signature, no fault, no outage.
-    fn write(&self, origin: Origin, method: &str, path: &str, body: &Value) -> Response {
-        let Some((route, params)) = routes::find(method, path) else { return refused("no such operation") };
+    fn write(&self, origin: Origin, (service, method, path): (Service, &str, &str), body: &Value) -> Response {
+        let Some(found) = services::find(service, method, path, &self.0.generic) else {
+            return refused("no such operation");
+        };
+        self.lay_down(origin, body, |world, call| {
+            found.perform(world, &Call { params: found.params.clone(), at: call.at, body: call.body })
+        })
+    }
+
+    /// Does something in the world past every service.
+    fn lay_down(&self, origin: Origin, body: &Value, how: impl FnOnce(&mut World, &Call<'_>) -> Outcome) -> Response {
         let mut state = self.state();
         let now = state.service_now(&self.0.clock, SignedDuration::ZERO);
         let at = state.moment(now, origin, Duration::ZERO);
-        let outcome = (route.handler)(&mut state.world, &routes::Call { at, params, body });
-        shown(outcome)
+        shown(how(&mut state.world, &Call { at, params: Vec::new(), body }))
     }
 }
 
 /// The outcome in the open: `{ "code", "message", "response" }`.
 fn shown(outcome: Outcome) -> Response {
+    let done = outcome.is_ok();
     let (code, message, response) = match outcome {
-        Ok(Done::Found(value) | Done::Changed(value)) => (200, super::texts::OK.to_owned(), value),
+        Ok(Done::Found(value) | Done::Changed(value) | Done::Plain(value)) => (200, super::texts::OK.to_owned(), value),
         Ok(Done::Created(value)) => (201, super::texts::CREATED.to_owned(), value),
+        Ok(Done::Silent) => (200, super::texts::OK.to_owned(), Value::Null),
         Err(refusal) => (refusal.code, refusal.message, refusal.response),
     };
-    let status = if code < 300 && code != 204 { StatusCode::OK } else { StatusCode::CONFLICT };
+    let status = if done { StatusCode::OK } else { StatusCode::CONFLICT };
     (status, Json(json!({ "code": code, "message": message, "response": response }))).into_response()
 }

@@ -17,10 +17,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::faults::{Fault, Kind, Seen};
+use super::routes::Call;
 use super::rules::Rules;
 use super::server::Connection;
+use super::services::{self, Found, Success};
 use super::world::{Done, Origin, Refusal};
-use super::{DownMode, Simulator, gate, routes, texts};
+use super::{DownMode, Simulator, gate, texts};
+use crate::catalogue::Service;
 use crate::protocol::envelope::{self, Dialect};
 use crate::protocol::seal::seal;
 use crate::protocol::sign::Stamp;
@@ -31,13 +34,13 @@ const LARGEST_BODY: usize = 4 << 20;
 /// How long a held connection is held unless the fault says.
 const HOLD: Duration = Duration::from_secs(60);
 
-const PCARE: &str = "/pcare-rest";
-
 /// What a service means to answer, before it becomes bytes.
 struct Reply {
+    service: Service,
     code: i64,
     message: String,
-    response: Value,
+    /// None: the envelope has no `response` at all.
+    response: Option<Value>,
     /// The timestamp that seals `response`; none: the answer stays plain.
     stamp: Option<Stamp>,
 }
@@ -54,27 +57,26 @@ enum Answer {
     Reset,
 }
 
-impl From<Refusal> for Answer {
-    fn from(refusal: Refusal) -> Self {
-        let Refusal { code, message, response } = refusal;
-        Self::Reply(Box::new(Reply { code, message, response, stamp: None }))
-    }
+/// A refusal in the envelope of the service; never sealed.
+fn refused(service: Service, refusal: Refusal) -> Answer {
+    let Refusal { code, message, response } = refusal;
+    Answer::Reply(Box::new(Reply { service, code, message, response: Some(response), stamp: None }))
 }
 
 impl Reply {
-    fn done(done: Done, stamp: Stamp) -> Self {
-        let (code, message, response) = match done {
-            Done::Found(value) | Done::Changed(value) => (200, texts::OK, value),
-            Done::Created(value) => (201, texts::CREATED, value),
-        };
-        let sealed = !matches!(&response, Value::Null) && response != json!("");
-        Self { code, message: message.to_owned(), response, stamp: sealed.then_some(stamp) }
+    fn done(found: &Found, done: Done, stamp: Stamp) -> Self {
+        let Success { code, message, response, sealed } = found.success(done);
+        let empty = response.as_ref().is_none_or(|value| value.is_null() || *value == json!(""));
+        let stamp = (sealed && !empty).then_some(stamp);
+        Self { service: found.service, code, message: message.to_owned(), response, stamp }
     }
 
     fn status(&self, rules: &Rules) -> StatusCode {
         let status = match self.code {
             50_000 => 400,
             204 if !rules.no_content_empty => 200,
+            // Only P-Care's HTTP status follows the code; elsewhere 1, 201 and 208 come with HTTP 200.
+            code if code < 400 && self.service != Service::Pcare => 200,
             code => u16::try_from(code).unwrap_or(500),
         };
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -88,13 +90,14 @@ pub(super) async fn handle(State(simulator): State<Simulator>, request: Request)
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return simulator.dress(html_page(StatusCode::PAYLOAD_TOO_LARGE, REQUEST_ERROR));
     };
-    if let Some(down) = simulator.is_down() {
+    let service = services::below(parts.uri.path()).map(|(service, _)| service);
+    if let Some(down) = simulator.is_down(service) {
         simulator.log("*", "down");
         match down.mode {
             DownMode::Refuse => return cut(connection).await,
             DownMode::Http503 => return simulator.dress(html_page(StatusCode::SERVICE_UNAVAILABLE, GATEWAY_ERROR)),
             DownMode::Hang => {
-                simulator.until_up(down.until).await;
+                simulator.until_up(service, down.until).await;
                 return cut(connection).await;
             }
         }
@@ -150,15 +153,15 @@ impl Simulator {
         dated(response, now)
     }
 
-    fn log(&self, operation: &'static str, outcome: &str) {
+    fn log(&self, operation: &str, outcome: &str) {
         let at = self.0.clock.now();
         self.state().log(at, operation, outcome);
     }
 
     /// Waits until the outage ends, by its time or by hand.
-    async fn until_up(&self, until: Option<Timestamp>) {
+    async fn until_up(&self, service: Option<Service>, until: Option<Timestamp>) {
         let mut down = self.0.down.subscribe();
-        let lifted = async { down.wait_for(Option::is_none).await.map(|_| ()) };
+        let lifted = async { down.wait_for(|down| down.of(service).is_none()).await.map(|_| ()) };
         match until {
             None => drop(lifted.await),
             Some(until) => {
@@ -171,28 +174,31 @@ impl Simulator {
     /// Does what the request asks, as far as the fault that strikes it lets it.
     fn decide(&self, parts: &Parts, body: &Bytes) -> (Answer, Rendering) {
         let full_path = parts.uri.path();
-        let found = below(full_path, PCARE).and_then(|path| Some((path, routes::find(parts.method.as_str(), path)?)));
+        let method = parts.method.as_str();
+        let below = services::below(full_path);
+        let found = below.and_then(|(service, path)| services::find(service, method, path, &self.0.generic));
         let text = std::str::from_utf8(body).unwrap_or_default();
         let mut state = self.state();
-        let fault = found.as_ref().and_then(|(path, (route, _))| {
-            let method = parts.method.as_str();
-            state.faults.strike(&Seen { method, operation: route.name, path, full_path, body: text })
+        let fault = found.as_ref().and_then(|found| {
+            let path = below.map_or("", |(_, path)| path);
+            let write = found.is_write();
+            state.faults.strike(&Seen { method, operation: found.name(), write, path, full_path, body: text })
         });
         let off = fault.as_ref().filter(|fault| fault.kind == Kind::Skew).and_then(|fault| fault.seconds).unwrap_or(0);
         let now = state.service_now(&self.0.clock, SignedDuration::from_secs(off));
-        let operation = found.as_ref().map_or("unknown", |(_, (route, _))| route.name);
-        let answer = match found {
+        let operation = found.as_ref().map_or("unknown", Found::name).to_owned();
+        let answer = match &found {
             None => Answer::Html(StatusCode::NOT_FOUND, NOT_FOUND),
-            Some((_, (route, params))) => {
-                let mut perform = || perform(&mut state, parts, text, (route, params.clone()), now, fault.as_ref());
+            Some(found) => {
+                let mut perform = || perform(&mut state, parts, text, found, now, fault.as_ref());
                 match &fault {
                     None => perform().unwrap_or_else(|answer| answer),
-                    Some(fault) => spoil(fault, &mut perform),
+                    Some(fault) => spoil(fault, found.service, &mut perform),
                 }
             }
         };
         let outcome = answer.outcome(&state.world.rules);
-        state.log(self.0.clock.now(), operation, &outcome);
+        state.log(self.0.clock.now(), &operation, &outcome);
         tracing::debug!(operation, outcome, fault = ?fault.as_ref().map(|fault| fault.kind), "simulated");
         let rendering = Rendering {
             now,
@@ -205,39 +211,50 @@ impl Simulator {
     }
 }
 
-/// The path below a service, whatever the case of its letters.
-fn below<'a>(path: &'a str, service: &str) -> Option<&'a str> {
-    let (head, rest) = path.split_at_checked(service.len())?;
-    (head.eq_ignore_ascii_case(service) && rest.starts_with('/')).then_some(rest)
-}
-
 /// The door, the body, the world. The error is an answer that is no envelope.
 fn perform(
     state: &mut super::State,
     parts: &Parts,
     body: &str,
-    (route, params): (&routes::Route, Vec<String>),
+    found: &Found,
     now: Timestamp,
     fault: Option<&Fault>,
 ) -> Result<Answer, Answer> {
-    let stamp = gate::enter(&state.credentials, &state.world.rules, &parts.headers, now).map_err(Answer::from)?;
+    let service = found.service;
+    let held = (&state.credentials, &state.world.rules);
+    let entered = gate::enter(held, (service, found.needs_login()), &parts.headers, now);
+    let stamp = entered.map_err(|refusal| refused(service, refusal))?;
     if state.refuse_credentials {
-        return Err(Refusal::plain(401, texts::BAD_LOGIN).into());
+        return Err(refused(service, bad_credentials(found, &state.world.rules)));
     }
-    let body = read_body(parts, body, &state.world.rules)?;
+    let body = read_body(parts, body, found, &state.world.rules)?;
     let hidden = fault.filter(|fault| fault.kind == Kind::DelayedVisibility).and_then(|fault| fault.ms).unwrap_or(0);
     let at = state.moment(now, Origin::WebService, Duration::from_millis(hidden));
-    let outcome = (route.handler)(&mut state.world, &routes::Call { at, params, body: &body });
-    outcome.map(|done| Answer::Reply(Box::new(Reply::done(done, stamp)))).map_err(Answer::from)
+    let outcome = found.perform(&mut state.world, &Call { at, params: found.params.clone(), body: &body });
+    outcome
+        .map(|done| Answer::Reply(Box::new(Reply::done(found, done, stamp))))
+        .map_err(|refusal| refused(service, refusal))
 }
 
-fn read_body(parts: &Parts, body: &str, rules: &Rules) -> Result<Value, Answer> {
-    if !matches!(parts.method.as_str(), "POST" | "PUT") {
+/// The refusal of credentials that were good until now.
+fn bad_credentials(found: &Found, rules: &Rules) -> Refusal {
+    if found.needs_login() {
+        return Refusal::plain(401, texts::BAD_LOGIN);
+    }
+    if rules.refuse_with_words {
+        Refusal::plain(201, texts::SIGNATURE)
+    } else {
+        Refusal::plain(401, texts::UNAUTHORIZED)
+    }
+}
+
+fn read_body(parts: &Parts, body: &str, found: &Found, rules: &Rules) -> Result<Value, Answer> {
+    if !found.has_body() {
         return Ok(Value::Null);
     }
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let jvalue = || Answer::from(Refusal::plain(500, texts::JVALUE));
-    if rules.strict_content_type && kind.trim().to_ascii_lowercase().starts_with("application/json") {
+    let jvalue = || refused(found.service, Refusal::plain(500, texts::JVALUE));
+    if rules.strict_content_type && !services::takes(found.service, kind) {
         return Err(jvalue());
     }
     let value: Value = serde_json::from_str(body).map_err(|_| Answer::Html(StatusCode::BAD_REQUEST, REQUEST_ERROR))?;
@@ -245,11 +262,11 @@ fn read_body(parts: &Parts, body: &str, rules: &Rules) -> Result<Value, Answer> 
 }
 
 /// What a fault makes of a request.
-fn spoil(fault: &Fault, perform: &mut dyn FnMut() -> Result<Answer, Answer>) -> Answer {
+fn spoil(fault: &Fault, service: Service, perform: &mut dyn FnMut() -> Result<Answer, Answer>) -> Answer {
     let wait = fault.ms.map_or(HOLD, Duration::from_millis);
     let mut performed = || perform().unwrap_or_else(|answer| answer);
     let done = fault.operation_lands().then(&mut performed);
-    let canned = Answer::from;
+    let canned = |refusal| refused(service, refusal);
     match fault.kind {
         Kind::LandThenTimeout | Kind::TimeoutBeforeLand => Answer::Hold(wait),
         Kind::LandThenReset | Kind::Reset => Answer::Reset,
@@ -301,14 +318,20 @@ impl Rendering {
         if status == StatusCode::NO_CONTENT {
             return bare(status);
         }
-        let Reply { code, message, response, stamp } = reply;
-        let response = match stamp {
-            Some(stamp) => Value::String(self.seal(twisted(response, self.twist), stamp)),
-            None => response,
+        let Reply { service, code, message, response, stamp } = reply;
+        let response = match (response, stamp) {
+            (Some(response), Some(stamp)) => Some(Value::String(self.seal(twisted(response, self.twist), stamp))),
+            (response, _) => response,
         };
-        let as_text = self.rules.code_as_text || self.twist == Some(Kind::CodeAsText);
-        let dialect = Dialect { code_as_text: as_text, ..Dialect::PCARE };
-        let mut answer = Response::new(Body::from(envelope::write(&dialect, code, &message, response)));
+        let usual = services::dialect(service);
+        let switched = service == Service::Pcare && self.rules.code_as_text;
+        let as_text = usual.code_as_text || switched || self.twist == Some(Kind::CodeAsText);
+        let dialect = Dialect { code_as_text: as_text, ..usual };
+        let bytes = match response {
+            Some(response) => envelope::write(&dialect, code, &message, response),
+            None => envelope::write_without_response(&dialect, code, &message),
+        };
+        let mut answer = Response::new(Body::from(bytes));
         *answer.status_mut() = status;
         answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         answer

@@ -7,9 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::DownMode;
-use super::routes::PCARE;
 use super::rules::Rules;
+use super::services;
 use super::world::people::mix;
+use crate::catalogue::Service;
 
 /// What goes wrong. *lands*: whether the operation is done all the same (`Fault::lands` overrides).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -154,7 +155,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Which requests: `*`, `read`, `write`; an operation or its beginning (`pcare.obat`, `pcare.obat.add`); or a
+    /// Which requests: `*`, `read`, `write`; an operation or its beginning (`vclaim`, `pcare.obat.add`); or a
     /// method and the beginning of a path (`POST kunjungan/v1`, `GET pendaftaran/noUrut/{any}`), `*` for any method.
     pub on: String,
     /// What goes wrong.
@@ -233,6 +234,14 @@ impl Fault {
     /// # Errors
     /// A sentence naming the field.
     pub fn check(&self) -> Result<(), String> {
+        self.check_with(&[])
+    }
+
+    /// The same, where `extra` operations exist besides those that are played.
+    ///
+    /// # Errors
+    /// A sentence naming the field.
+    pub fn check_with(&self, extra: &[&str]) -> Result<(), String> {
         if self.kind.needs_ms() && self.ms.is_none() {
             return Err(format!("fault on {:?}: this kind needs `ms`", self.on));
         }
@@ -242,18 +251,25 @@ impl Fault {
         if self.probability.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
             return Err(format!("fault on {:?}: `probability` is between 0 and 1", self.on));
         }
-        if self.names_something() { Ok(()) } else { Err(format!("fault on {:?}: no operation is named so", self.on)) }
+        if self.names_something(extra) {
+            Ok(())
+        } else {
+            Err(format!("fault on {:?}: no operation is named so", self.on))
+        }
     }
 
     /// Whether `on` can match any request at all: a misspelt fault would never strike and never be missed.
-    fn names_something(&self) -> bool {
+    fn names_something(&self, extra: &[&str]) -> bool {
         match self.on.trim() {
             "*" | "read" | "write" => true,
             on => match on.split_once(' ') {
                 Some((method, _)) => {
-                    method == "*" || PCARE.iter().any(|route| route.method.eq_ignore_ascii_case(method))
+                    method == "*" || services::all().any(|route| route.method.eq_ignore_ascii_case(method))
                 }
-                None => PCARE.iter().any(|route| operation_matches(on, route.name)),
+                None => {
+                    let played = services::all().any(|route| operation_matches(on, route.name));
+                    played || extra.iter().any(|name| operation_matches(on, name))
+                }
             },
         }
     }
@@ -261,8 +277,8 @@ impl Fault {
     fn matches(&self, request: &Seen<'_>) -> bool {
         let named = match self.on.trim() {
             "*" => true,
-            "read" => request.method == "GET",
-            "write" => request.method != "GET",
+            "read" => !request.write,
+            "write" => request.write,
             on => match on.split_once(' ') {
                 Some((method, path)) => route_matches(method, path.trim(), request),
                 None => operation_matches(on, request.operation),
@@ -290,6 +306,8 @@ fn route_matches(method: &str, path: &str, request: &Seen<'_>) -> bool {
 pub(crate) struct Seen<'a> {
     pub(crate) method: &'a str,
     pub(crate) operation: &'a str,
+    /// Whether it changes something.
+    pub(crate) write: bool,
     /// Path below the service.
     pub(crate) path: &'a str,
     /// Path as requested.
@@ -365,7 +383,7 @@ fn draw(mixed: u64) -> f64 {
     f64::from(upper) / (f64::from(u32::MAX) + 1.0)
 }
 
-/// An outage of all services.
+/// An outage of all services, or of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outage {
@@ -374,6 +392,14 @@ pub struct Outage {
     /// Milliseconds until it ends by itself; none: until somebody ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_ms: Option<u64>,
+    /// The service that is out; none: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "service_word")]
+    pub service: Option<Service>,
+}
+
+#[expect(clippy::ref_option, reason = "serde's serialize_with hands a reference")]
+fn service_word<S: serde::Serializer>(service: &Option<Service>, serializer: S) -> Result<S::Ok, S::Error> {
+    service.map(Service::word).serialize(serializer)
 }
 
 /// A script file: switches, faults and how the services begin.
@@ -397,13 +423,21 @@ impl Script {
     /// # Errors
     /// A sentence saying what cannot be read, for the person who wrote the file.
     pub fn read(text: &str) -> Result<Self, String> {
+        Self::read_with(text, &[])
+    }
+
+    /// The same, where `extra` operations exist besides those that are played.
+    ///
+    /// # Errors
+    /// A sentence saying what cannot be read, for the person who wrote the file.
+    pub fn read_with(text: &str, extra: &[&str]) -> Result<Self, String> {
         let json = text.trim_start().starts_with('{');
         let script: Self = if json {
             serde_json::from_str(text).map_err(|error| error.to_string())?
         } else {
             toml::from_str(text).map_err(|error| error.to_string())?
         };
-        script.fault.iter().try_for_each(Fault::check)?;
+        script.fault.iter().try_for_each(|fault| fault.check_with(extra))?;
         Ok(script)
     }
 }

@@ -1,12 +1,13 @@
 //! The mirror world: BPJS's services over real HTTP, for development, drills and tests.
 //!
-//! Job: answer P-Care's web service (`/pcare-rest`) as the public sources describe it, with scripted faults and a
-//! control plane (`/_sim`). V-Claim (`/vclaim-rest`), Antrean (`/antreanfktp`) and i-Care (`/wsihs`) get tables of
-//! their own later. Invariants: the same seed and requests give the same answers; bodies, cards and headers are never
+//! Job: answer P-Care (`/pcare-rest`), V-Claim (`/vclaim-rest`), Antrean FKTP (`/antreanfktp`) and i-Care (`/wsihs`) as
+//! the public sources describe them, over one world of members, with scripted faults and a control plane (`/_sim`).
+//! Invariants: the same seed and requests give the same answers; bodies, cards and headers are never
 //! logged; nothing is kept on disk. Neighbours: `protocol` checks signatures and seals; whoever tests the
 //! bridge starts one. What it does not do: speak TLS, keep secrets, call out.
 //!
-//! Reading order: [`world`] (what is remembered), `routes` (the operations), `gate` (the door), `face` (one request),
+//! Reading order: [`world`] (what P-Care remembers), `vclaim`, `antrean`, `icare` (the others), `generic` (operations
+//! that only a catalogue file knows), `routes` and `services` (the operations), `gate` (the door), `face` (one request),
 //! [`faults`] and [`rules`] (what is scripted), `control` (`/_sim`), `server` (connections).
 
 pub mod credentials;
@@ -15,12 +16,17 @@ pub mod rules;
 pub mod texts;
 pub mod world;
 
+mod antrean;
 mod control;
 mod face;
 mod gate;
+mod generic;
+mod icare;
 mod ledger;
 mod routes;
 mod server;
+mod services;
+mod vclaim;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +41,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::credentials::Credentials;
 use self::faults::{Fault, Faults, Script};
+use self::generic::Generic;
 use self::world::{Moment, Origin, World};
+use crate::catalogue::{Operation, Service};
 use crate::clock::Clock;
 use crate::secret::Password;
 
@@ -60,6 +68,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Switches and faults to begin with.
     pub script: Script,
+    /// Operations of an override directory; those that nothing here plays get a generic route.
+    pub operations: Vec<Operation>,
 }
 
 impl Default for Settings {
@@ -70,6 +80,7 @@ impl Default for Settings {
             seed: 1,
             clock: Clock::system(),
             script: Script::default(),
+            operations: Vec::new(),
         }
     }
 }
@@ -95,11 +106,26 @@ pub(crate) struct Down {
     pub(crate) until: Option<Timestamp>,
 }
 
+/// The services that are out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outages(BTreeMap<Service, Down>);
+
+impl Outages {
+    /// The outage of a service; of a path that is no service's, the one that all of them have.
+    pub(crate) fn of(&self, service: Option<Service>) -> Option<Down> {
+        match service {
+            Some(service) => self.0.get(&service).copied(),
+            None if self.0.len() == Service::ALL.len() => self.0.values().next().copied(),
+            None => None,
+        }
+    }
+}
+
 /// One request as `/_sim/requests` shows it: no path, no body.
 #[derive(Clone, Debug)]
 pub(crate) struct Logged {
     pub(crate) at: Timestamp,
-    pub(crate) operation: &'static str,
+    pub(crate) operation: String,
     pub(crate) outcome: String,
 }
 
@@ -110,15 +136,17 @@ pub(crate) struct State {
     pub(crate) credentials: Credentials,
     pub(crate) refuse_credentials: bool,
     pub(crate) skew: SignedDuration,
-    pub(crate) counts: BTreeMap<(&'static str, String), u64>,
+    pub(crate) counts: BTreeMap<(String, String), u64>,
     pub(crate) last: VecDeque<Logged>,
 }
 
 struct Shared {
     clock: Clock,
     original: (Credentials, u64, Script),
+    /// The operations that nothing here plays.
+    generic: Vec<Arc<Generic>>,
     state: Mutex<State>,
-    down: watch::Sender<Option<Down>>,
+    down: watch::Sender<Outages>,
     outage: Mutex<CancellationToken>,
 }
 
@@ -135,7 +163,7 @@ impl Simulator {
     /// A fresh world.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let Settings { credentials, facility, seed, clock, script } = settings;
+        let Settings { credentials, facility, seed, clock, script, operations } = settings;
         let state = State {
             world: World::new(seed, &facility, script.rules.clone()),
             faults: Faults::new(seed, script.fault.clone()),
@@ -148,8 +176,9 @@ impl Simulator {
         let new = Self(Arc::new(Shared {
             clock,
             original: (credentials, seed, script),
+            generic: operations.into_iter().map(Generic::new).map(Arc::new).collect(),
             state: Mutex::new(state),
-            down: watch::Sender::new(None),
+            down: watch::Sender::default(),
             outage: Mutex::new(CancellationToken::new()),
         }));
         new.begin();
@@ -189,7 +218,11 @@ impl Simulator {
     /// Starts the outage that the script begins with.
     fn begin(&self) {
         if let Some(outage) = self.0.original.2.down {
-            self.down(outage.mode, outage.for_ms.map(Duration::from_millis));
+            let duration = outage.for_ms.map(Duration::from_millis);
+            match outage.service {
+                None => self.down(outage.mode, duration),
+                Some(service) => self.down_service(service, outage.mode, duration),
+            }
         }
     }
 
@@ -198,7 +231,8 @@ impl Simulator {
     /// # Errors
     /// The first fault that is not well-formed; nothing is added then.
     pub fn add_faults(&self, faults: Vec<Fault>) -> Result<(), String> {
-        faults.iter().try_for_each(Fault::check)?;
+        let extra: Vec<&str> = self.0.generic.iter().map(|one| one.name()).collect();
+        faults.iter().try_for_each(|fault| fault.check_with(&extra))?;
         self.state().faults.add(faults);
         Ok(())
     }
@@ -210,8 +244,7 @@ impl Simulator {
 
     /// Begins an outage of all services; the control plane stays reachable.
     pub fn down(&self, mode: DownMode, duration: Option<Duration>) {
-        let until = duration.map(|duration| self.0.clock.now() + duration);
-        self.0.down.send_replace(Some(Down { mode, until }));
+        self.begin_outage(Service::ALL, mode, duration);
         if mode == DownMode::Refuse {
             let mut outage = locked(&self.0.outage);
             outage.cancel();
@@ -219,9 +252,24 @@ impl Simulator {
         }
     }
 
-    /// Ends an outage.
+    /// Begins an outage of one service. Its connections are cut when a request names it: the services share the port.
+    pub fn down_service(&self, service: Service, mode: DownMode, duration: Option<Duration>) {
+        self.begin_outage(&[service], mode, duration);
+    }
+
+    fn begin_outage(&self, services: &[Service], mode: DownMode, duration: Option<Duration>) {
+        let until = duration.map(|duration| self.0.clock.now() + duration);
+        self.0.down.send_modify(|down| down.0.extend(services.iter().map(|service| (*service, Down { mode, until }))));
+    }
+
+    /// Ends every outage.
     pub fn up(&self) {
-        self.0.down.send_replace(None);
+        self.0.down.send_replace(Outages::default());
+    }
+
+    /// Ends the outage of one service.
+    pub fn up_service(&self, service: Service) {
+        self.0.down.send_modify(|down| down.0.retain(|out, _| *out != service));
     }
 
     /// How far the services' clock is off, in seconds; shows in `Date`, the signature check and "today".
@@ -259,10 +307,10 @@ impl Simulator {
         locked(&self.0.outage).clone()
     }
 
-    /// The outage in force, unless its time is over.
-    fn is_down(&self) -> Option<Down> {
+    /// The outage in force for a service, unless its time is over; without a service, that of all of them.
+    fn is_down(&self, service: Option<Service>) -> Option<Down> {
         let now = self.0.clock.now();
-        self.0.down.borrow().filter(|down| down.until.is_none_or(|until| now < until))
+        self.0.down.borrow().of(service).filter(|down| down.until.is_none_or(|until| now < until))
     }
 }
 
@@ -282,9 +330,9 @@ impl State {
         Moment { now, today: now.to_zoned(zone).date(), visible_from, origin }
     }
 
-    fn log(&mut self, at: Timestamp, operation: &'static str, outcome: &str) {
-        *self.counts.entry((operation, outcome.to_owned())).or_insert(0) += 1;
-        self.last.push_back(Logged { at, operation, outcome: outcome.to_owned() });
+    fn log(&mut self, at: Timestamp, operation: &str, outcome: &str) {
+        *self.counts.entry((operation.to_owned(), outcome.to_owned())).or_insert(0) += 1;
+        self.last.push_back(Logged { at, operation: operation.to_owned(), outcome: outcome.to_owned() });
         if self.last.len() > REMEMBERED {
             self.last.pop_front();
         }

@@ -19,12 +19,12 @@ pub(crate) struct Call<'a> {
 
 impl Call<'_> {
     /// The n-th value of the path; the table and the handlers agree on how many there are.
-    fn p(&self, index: usize) -> &str {
+    pub(crate) fn p(&self, index: usize) -> &str {
         self.params.get(index).map_or("", String::as_str)
     }
 }
 
-type Handler = fn(&mut World, &Call<'_>) -> Outcome;
+pub(crate) type Handler = fn(&mut World, &Call<'_>) -> Outcome;
 
 /// One row of the table.
 pub(crate) struct Route {
@@ -34,7 +34,7 @@ pub(crate) struct Route {
     pub(crate) handler: Handler,
 }
 
-const fn route(method: &'static str, path: &'static str, name: &'static str, handler: Handler) -> Route {
+pub(crate) const fn route(method: &'static str, path: &'static str, name: &'static str, handler: Handler) -> Route {
     Route { method, path, name, handler }
 }
 
@@ -170,7 +170,7 @@ fn screening_summary() -> Outcome {
 }
 
 /// The captured values where `path` fits the template, percent-decoded.
-fn captures(template: &str, path: &str) -> Option<Vec<String>> {
+pub(crate) fn captures(template: &str, path: &str) -> Option<Vec<String>> {
     let (mut wanted, mut there) = (template.split('/'), path.split('/'));
     let mut found = Vec::new();
     loop {
@@ -183,12 +183,6 @@ fn captures(template: &str, path: &str) -> Option<Vec<String>> {
             _ => return None,
         }
     }
-}
-
-/// The operation behind a method and a path below `/pcare-rest`, and what the path names.
-pub(crate) fn find(method: &str, path: &str) -> Option<(&'static Route, Vec<String>)> {
-    let path = path.trim_matches('/');
-    PCARE.iter().filter(|route| route.method == method).find_map(|route| Some((route, captures(route.path, path)?)))
 }
 
 #[cfg(test)]

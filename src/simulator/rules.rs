@@ -22,7 +22,8 @@ pub struct Rules {
     pub code_as_text: bool,
     /// Whether `kunjungan` without `/v1` still takes visits; otherwise 404, not registered.
     pub old_visit_path: bool,
-    /// Whether POST and PUT as `application/json` break (`JValue`, 500).
+    /// Whether a body of the wrong content type breaks (`JValue`, 500): P-Care refuses `application/json`, V-Claim wants
+    /// the form type, i-Care `application/json`; Antrean takes any.
     pub strict_content_type: bool,
     /// Whether an explicit `"rujukLanjut": null` breaks (`JValue`, 500).
     pub strict_null_referral: bool,
@@ -42,6 +43,81 @@ pub struct Rules {
     pub max_rows: Option<usize>,
     /// Code of *Rujuk Internal* in the discharge list (`5` or `6`; both are accepted).
     pub internal_referral: String,
+    /// Whether V-Claim, Antrean and i-Care refuse consumer and signature as HTTP 200 with code 201 and words (otherwise
+    /// as HTTP 401).
+    pub refuse_with_words: bool,
+    /// What V-Claim leaves open.
+    pub vclaim: VclaimRules,
+    /// What Antrean FKTP leaves open.
+    pub antrean: AntreanRules,
+}
+
+/// Whether V-Claim asks for a fingerprint before an outpatient SEP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fingerprint {
+    /// Never.
+    Off,
+    /// The member has enrolled and must verify on the day.
+    Verification,
+    /// The member must enrol first.
+    Enrollment,
+}
+
+/// The switches of V-Claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VclaimRules {
+    /// Whether a fingerprint is asked for.
+    pub fingerprint: Fingerprint,
+    /// How many days back a SEP may lie without an approved request; none: any.
+    pub backdate_days: Option<u32>,
+    /// Whether a SEP with a referral number that this world does not know is refused.
+    pub known_referrals_only: bool,
+    /// The most days of a range in monitoring reads; none: no limit.
+    pub longest_range_days: Option<u32>,
+}
+
+impl Default for VclaimRules {
+    fn default() -> Self {
+        Self {
+            fingerprint: Fingerprint::Off,
+            backdate_days: None,
+            known_referrals_only: false,
+            longest_range_days: None,
+        }
+    }
+}
+
+/// The switches of Antrean FKTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AntreanRules {
+    /// Whether `ref/*` answers a bare array instead of `{"list": …}`.
+    pub bare_array: bool,
+    /// Code of a repeated `antrean/add` (201 or 208); 200 takes it in silence.
+    pub duplicate_code: u16,
+    /// Words of a repeated `antrean/add`.
+    pub duplicate_text: String,
+    /// Whether every `antrean/add` is refused with `Kuota penuh`.
+    pub quota_full: bool,
+    /// Words of a day without schedule.
+    pub no_schedule_text: String,
+    /// Days without any schedule besides Sundays, yyyy-MM-dd.
+    pub holidays: Vec<String>,
+}
+
+impl Default for AntreanRules {
+    fn default() -> Self {
+        Self {
+            bare_array: false,
+            duplicate_code: 201,
+            duplicate_text: super::texts::ANTREAN_EXISTS.to_owned(),
+            quota_full: false,
+            no_schedule_text: super::texts::NO_SCHEDULE.to_owned(),
+            holidays: Vec::new(),
+        }
+    }
 }
 
 impl Default for Rules {
@@ -63,6 +139,9 @@ impl Default for Rules {
             first_row: 0,
             max_rows: None,
             internal_referral: "5".to_owned(),
+            refuse_with_words: true,
+            vclaim: VclaimRules::default(),
+            antrean: AntreanRules::default(),
         }
     }
 }

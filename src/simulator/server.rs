@@ -80,7 +80,7 @@ fn reset(stream: &TcpStream) {
 
 async fn connection(stream: TcpStream, simulator: Simulator, router: Router) {
     let _unneeded = stream.set_nodelay(true);
-    let refusing = simulator.is_down().is_some_and(|down| down.mode == DownMode::Refuse);
+    let refusing = simulator.is_down(None).is_some_and(|down| down.mode == DownMode::Refuse);
     if refusing && !asks_for_control(&stream).await {
         return reset(&stream);
     }

@@ -11,9 +11,11 @@ use crate::protocol::sign::{KD_APLIKASI, Stamp, authorization, signature};
 use crate::secret::UserKey;
 
 mod answers;
+mod antrean;
 mod control_plane;
 mod day;
 mod door;
+mod sep;
 
 const CARD: &str = "0009900000000";
 const TODAY: &str = "21-11-2026";
@@ -24,6 +26,7 @@ struct Client {
     clock: Clock,
     credentials: Credentials,
     content_type: &'static str,
+    service: Service,
 }
 
 /// What came back.
@@ -47,7 +50,7 @@ fn scripted(script: Script) -> Client {
     let clock = Clock::manual("2026-11-21T03:00:00Z".parse().unwrap());
     let simulator = Simulator::new(Settings { clock: clock.clone(), script, ..Settings::default() });
     let credentials = simulator.credentials();
-    Client { simulator, clock, credentials, content_type: "text/plain" }
+    Client { simulator, clock, credentials, content_type: "text/plain", service: Service::Pcare }
 }
 
 fn with_fault(fault: Fault) -> Client {
@@ -60,15 +63,22 @@ impl Client {
     }
 
     fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Request<Body> {
-        let Credentials { cons_id, secret_key, username, password, pcare, .. } = &self.credentials;
+        let Credentials { cons_id, secret_key, username, password, pcare, vclaim, antrean_fktp, icare } =
+            &self.credentials;
+        let (base, user_key) = match self.service {
+            Service::Pcare => ("/pcare-rest", pcare),
+            Service::Vclaim => ("/vclaim-rest", vclaim),
+            Service::AntreanFktp => ("/antreanfktp", antrean_fktp),
+            Service::Icare => ("/wsihs", icare),
+        };
         Request::builder()
             .method(method)
-            .uri(format!("/pcare-rest/{path}"))
+            .uri(format!("{base}/{path}"))
             .header("X-cons-id", cons_id.expose())
             .header("X-timestamp", self.stamp().to_string())
             .header("X-signature", signature(cons_id, secret_key, self.stamp()))
             .header("X-authorization", authorization(username, password, KD_APLIKASI).as_str())
-            .header("user_key", pcare.expose())
+            .header("user_key", user_key.expose())
             .header("Content-Type", self.content_type)
             .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
             .unwrap()
@@ -80,10 +90,15 @@ impl Client {
         let raw = to_bytes(body, 1 << 22).await.unwrap().to_vec();
         let envelope: Value = serde_json::from_slice(&raw).unwrap_or_default();
         let response = match &envelope["response"] {
-            Value::String(sealed) if !sealed.is_empty() => self.open(sealed),
+            Value::String(sealed) if !sealed.is_empty() => match self.open(sealed) {
+                // What was never sealed.
+                Value::Null if self.service != Service::Pcare => Value::String(sealed.clone()),
+                opened => opened,
+            },
             other => other.clone(),
         };
-        let meta = &envelope["metaData"];
+        let key = if self.service == Service::AntreanFktp { "metadata" } else { "metaData" };
+        let meta = &envelope[key];
         let message = meta["message"].as_str().unwrap_or_default().to_owned();
         Got {
             status: parts.status.as_u16(),
@@ -103,6 +118,12 @@ impl Client {
 
     async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Got {
         self.send(self.request(method, path, body.as_ref())).await
+    }
+
+    /// The same client, calling another service.
+    fn to(mut self, service: Service) -> Self {
+        self.service = service;
+        self
     }
 
     async fn get(&self, path: &str) -> Got {

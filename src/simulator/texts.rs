@@ -89,3 +89,51 @@ pub const INACTIVE: &str = "Peserta tidak aktif";
 pub const SAME_AGAIN: &str = "Data sudah pernah di-entri";
 /// A visit with children is deleted, where the rule is switched on (412).
 pub const HAS_CHILDREN: &str = "Kunjungan masih memiliki data pelayanan";
+
+// V-Claim, Antrean and i-Care, verbatim.
+
+/// V-Claim's success (catalogue).
+pub const SUKSES: &str = "Sukses";
+/// Antrean FKTP's success of a write (catalogue).
+pub const ANTREAN_OK: &str = "Ok";
+/// Nothing matches (code 201; V-Claim and Antrean).
+pub const NO_DATA: &str = "Data Tidak Ditemukan";
+/// No referral of that number (code 201).
+pub const NO_REFERRAL: &str = "Data Rujukan Tidak Ditemukan.";
+/// The signature does not fit (code 201; seen on the Antrean services).
+pub const SIGNATURE: &str = "Signature tidak sesuai";
+/// No fingerprint on the day of service (code 201).
+pub const NO_FINGERPRINT: &str = "Peserta Belum Melakukan Verifikasi Sidik Jari";
+/// No fingerprint enrolled at all (code 201).
+pub const NO_ENROLLMENT: &str = "Peserta Belum Melakukan Enrollment";
+/// No schedule on that day (code 201).
+pub const NO_SCHEDULE: &str = "No Content";
+/// Every place is taken (code 201).
+pub const QUOTA_FULL: &str = "Kuota penuh";
+
+// V-Claim, Antrean and i-Care, assumed.
+
+/// HTTP 401 form of a refused consumer or signature.
+pub const UNAUTHORIZED: &str = "Unauthorized";
+/// A field is missing or malformed (code 201); the field's name follows.
+pub const FIELD_WRONG: &str = "Data tidak sesuai: ";
+/// The card is nobody's (code 201).
+pub const MEMBER_UNKNOWN: &str = "Peserta Tidak Ditemukan";
+/// The member is not active (code 201).
+pub const MEMBER_INACTIVE: &str = "Status Peserta Tidak Aktif";
+/// The SEP is dated ahead (code 201).
+pub const SEP_FUTURE: &str = "Tanggal SEP tidak boleh lebih dari tanggal hari ini";
+/// The SEP lies too far back without an approval (code 201).
+pub const SEP_BACKDATE: &str = "Tanggal SEP backdate, silahkan melakukan pengajuan SEP";
+/// No request to approve (code 201).
+pub const NO_REQUEST: &str = "Data Pengajuan Tidak Ditemukan";
+/// The number belongs to another facility's record (code 201).
+pub const NOT_YOURS: &str = "Data bukan milik faskes ini";
+/// A value of formPRB lies outside its range (code 201); the field's name follows.
+pub const FORM_PRB: &str = "formPRB tidak sesuai: ";
+/// An antrean for the same card, clinic and day (code and text are switches).
+pub const ANTREAN_EXISTS: &str = "Antrean sudah ada";
+/// No antrean for that card, clinic and day (code 201).
+pub const ANTREAN_UNKNOWN: &str = "Antrean tidak ditemukan";
+/// The clinic does not exist (code 201).
+pub const ANTREAN_CLINIC: &str = "Poli tidak ditemukan";

@@ -1,12 +1,13 @@
 use super::*;
 
 fn seen<'a>(method: &'a str, operation: &'a str, path: &'a str) -> Seen<'a> {
-    Seen { method, operation, path, full_path: path, body: "{\"noKartu\":\"0009900000001\"}" }
+    Seen { method, operation, write: method != "GET", path, full_path: path, body: "{\"noKartu\":\"0009900000001\"}" }
 }
 
 const ADD_DRUG: Seen<'static> = Seen {
     method: "POST",
     operation: "pcare.obat.add",
+    write: true,
     path: "/obat/kunjungan",
     full_path: "/pcare-rest/obat/kunjungan",
     body: "",

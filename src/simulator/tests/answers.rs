@@ -117,7 +117,9 @@ async fn every_route_answers_and_none_is_left_out() {
     let visited: BTreeSet<(&str, &str)> = tour()
         .iter()
         .map(|(method, path, ..)| {
-            let (route, _) = routes::find(method, path.trim_end_matches("%20tab")).unwrap();
+            let path = path.trim_end_matches("%20tab");
+            let mut fitting = routes::PCARE.iter().filter(|route| route.method == *method);
+            let route = fitting.find(|route| routes::captures(route.path, path).is_some()).unwrap();
             (route.method, route.path)
         })
         .collect();

@@ -19,8 +19,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use super::antrean::Queue;
+use super::generic::Shelves;
 use super::rules::Rules;
 use super::texts;
+use super::vclaim::Book;
 
 /// Who made a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,10 @@ pub enum Done {
     Created(Value),
     /// An edit or delete: 200 with null, `""` or, for treatments, the id.
     Changed(Value),
+    /// Something that this service never seals.
+    Plain(Value),
+    /// Success without any `response`, as Antrean FKTP answers its writes.
+    Silent,
 }
 
 /// What an operation answers when it refuses: never sealed.
@@ -192,6 +199,12 @@ pub struct World {
     pub(crate) visits: BTreeMap<String, Visit>,
     pub(crate) visits_of: HashMap<String, Vec<String>>,
     pub(crate) activities: BTreeMap<String, Activity>,
+    /// What V-Claim keeps.
+    pub(crate) vclaim: Book,
+    /// What Antrean FKTP keeps.
+    pub(crate) antrean: Queue,
+    /// What operations of an override directory keep.
+    pub(crate) generic: Shelves,
     counters: BTreeMap<String, u64>,
 }
 
@@ -208,6 +221,9 @@ impl World {
             visits: BTreeMap::new(),
             visits_of: HashMap::new(),
             activities: BTreeMap::new(),
+            vclaim: Book::default(),
+            antrean: Queue::default(),
+            generic: Shelves::default(),
             counters: BTreeMap::new(),
         }
     }

@@ -56,7 +56,8 @@ impl World {
         Ok(Done::Found(without(member, &["pstProl", "pstPrb"])))
     }
 
-    fn card_of_nik<'a>(&'a self, nik: &'a str) -> Option<&'a str> {
+    /// The card behind a NIK, not yet known to exist.
+    pub(crate) fn card_of_nik<'a>(&'a self, nik: &'a str) -> Option<&'a str> {
         let changed = self.people.iter().find(|(_, patch)| patch.get("noKTP").and_then(Value::as_str) == Some(nik));
         changed.map(|(card, _)| card.as_str()).or_else(|| nik.strip_prefix(NIK_PREFIX))
     }
