@@ -9,8 +9,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::Value;
 
-use crate::catalogue::{Operation, Service};
-use crate::protocol::envelope::{self, Dialect};
+use crate::catalogue::{self, Catalogue, CodeType, EnvelopeKey, Operation, Service};
+use crate::protocol::envelope::{self, Dialect, MetaKey};
 use crate::protocol::seal;
 use crate::protocol::sign::Stamp;
 use crate::queue::DeliveryId;
@@ -24,25 +24,36 @@ const DELIVERY: HeaderName = HeaderName::from_static("x-jembatan-delivery");
 /// How one operation (or a whole service, where the operation is unknown) speaks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Voice {
-    service: Service,
+    /// The service.
+    pub(super) service: Service,
+    /// Whether `X-authorization` is wanted.
+    pub(super) authorization: bool,
     dialect: Dialect,
     sealed: bool,
 }
 
 impl Voice {
     /// The voice of a service.
-    pub(super) const fn of(service: Service) -> Self {
-        let dialect = match service {
-            Service::Pcare | Service::Icare => Dialect::PCARE,
-            Service::Vclaim => Dialect::VCLAIM,
-            Service::AntreanFktp => Dialect::ANTREAN,
-        };
-        Self { service, dialect, sealed: true }
+    pub(super) fn of(catalogue: &Catalogue, service: Service) -> Self {
+        catalogue.dialect(service).map_or_else(
+            || Self { service, authorization: true, dialect: Dialect::PCARE, sealed: true },
+            |dialect| Self::speaking(service, dialect),
+        )
     }
 
     /// The voice of an operation.
-    pub(super) const fn of_operation(operation: &Operation) -> Self {
-        Self::of(operation.service)
+    pub(super) fn of_operation(operation: &Operation) -> Self {
+        Self::speaking(operation.service, operation.dialect())
+    }
+
+    fn speaking(service: Service, dialect: &catalogue::Dialect) -> Self {
+        let key = match dialect.envelope {
+            EnvelopeKey::MetaData => MetaKey::Camel,
+            EnvelopeKey::Metadata => MetaKey::Lower,
+        };
+        let code_as_text = dialect.code == CodeType::String;
+        let written = Dialect { key, code_as_text };
+        Self { service, authorization: dialect.authorization, dialect: written, sealed: dialect.sealed }
     }
 
     /// The code with which this service refuses an entry for its content.
@@ -53,13 +64,14 @@ impl Voice {
         }
     }
 
-    /// HTTP status of a code: P-Care's status is its code (wire facts §3.2), the others say everything in the envelope.
+    /// HTTP status of a code: P-Care's status is its code (wire facts §3.2); the others give business results with HTTP
+    /// 200 and everything in the envelope.
     const fn status(self, code: i64) -> u16 {
         match (self.service, code) {
-            (Service::Pcare, 50_000) => 400,
-            (Service::Pcare, 200..=599) => code as u16,
-            (Service::Pcare, _) => 500,
-            (Service::Vclaim | Service::AntreanFktp | Service::Icare, _) => 200,
+            (_, 50_000) => 400,
+            (Service::Vclaim | Service::AntreanFktp | Service::Icare, ..=399) => 200,
+            (_, 200..=599) => code as u16,
+            (_, _) => 500,
         }
     }
 }

@@ -15,7 +15,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::Gateway;
-use super::answer::{Reply, Secrecy};
+use super::answer::{Reply, Secrecy, Voice};
+use crate::catalogue::Service;
 use crate::config::PCARE_APP_CODE;
 use crate::http::App;
 use crate::http::auth::{Caller, authenticate};
@@ -32,6 +33,7 @@ const HEADER_MISSING: &str = "Unauthorized, header tidak lengkap: ";
 const UNKNOWN_CONSUMER: &str = "Unauthorized, consumer ID tidak terdaftar";
 const BAD_SIGNATURE: &str = "Unauthorized, signature tidak sesuai";
 const BAD_LOGIN: &str = "Username atau password PCare tidak sesuai";
+const UNAUTHORIZED: &str = "Unauthorized!";
 const EXPIRED: &str = "Service Expired";
 const NOT_REGISTERED: &str = "Unauthorized! You are not registered for this service!";
 const START_INDEX: &str = "StartIndex cannot be less than zero.\r\nParameter name: startIndex";
@@ -76,8 +78,8 @@ fn refilled(level: f64, at: Timestamp, now: Timestamp) -> f64 {
 pub(super) struct Knock {
     /// Who is connected, if it is known.
     pub(super) peer: Option<IpAddr>,
-    /// Whether the operation wants `X-authorization`.
-    pub(super) authorization: bool,
+    /// How the service speaks, and whether it wants `X-authorization`.
+    pub(super) voice: Voice,
     pub(super) now: Timestamp,
 }
 
@@ -121,32 +123,38 @@ fn bearer(app: &App, headers: &HeaderMap, now: Timestamp) -> Result<Visitor, Rep
 /// The checks in BPJS's order, as far as it is known: headers, form of the login, consumer, signature, clock, user key,
 /// login.
 fn signed(app: &App, gateway: &Gateway, headers: &HeaderMap, cons_id: &str, knock: Knock) -> Result<Visitor, Reply> {
-    let refuse = |code: i64, words: &str| Err(Reply::own(code, words));
+    // P-Care says what it misses; the others have one word for all of it.
+    let words = |pcare: &str| match knock.voice.service {
+        Service::Pcare => pcare.to_owned(),
+        Service::Vclaim | Service::AntreanFktp | Service::Icare => UNAUTHORIZED.to_owned(),
+    };
+    let refuse = |code: i64, words: String| Err(Reply::own(code, words));
     let needed = |name: &str| {
-        value(headers, &name.to_ascii_lowercase()).ok_or_else(|| Reply::own(401, format!("{HEADER_MISSING}{name}")))
+        let missing = || Reply::own(401, words(&format!("{HEADER_MISSING}{name}")));
+        value(headers, &name.to_ascii_lowercase()).ok_or_else(missing)
     };
     needed("X-cons-id")?;
     let (timestamp, signature, user_key) = (needed("X-timestamp")?, needed("X-signature")?, needed("user_key")?);
-    let login = if knock.authorization { Some(needed("X-authorization")?) } else { None };
+    let login = if knock.voice.authorization { Some(needed("X-authorization")?) } else { None };
     if let Some(Err(AuthorizationError::NoScheme)) = login.map(read_authorization) {
-        return refuse(50_000, START_INDEX);
+        return refuse(50_000, START_INDEX.to_owned());
     }
     let Ok((client, keys)) = app.clients.gateway(&gateway.vault, cons_id, knock.now) else {
-        return refuse(401, UNKNOWN_CONSUMER);
+        return refuse(401, words(UNKNOWN_CONSUMER));
     };
-    let Ok(seconds) = timestamp.parse::<i64>() else { return refuse(401, BAD_SIGNATURE) };
+    let Ok(seconds) = timestamp.parse::<i64>() else { return refuse(401, words(BAD_SIGNATURE)) };
     let stamp = Stamp::from_seconds(seconds);
     if !signature_is_valid(&keys.cons_id, &keys.secret_key, stamp, signature) {
-        return refuse(401, BAD_SIGNATURE);
+        return refuse(401, words(BAD_SIGNATURE));
     }
     if knock.now.as_second().abs_diff(seconds) > gateway.config.timestamp_window.as_secs() {
-        return refuse(401, EXPIRED);
+        return refuse(401, EXPIRED.to_owned());
     }
     if !same(user_key, keys.user_key.expose()) {
-        return refuse(404, NOT_REGISTERED);
+        return refuse(404, NOT_REGISTERED.to_owned());
     }
     if login.is_some_and(|login| !login_fits(login, &keys, gateway)) {
-        return refuse(401, BAD_LOGIN);
+        return refuse(401, BAD_LOGIN.to_owned());
     }
     let caller = Caller { name: client.name, role: client.role, facilities: Some(client.facilities) };
     Ok(Visitor { caller, secrecy: Secrecy::Sealed(Box::new(keys), stamp) })

@@ -102,18 +102,18 @@ struct Call<'a> {
 pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
     let Some(gateway) = app.gateway.clone() else {
         return Reply::own(404, "Gateway jembatan dimatikan ([gateway] enabled).")
-            .render(Voice::of(Service::Pcare), &Secrecy::Plain);
+            .render(Voice::of(&app.catalogue, Service::Pcare), &Secrecy::Plain);
     };
     let (parts, body) = request.into_parts();
     let Some((service, path)) = route::place(parts.uri.path()) else {
         let words = "Layanan ini tidak ada pada gateway. Pakai /ws/pcare, /ws/vclaim, /ws/antreanfktp atau /ws/icare.";
-        return Reply::own(404, words).render(Voice::of(Service::Pcare), &Secrecy::Plain);
+        return Reply::own(404, words).render(Voice::of(&app.catalogue, Service::Pcare), &Secrecy::Plain);
     };
-    let found = route::method(&parts.method).and_then(|method| route::find(&app.catalogue, service, method, path));
-    let voice = found.as_ref().map_or(Voice::of(service), |(operation, _)| Voice::of_operation(operation));
+    let found = route::method(&parts.method).and_then(|method| app.catalogue.route(service, method, path));
+    let voice = found.as_ref().map_or_else(|| Voice::of(&app.catalogue, service), |(operation, _)| Voice::of_operation(operation));
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let authorization = matches!(service, Service::Pcare | Service::Icare);
-    let visitor = match door::enter(&app, &gateway, &parts.headers, Knock { peer, authorization, now: app.clock.now() }) {
+    let knock = Knock { peer, voice, now: app.clock.now() };
+    let visitor = match door::enter(&app, &gateway, &parts.headers, knock) {
         Ok(visitor) => visitor,
         Err(refusal) => return refusal.render(voice, &Secrecy::Plain),
     };

@@ -85,6 +85,7 @@ fn unavailable(call: &Call<'_>, failure: Option<&ReadFailure>) -> Reply {
             Reply::own(504, format!("BPJS ({word}) tidak menjawab pada waktunya; coba lagi nanti.")).after(5)
         }
         Outcome::Accepted(_)
+        | Outcome::AcceptedUnread { .. }
         | Outcome::AlreadyThere(_)
         | Outcome::NotFound(_)
         | Outcome::Refused(_)
@@ -118,7 +119,13 @@ async fn with_real_numbers(call: &Call<'_>) -> Result<(String, Option<Private<St
         let real = found.iter().find(|number| number.value == given).and_then(|number| number.real.clone());
         Some(real.unwrap_or(given))
     };
-    let path = render_path(&call.operation.path, value);
+    // The template that the call fits: the one with the same placeholders.
+    let operation = call.operation;
+    let template = std::iter::once(&operation.path).chain(&operation.also).find(|template| {
+        template.matches('{').count() == call.params.len()
+            && call.params.iter().all(|(name, _)| template.contains(&format!("{{{name}}}")))
+    });
+    let path = render_path(template.unwrap_or(&operation.path), value);
     let path = path.map_err(|_| Reply::own(400, "Alamat memuat bagian yang kosong atau tidak sah."))?;
     Ok((path, (body != Value::Null).then(|| Private::new(body.to_string()))))
 }

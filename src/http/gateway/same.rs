@@ -10,7 +10,7 @@ use super::Call;
 use super::answer::Reply;
 use super::numbers::Number;
 use super::outcome::store_down;
-use crate::catalogue::{Need, is_unset};
+use crate::catalogue::{Need, at, is_unset};
 use crate::intake::{self, json::canonical};
 use crate::secret::Private;
 
@@ -72,10 +72,6 @@ pub(super) fn says_the_same(key: &Key, ours: &Value, kept: &Value) -> bool {
         canonical(&value)
     };
     without(ours) == without(kept)
-}
-
-fn at<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
-    name.split('.').try_fold(value, |value, step| value.get(step))
 }
 
 /// Puts a value where something stands already.

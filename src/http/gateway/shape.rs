@@ -25,7 +25,7 @@ pub(super) fn ids(operation: &Operation, ids: &[(String, String)]) -> Content {
             Content::Sealed(if is_list(operation) { Value::Array(rows) } else { rows.into_iter().next().into() })
         }
         Service::AntreanFktp if ids.is_empty() => Content::Absent,
-        Service::Vclaim | Service::AntreanFktp | Service::Icare => Content::Sealed(named(ids)),
+        Service::Vclaim | Service::AntreanFktp | Service::Icare => Content::Sealed(named(operation, ids)),
     }
 }
 
@@ -43,11 +43,14 @@ pub(super) fn receipt(operation: &Operation, ids: &[(String, String)], about: Va
             row
         }
         Service::Vclaim | Service::AntreanFktp | Service::Icare => {
-            let mut value = named(ids);
+            let mut value = named(operation, ids);
             if value.is_null() {
                 value = json!({});
             }
-            value["jembatan"] = about;
+            // An answer that is nothing but the number has no room beside it: the words say the rest.
+            if let Some(map) = value.as_object_mut() {
+                map.insert("jembatan".to_owned(), about);
+            }
             value
         }
     };
@@ -63,14 +66,26 @@ fn is_list(operation: &Operation) -> bool {
     operation.name == "pcare.kunjungan.add" || operation.gives.len() + operation.gives_also.len() > 1
 }
 
-/// `{"noSep": …}`, dotted names as objects within objects; null without ids.
-fn named(ids: &[(String, String)]) -> Value {
-    if ids.is_empty() {
-        return Value::Null;
-    }
-    let mut map = Map::new();
+/// The ids where the catalogue says that they stand in the answer; null without ids.
+fn named(operation: &Operation, ids: &[(String, String)]) -> Value {
+    let mut answer = Value::Null;
     for (name, id) in ids {
-        map.insert(name.clone(), id.clone().into());
+        let path = operation.ids_at.get(name).unwrap_or(name);
+        if path == "." {
+            return id.clone().into();
+        }
+        put(&mut answer, path, id);
     }
-    Value::Object(map)
+    answer
+}
+
+fn put(value: &mut Value, path: &str, id: &str) {
+    let mut at = value;
+    for step in path.split('.') {
+        if !at.is_object() {
+            *at = Value::Object(Map::new());
+        }
+        at = &mut at[step];
+    }
+    *at = id.into();
 }

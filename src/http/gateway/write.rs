@@ -96,7 +96,7 @@ async fn hand_in(call: &Call<'_>) -> Result<DeliveryId, Reply> {
 // ---- what was sent ---------------------------------------------------------------------------------------------------
 
 async fn read(call: &Call<'_>) -> Result<Written, Reply> {
-    let mut raw = call.body.expose().clone();
+    let mut raw = call.operation.unwrap_body(call.body.expose().clone());
     if raw.is_null() {
         raw = json!({});
     }

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::Tx;
 use super::rows::Parsed;
-use crate::catalogue::{Kind, Operation};
+use crate::catalogue::{Kind, Operation, at};
 use crate::queue::{Delivery, DeliveryId, State};
 use crate::store::{NumberForm, ProvisionalId, Standing, StandingAsk, StoreError};
 
@@ -119,7 +119,7 @@ impl Tx<'_> {
         let body = self.entry_body(delivery.id)?;
         let remote = delivery.progress.remote.expose();
         let value = |field: &String| {
-            let handed_in = body.as_ref().and_then(|body| text(body.current.expose().get(field)?));
+            let handed_in = body.as_ref().and_then(|body| text(at(body.current.expose(), field)?));
             handed_in.or_else(|| remote.get(field).cloned())
         };
         Ok(made.natural_key.iter().map(value).collect())

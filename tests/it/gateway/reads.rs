@@ -75,7 +75,7 @@ fn a_body_that_is_no_json_or_too_large_is_refused_in_the_envelope() {
     assert_eq!(send("{".to_owned()).code, 400);
     assert_eq!(send("[]".to_owned()).code, 400);
     assert_eq!(send(r#"{"noKartu":"1","noKartu":"2"}"#.to_owned()).code, 400, "a key twice: which one?");
-    assert_eq!(send("x".repeat(300 * 1024)).code, 413);
+    assert_eq!(send("x".repeat(256 * 1024 + 1)).code, 413);
     let mut odd = visit(&card(1), yesterday());
     odd["kdDiag1"] = json!("bukan kode");
     odd["salah"] = json!(1);
