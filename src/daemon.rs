@@ -156,7 +156,8 @@ impl Shared {
 /// [`StartError`], with everything released again.
 pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> {
     let now = parts.clock.now();
-    let catalogue = Arc::new(Catalogue::shipped()?);
+    let catalogue = Arc::new(Catalogue::with_overrides(config.catalogue.dir.as_deref())?);
+    tell_changes(&catalogue);
     let vault = Vault::open(&config.vault.path, &config.vault.key, parts.keys.clone())?;
     let clients = Clients::open(&config.vault.path)?;
     let contracts = Arc::new(Contracts::load(&config.contract.profile, config.contract.next.as_deref())?);
@@ -190,6 +191,14 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     };
     prepare_store(&shared, opened).await?;
     run(shared, store, opened).await
+}
+
+/// What the override directory changed, at the head of the log.
+fn tell_changes(catalogue: &Catalogue) {
+    for change in catalogue.changes() {
+        let (operation, how, table, line) = (&change.operation, change.how.word(), &change.table, change.line);
+        tracing::info!(operation, how, table, line, "catalogue changed by the override directory");
+    }
 }
 
 fn open_store(config: &Config, vault: &Vault, catalogue: &Arc<Catalogue>) -> Result<(SqliteStore, Opened), StartError> {

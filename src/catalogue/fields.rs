@@ -213,13 +213,13 @@ impl FieldType {
     }
 }
 
-/// Whether a text has a form: `*` a letter or digit, `#` a digit, anything else itself.
+/// Whether a text has a form: `*` a letter or digit, `#` a digit, anything else itself in either case.
 fn has_shape(shape: &str, text: &str) -> bool {
     shape.len() == text.len()
         && shape.bytes().zip(text.bytes()).all(|(wanted, there)| match wanted {
             b'*' => there.is_ascii_alphanumeric(),
             b'#' => there.is_ascii_digit(),
-            other => there == other,
+            other => there.eq_ignore_ascii_case(&other),
         })
 }
 

@@ -91,6 +91,8 @@ pub enum Arg {
     Literal(String),
     /// The month of a field's day, `01` to `12`: `"@month tglRencanaKontrol"`; of the day of asking: `"@month"`.
     Month(Option<String>),
+    /// The same without a leading zero, `1` to `12`: `"@m"`.
+    MonthPlain(Option<String>),
     /// The year of a field's day, or of the day of asking.
     Year(Option<String>),
     /// The day of asking less so many days, `yyyy-mm-dd`: `"@today"`, `"@today-1"`.
@@ -109,6 +111,7 @@ impl TryFrom<String> for Arg {
         let field = field.map(str::to_owned);
         match (word, field) {
             ("month", field) => Ok(Self::Month(field)),
+            ("m", field) => Ok(Self::MonthPlain(field)),
             ("year", field) => Ok(Self::Year(field)),
             ("today", None) => Ok(Self::Today(0)),
             (word, None) => {
@@ -126,7 +129,7 @@ impl Arg {
     pub fn field(&self) -> Option<&String> {
         match self {
             Self::Field(field) => Some(field),
-            Self::Month(field) | Self::Year(field) => field.as_ref(),
+            Self::Month(field) | Self::MonthPlain(field) | Self::Year(field) => field.as_ref(),
             Self::Literal(_) | Self::Today(_) => None,
         }
     }
@@ -142,6 +145,7 @@ impl Arg {
             Self::Field(field) => id_text(at(payload, field)?),
             Self::Literal(text) => Some(text.clone()),
             Self::Month(field) => Some(format!("{:02}", day(field)?.month())),
+            Self::MonthPlain(field) => Some(day(field)?.month().to_string()),
             Self::Year(field) => Some(format!("{:04}", day(field)?.year())),
             Self::Today(back) => {
                 let day = today.checked_sub(jiff::Span::new().try_days(*back).ok()?).ok()?;
@@ -308,13 +312,13 @@ fn same_value(kind: FieldType, ours: &Value, theirs: &Value) -> bool {
             let plain = |value: &Value| value.as_str().map(|t| t.replace('.', "").to_ascii_uppercase());
             plain(ours).unwrap_or_default() == plain(theirs).unwrap_or_default()
         }
-        FieldType::Kode => text_of(ours).eq_ignore_ascii_case(&text_of(theirs)),
+        // BPJS gives numbers back in either case (`1828r0011221v000001`).
+        FieldType::Kode | FieldType::Nomor => text_of(ours).eq_ignore_ascii_case(&text_of(theirs)),
         FieldType::Kartu
         | FieldType::Tanggal
         | FieldType::TanggalIso
         | FieldType::Waktu
         | FieldType::Teks
-        | FieldType::Nomor
         | FieldType::Bilangan
         | FieldType::EpokMs => text_of(ours) == text_of(theirs),
         FieldType::Ya => ours == theirs,

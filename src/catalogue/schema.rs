@@ -137,7 +137,8 @@ fn pattern(shape: &str, may_be_empty: bool) -> String {
         .map(|c| match c {
             '*' => "[0-9A-Za-z]".to_owned(),
             '#' => "[0-9]".to_owned(),
-            c if c.is_ascii_alphanumeric() => c.to_string(),
+            c if c.is_ascii_alphabetic() => format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase()),
+            c if c.is_ascii_digit() => c.to_string(),
             c => format!("\\{c}"),
         })
         .collect();

@@ -52,7 +52,7 @@ pub(super) struct Row {
     sealed: Option<bool>,
     #[serde(default)]
     fields: toml::Table,
-    fields_of: Option<String>,
+    fields_of: Option<Shared>,
     #[serde(default)]
     rules: Vec<Rule>,
     #[serde(default)]
@@ -87,6 +87,23 @@ pub(super) struct Row {
     #[serde(default)]
     never_kept: bool,
     example: Option<toml::Table>,
+}
+
+/// One shared list of fields, or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Shared {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Shared {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
 }
 
 /// A fault of a table: the line, counted from 1, where it is known apart from the words.
@@ -133,7 +150,7 @@ impl Row {
         let content_type = self.content_type.or_else(|| dialect.body_types.first().filter(|_| has_body).cloned());
         Ok(Operation {
             service,
-            fields: fields(self.fields_of.as_deref(), &self.fields, shared)?,
+            fields: fields(self.fields_of.as_ref().map_or(&[], Shared::names), &self.fields, shared)?,
             example: self
                 .example
                 .map(|example| serde_json::to_value(example).map_err(|e| e.to_string()))
@@ -174,18 +191,16 @@ impl Row {
     }
 }
 
-/// The rows of a shared list, then the operation's own; one of the same name stands in its place.
+/// The rows of the shared lists, then the operation's own; one of the same name stands in its place.
 fn fields(
-    shared_name: Option<&str>,
+    names: &[String],
     own: &toml::Table,
     shared: &BTreeMap<String, toml::Table>,
 ) -> Result<Vec<(String, Field)>, String> {
     let mut fields: Vec<(String, Field)> = Vec::new();
-    let base = match shared_name {
-        Some(name) => Some(shared.get(name).ok_or_else(|| format!("no shared fields {name}"))?),
-        None => None,
-    };
-    for (name, spec) in base.into_iter().flatten().chain(own) {
+    let lists = names.iter().map(|name| shared.get(name).ok_or_else(|| format!("no shared fields {name}")));
+    let lists = lists.collect::<Result<Vec<_>, _>>()?;
+    for (name, spec) in lists.into_iter().flatten().chain(own) {
         let field: Field = spec.clone().try_into().map_err(|e| format!("field {name}: {e}"))?;
         match fields.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => *known = field,

@@ -160,6 +160,8 @@ fn everything(args: &CheckArgs, path: &Path, config: &Config, language: Language
     findings.extend(vault.iter().flat_map(|vault| local::credentials(config, vault, language)));
     findings.extend(local::clients(config, now, language));
     findings.push(local::profile(config, now, language));
+    let (catalogue, usable) = local::catalogue(config, language);
+    findings.push(catalogue);
     findings.push(local::disk(config, language));
     let (database, in_use) = local::database(config, language);
     findings.push(database);
@@ -174,7 +176,7 @@ fn everything(args: &CheckArgs, path: &Path, config: &Config, language: Language
     findings.extend(local::daemon(screen.as_ref(), in_use, language));
     if args.offline {
         findings.push(Finding::skipped("bpjs", "--offline"));
-    } else {
+    } else if usable {
         findings.extend(probe::all(path, config, &vault, screen.as_ref(), language)?);
     }
     Ok(findings)
@@ -216,6 +218,7 @@ fn title(name: &str, language: Language) -> &str {
         "credentials" => "kredensial",
         "clients" => "klien",
         "profile" => "perjanjian",
+        "catalogue" => "katalog",
         "database" => "basis data",
         "daemon" => "layanan",
         "entries" => "entri",

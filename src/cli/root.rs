@@ -13,8 +13,8 @@ use clap::{Parser, Subcommand};
 
 use super::api::Api;
 use super::{
-    Console, Language, audit, check, client, demo, obligations, outage, pause, queue, reconcile, report, serve,
-    simulate, status, vault,
+    Console, Language, audit, catalogue, check, client, demo, obligations, outage, pause, queue, reconcile, report,
+    serve, simulate, status, vault,
 };
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
@@ -54,6 +54,8 @@ pub enum Command {
     Client(client::ClientArgs),
     /// Memeriksa semuanya, juga saat jembatan mati: apa yang salah, di pihak siapa, apa langkahnya (doctor)
     Check(check::CheckArgs),
+    /// Katalog operasi BPJS: daftar dan rincian, juga saat jembatan mati (the operations, without the daemon)
+    Catalogue(catalogue::CatalogueArgs),
     /// Keadaan dalam satu layar (one screen)
     Status(status::StatusArgs),
     /// Pengantaran: melihat dan menindak (deliveries)
@@ -153,7 +155,7 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
             log_with(Format::Auto);
             serve::run(&load(cli)?, &cli.config)
         }
-        Command::Simulate(args) => simulate::run(args),
+        Command::Simulate(args) => simulate::run(args, language),
         Command::Vault(args) => {
             let config = load(cli)?;
             with_console(language, |console| {
@@ -167,6 +169,7 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
             })
         }
         Command::Check(args) => check::run(args, &cli.config, load(cli), language),
+        Command::Catalogue(args) => catalogue::run(args, &cli.config, language),
         Command::Status(_)
         | Command::Queue(_)
         | Command::Obligations(_)
@@ -198,6 +201,7 @@ fn ask(cli: &Cli, language: Language) -> Result<(), CliError> {
         | Command::Simulate(_)
         | Command::Vault(_)
         | Command::Client(_)
+        | Command::Catalogue(_)
         | Command::Check(_) => Ok(()),
     }
 }

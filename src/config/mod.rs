@@ -37,6 +37,8 @@ pub struct Config {
     pub remote: RemoteConfig,
     /// The gateway for a SIM that speaks BPJS already.
     pub gateway: GatewayConfig,
+    /// The tables of the remote services.
+    pub catalogue: CatalogueConfig,
     /// Reconciliations by themselves.
     pub reconcile: ReconcileConfig,
     /// How long things are remembered.
@@ -152,6 +154,13 @@ pub struct GatewayConfig {
     pub repeat_window: Duration,
     /// How far a client's `X-timestamp` may be from this machine's clock, either way.
     pub timestamp_window: Duration,
+}
+
+/// `[catalogue]`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CatalogueConfig {
+    /// Directory whose `*.toml` replace, add or retire operations; `None` is none.
+    pub dir: Option<PathBuf>,
 }
 
 /// `[reconcile]`
@@ -303,6 +312,9 @@ impl Config {
             under(next);
         }
         under(&mut self.vault.path);
+        if let Some(tables) = &mut self.catalogue.dir {
+            under(tables);
+        }
         if let KeySource::File(path) = &mut self.vault.key {
             under(path);
         }

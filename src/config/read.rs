@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
-    Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE, ReconcileConfig,
-    RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
+    CatalogueConfig, Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE,
+    ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
 };
 
 /// The contract profiles inside the binary (`contract::SHIPPED`; a test there holds the two together).
@@ -126,6 +126,7 @@ impl Reader {
             contract: self.section(root, "contract", Self::contract),
             remote,
             gateway: self.section(root, "gateway", Self::gateway),
+            catalogue: self.section(root, "catalogue", Self::catalogue),
             reconcile: self.section(root, "reconcile", Self::reconcile),
             retention: self.section(root, "retention", Self::retention),
             facilities: self.facilities(root, allow_local),
@@ -188,6 +189,10 @@ impl Reader {
             profile: self.read(table, "profile", value::path, default.profile),
             next: self.read(table, "next", |given| value::path(given).map(Some), default.next),
         }
+    }
+
+    fn catalogue(&mut self, table: &mut Table) -> CatalogueConfig {
+        CatalogueConfig { dir: self.read(table, "dir", |given| value::path(given).map(Some), None) }
     }
 
     fn remote(&mut self, table: &mut Table) -> RemoteConfig {

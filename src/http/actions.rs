@@ -12,8 +12,8 @@ use super::deliveries::{find, shown, states, visible};
 use super::extract::{Body, Fields, Params};
 use super::problem::{Kind, Problem};
 use super::view::Around;
-use crate::catalogue::{Kind as OperationKind, Operation, RemoteIds};
-use crate::intake::{self, Fault, json::step};
+use crate::catalogue::{Kind as OperationKind, Operation, RemoteIds, at};
+use crate::intake::{self, Fault, json::pointer, json::step};
 use crate::queue::transition::{Event, Illegal};
 use crate::queue::{Delivery, DeliveryId, State};
 use crate::secret::Private;
@@ -139,11 +139,12 @@ pub(super) async fn amend(
     params.finish()?;
     let mut fields = Fields::of(body)?;
     let reason = fields.reason();
-    let payload = fields.value("payload").unwrap_or_default();
+    let handed_in = fields.value("payload").unwrap_or_default();
     fields.finish()?;
     let delivery = find(&app, &caller, &text).await?;
     own_refused_only(&caller, &delivery)?;
     let operation = operation_of(&app, &delivery)?;
+    let payload = operation.unwrap_body(handed_in);
     let mut faults = intake::payload_faults(operation, &payload, "/payload");
     let before = app.store.entry_body(delivery.id).await?;
     let card = |payload: &Value| intake::card_of(operation, payload).map(str::to_owned);
@@ -157,13 +158,13 @@ pub(super) async fn amend(
         // The entry's dates and its turn were reckoned from this day at acceptance.
         let field = operation.date_field.as_deref().unwrap_or_default();
         let detail = "tanggal pelayanan tidak dapat diganti dengan amend: batalkan (cancel), lalu serahkan entri baru";
-        faults.push(Fault::new(format!("/payload{}", step(field)), detail));
+        faults.push(Fault::new(format!("/payload{}", pointer(field)), detail));
     }
     if other_card {
         // Order is kept per patient from acceptance on: another card would be another queue.
         let field = operation.patient_field.as_deref().unwrap_or_default();
         let detail = "kartu tidak dapat diganti dengan amend: batalkan (cancel), lalu serahkan entri baru";
-        faults.push(Fault::new(format!("/payload{}", step(field)), detail));
+        faults.push(Fault::new(format!("/payload{}", pointer(field)), detail));
     }
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
@@ -205,7 +206,7 @@ impl Adopted {
         }
         let payload = body.map(|body| body.current.expose());
         let handed_in =
-            |name: &str| payload?.get(name).filter(|v| !crate::catalogue::is_unset(v)).and_then(intake::text_of);
+            |name: &str| at(payload?, name).filter(|v| !crate::catalogue::is_unset(v)).and_then(intake::text_of);
         let value_of = |name: &str| {
             let filled = || delivery.progress.remote.expose().get(name).cloned();
             ids.get(name).cloned().or_else(|| handed_in(name)).or_else(filled)

@@ -30,6 +30,9 @@ pub(super) fn operations<'c>(
         let Some(operation) = catalogue.operation(&entry.operation) else {
             return Err("operasi tidak dikenal; daftarnya ada di /openapi.json".to_owned());
         };
+        if operation.retired {
+            return Err("operasi ini sudah dihentikan BPJS; penggantinya ada di /openapi.json".to_owned());
+        }
         if !operation.is_write() {
             return Err("operasi baca tidak dapat diserahkan sebagai entri; hanya tambah, ubah, hapus".to_owned());
         }
@@ -42,6 +45,16 @@ pub(super) fn operations<'c>(
     let fault = |i: usize, detail: String| Fault::new(format!("/entries/{i}/operation"), detail);
     let found = body.entries.iter().enumerate().map(|(i, entry)| find(entry).map_err(|detail| fault(i, detail)));
     found.map(|found| found.map_err(|fault| faults.push(fault)).ok()).collect()
+}
+
+/// Payloads in the form of the wire (`{"request":{"t_sep":{…}}}`) become the inner object, which is what is kept.
+pub(super) fn unwrap_payloads(catalogue: &Catalogue, body: &mut SubmissionBody) {
+    for entry in &mut body.entries {
+        let wrapped = catalogue.operation(&entry.operation).filter(|operation| !operation.wrap.is_empty());
+        if let Some(operation) = wrapped {
+            entry.payload = Private::new(operation.unwrap_body(entry.payload.expose().clone()));
+        }
+    }
 }
 
 const fn service_of(facility: &Facility, service: Service) -> Option<&ServiceConfig> {

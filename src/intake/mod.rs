@@ -145,8 +145,14 @@ impl Intake {
     /// # Errors
     /// [`IntakeError`]; with [`StoreError::Unknown`] inside, whether it is on disk is not known: the same body again
     /// finds out.
-    pub async fn submit(&self, client: &str, origin: Origin, body: SubmissionBody) -> Result<Accepted, IntakeError> {
+    pub async fn submit(
+        &self,
+        client: &str,
+        origin: Origin,
+        mut body: SubmissionBody,
+    ) -> Result<Accepted, IntakeError> {
         let now = self.clock.now();
+        entry::unwrap_payloads(&self.catalogue, &mut body);
         let checked = self.check(client, &body, now).await?;
         let new = self.rows(client, origin, &body, &checked, now);
         let (submission, fresh) = match self.store.accept(new).await? {

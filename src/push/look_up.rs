@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::Push;
 use super::attempt::{Ended, owns, scope_of};
+use super::confirm::{About, hint};
 use super::send::known_ids;
 use crate::catalogue::{Candidate, Operation, candidates};
+use crate::protocol::sign::Stamp;
 use crate::queue::transition::Event;
 use crate::queue::{DeliveryId, Finding, Outcome, Suspicion};
 use crate::remote::{Evidence, Lane, ReadFailure, Rows};
@@ -17,6 +19,20 @@ use crate::store::{AttemptEnd, Claimed, StoreError};
 
 /// How much longer than one call a look-up may take; below the lease, whose spare time is more.
 const LOOK_UP_SPARE: Duration = Duration::from_secs(20);
+
+/// Why a look-up came to no finding.
+pub(super) enum Stopped {
+    /// An argument of its read is open.
+    Open,
+    /// A read failed.
+    Read(Box<ReadFailure>),
+    /// BPJS's answers contradict one another.
+    Shown(&'static str),
+    /// The store did not say who owns what.
+    Store(StoreError),
+    /// It took too long.
+    Late,
+}
 
 impl Push {
     pub(super) async fn look_up(
@@ -27,24 +43,22 @@ impl Push {
         payload: &Value,
     ) -> Ended {
         let (begun, stamp) = (self.clock.now(), self.stamp());
-        let Some(plan) = &operation.look_up else {
-            return looked(Finding::Failed { why: "no plan".to_owned() }, begun, None, Evidence::Nothing);
-        };
-        let today = begun.to_zoned(self.bpjs_zone.clone()).date();
-        let Some(args) = plan.arguments(operation, payload, today) else {
-            return looked(Finding::Failed { why: "an argument is open".to_owned() }, begun, None, Evidence::Nothing);
-        };
         // Taken before the answer: a newer version put in meanwhile was not refused.
         let version = self.remote.credential_version(&lane.facility, lane.service);
-        let read = tokio::select! {
-            read = self.remote.read(&lane.facility, &plan.read, &args, stamp) => Some(read),
+        let about = About { lane, operation, payload, delivery: &claimed.delivery };
+        let found = tokio::select! {
+            found = self.find(about, stamp) => found,
             // A long list from a slow service must not outlive the lease.
-            () = self.clock.sleep(self.attempt_timeout + LOOK_UP_SPARE) => None,
+            () = self.clock.sleep(self.attempt_timeout + LOOK_UP_SPARE) => Err(Stopped::Late),
         };
-        let (finding, evidence) = match read {
-            Some(Ok(rows)) => (self.find(claimed, operation, payload, &rows).await, Evidence::Alive),
-            Some(Err(failure)) => self.failed(lane, &failure, version).await,
-            None => (Finding::Failed { why: "timeout".to_owned() }, Evidence::Failing),
+        let failed = |why: &str| Finding::Failed { why: why.to_owned() };
+        let (finding, evidence) = match found {
+            Ok(finding) => (finding, Evidence::Alive),
+            Err(Stopped::Read(failure)) => self.failed(lane, &failure, version).await,
+            Err(Stopped::Open) => (failed("argument open"), Evidence::Nothing),
+            Err(Stopped::Shown(why)) => (failed(why), Evidence::Alive),
+            Err(Stopped::Store(error)) => (failed(&error.to_string()), Evidence::Alive),
+            Err(Stopped::Late) => (failed("timeout"), Evidence::Failing),
         };
         let mut ended = looked(finding, begun, Some(stamp.seconds()), evidence);
         if let Event::Looked { finding: Finding::Found { ids, .. }, .. } = &mut ended.event {
@@ -55,24 +69,54 @@ impl Push {
         ended
     }
 
-    async fn find(&self, claimed: &Claimed, operation: &Operation, payload: &Value, rows: &Rows) -> Finding {
-        let found = candidates(operation, payload, &claimed.delivery.facility, &rows.rows);
-        match self.owners(claimed, operation, payload, &found).await {
-            Ok(owners) => judge(operation, claimed.delivery.id, &found, &owners, rows.is_complete()),
-            Err(error) => Finding::Failed { why: error.to_string() },
+    /// First what BPJS's own words name, then the list of the plan.
+    async fn find(&self, about: About<'_>, stamp: Stamp) -> Result<Finding, Stopped> {
+        let About { lane, operation, payload, delivery } = about;
+        let Some(plan) = &operation.look_up else { return Err(Stopped::Open) };
+        if let Some(confirm) = &plan.confirm
+            && let Some((_, number)) = hint(&self.catalogue, operation, delivery).filter(|(id, _)| *id == confirm.id)
+        {
+            let candidate =
+                Candidate { ids: [(confirm.id.clone(), number.clone())].into(), same: true, differs: Vec::new() };
+            let owner = self.owners(about, std::slice::from_ref(&candidate)).await?.first().copied().flatten();
+            if let Some(owner) = owner.filter(|owner| *owner != delivery.id) {
+                return Ok(Finding::Owned { owner });
+            }
+            if let Some(finding) = self.by_number(about, confirm, &number).await? {
+                return Ok(finding);
+            }
         }
+        let today = self.clock.now().to_zoned(self.bpjs_zone.clone()).date();
+        let args = plan.arguments(operation, payload, today).ok_or(Stopped::Open)?;
+        let rows = self.remote.read(&lane.facility, &plan.read, &args, stamp).await;
+        let rows = rows.map_err(|failure| Stopped::Read(Box::new(failure)))?;
+        self.among(about, &rows).await
     }
 
-    async fn owners(
-        &self,
-        claimed: &Claimed,
-        operation: &Operation,
-        payload: &Value,
-        found: &[Candidate],
-    ) -> Result<Vec<Option<DeliveryId>>, StoreError> {
+    /// What the rows of the plan's list say.
+    async fn among(&self, about: About<'_>, rows: &Rows) -> Result<Finding, Stopped> {
+        let About { operation, payload, delivery, .. } = about;
+        let found = candidates(operation, payload, &delivery.facility, &rows.rows);
+        let owners = self.owners(about, &found).await?;
+        let Some(confirm) = operation.look_up.as_ref().and_then(|plan| plan.confirm.as_ref()) else {
+            return Ok(judge(operation, delivery.id, &found, &owners, rows.is_complete()));
+        };
+        let found = found.into_iter().zip(owners).collect();
+        Ok(match self.confirmed(about, confirm, found).await? {
+            Ok(left) => {
+                let (found, owners): (Vec<_>, Vec<_>) = left.into_iter().unzip();
+                judge(operation, delivery.id, &found, &owners, rows.is_complete())
+            }
+            Err(finding) => finding,
+        })
+    }
+
+    async fn owners(&self, about: About<'_>, found: &[Candidate]) -> Result<Vec<Option<DeliveryId>>, Stopped> {
+        let About { operation, payload, delivery, .. } = about;
         let ids: Vec<String> = found.iter().map(|candidate| primary_id(operation, candidate)).collect();
         let scope = scope_of(operation, payload);
-        self.store.owners(&claimed.delivery.facility, &operation.name, &scope, &ids).await
+        let owners = self.store.owners(&delivery.facility, &operation.name, &scope, &ids).await;
+        owners.map_err(Stopped::Store)
     }
 
     /// A refusal of access stops the lane as it does for a send (promise 7).

@@ -7,6 +7,7 @@
 //! choose (the store's order does), retry by itself, open outages (`reconcile::outages`).
 
 mod attempt;
+mod confirm;
 mod look_up;
 mod send;
 

@@ -26,8 +26,8 @@ const RECOVERIES: [(&str, Recovery); 5] = [
     ("unique", Recovery::LookUp { unique: true }),
     ("not unique", Recovery::LookUp { unique: false }),
     ("repeat safe", Recovery::RepeatSafe),
-    ("repeat until there", Recovery::RepeatUntilThere),
     ("repeat until gone", Recovery::RepeatUntilGone),
+    ("repeat until there", Recovery::RepeatUntilThere),
 ];
 
 fn start() -> Timestamp {

@@ -45,11 +45,10 @@ pub enum Recovery {
     },
     /// Doing it twice does no harm (an edit); the history does not echo it.
     RepeatSafe,
-    /// Like `RepeatSafe`, and *already there* means that it has succeeded (an addition that BPJS keeps unique and has no
-    /// read for).
-    RepeatUntilThere,
     /// Like `RepeatSafe`, and *not found* after an unanswered attempt means that it has succeeded (a delete).
     RepeatUntilGone,
+    /// Like `RepeatSafe`, and *already there* means that it has succeeded (an add that BPJS keeps once, and no list shows).
+    RepeatUntilThere,
 }
 
 /// What the decision depends on besides the delivery.
@@ -317,7 +316,7 @@ fn doubt(next: &mut Progress, now: Timestamp, policy: &Policy) {
             next.stumbles = 0;
             next.due_at = now + policy.settle;
         }
-        Recovery::RepeatSafe | Recovery::RepeatUntilThere | Recovery::RepeatUntilGone => {
+        Recovery::RepeatSafe | Recovery::RepeatUntilGone | Recovery::RepeatUntilThere => {
             wait_again(next, now, policy);
             hold_reproducible(next, policy);
         }

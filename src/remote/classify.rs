@@ -1,7 +1,7 @@
 //! What an answer means: from one reply, or its absence, to one outcome.
 //!
 //! Job: read the envelope, open its response, apply the service's idea of success and the catalogue's answer table.
-//! Pure. Invariants: a code is compared as a number, never searched in a text; 201 means success in P-Care only; an end
+//! Pure. Invariants: a code is compared as a number, never searched in a text; what it means is its dialect's to say; an end
 //! that leaves doubt about a write is never *not sent*, *refused* or *accepted*. Neighbours: [`super::client`] calls;
 //! `catalogue` has the tables. What it does not do: network, credentials, deciding what to do next (`queue`).
 
@@ -11,48 +11,21 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::transport::{Reply, TransportError};
-use crate::catalogue::{Answer, AnswerClass, Catalogue, Kind, Operation, Refusal, RemoteIds, Service, Who};
+use crate::catalogue::{
+    Answer, AnswerClass, Catalogue, Dialect, Kind, Operation, Refusal, RemoteIds, Service, Who, at,
+};
 use crate::protocol::envelope::{self, Body, Envelope, NotAnEnvelope};
 use crate::protocol::seal::{Limits, Unreadable};
 use crate::protocol::sign::Stamp;
 use crate::queue::{Outcome, Suspicion};
 use crate::secret::{ConsId, Private, SecretKey};
 
+/// Words of a refusal of access, lower case.
+const ACCESS_WORDS: [&str; 8] =
+    ["signature", "consumer", "cons-id", "consid", "secret", "user key", "user_key", "unauthori"];
+
 /// BPJS's words are kept up to this many bytes.
 const MAX_TEXT: usize = 8 * 1024;
-
-/// Which codes a service means as success.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dialect {
-    /// P-Care: 200 and 201 (created).
-    Pcare,
-    /// V-Claim and i-Care: 200. V-Claim's 201 is an error; i-Care is assumed to be alike.
-    Plain,
-    /// Antrean: 200, and 1 on references; 201 is an error.
-    Antrean,
-}
-
-impl Dialect {
-    /// The dialect of a service.
-    #[must_use]
-    pub const fn of(service: Service) -> Self {
-        match service {
-            Service::Pcare => Self::Pcare,
-            Service::Vclaim | Service::Icare => Self::Plain,
-            Service::AntreanFktp => Self::Antrean,
-        }
-    }
-
-    /// Whether `metaData.code` says success.
-    #[must_use]
-    pub const fn is_success(self, code: i64) -> bool {
-        match self {
-            Self::Pcare => matches!(code, 200 | 201),
-            Self::Plain => code == 200,
-            Self::Antrean => matches!(code, 200 | 1),
-        }
-    }
-}
 
 /// What opens the response of one request.
 #[derive(Clone, Copy, Debug)]
@@ -118,24 +91,27 @@ pub struct Said {
     pub until: Option<Timestamp>,
 }
 
-/// Reads a reply; `now` is when it came.
+/// Reads a reply in the dialect of its operation; `now` is when it came.
 #[must_use]
-pub fn hear(service: Service, reply: &Reply, opener: Opener<'_>, limits: &Limits, now: Timestamp) -> Heard {
+pub fn hear(dialect: &Dialect, reply: &Reply, opener: Opener<'_>, limits: &Limits, now: Timestamp) -> Heard {
     let status = reply.status;
     let until = reply.retry_after.and_then(|wait| now.checked_add(wait).ok());
     match envelope::read(status, reply.body.expose(), limits) {
         Err(what) => Heard::Other { status, what, until },
         Ok(envelope) => {
-            let success = (200..300).contains(&status) && Dialect::of(service).is_success(envelope.code);
-            let response = Private::new(open(&envelope, success, opener, limits));
+            let success = (200..300).contains(&status) && dialect.is_success(envelope.code);
+            let response = Private::new(open(&envelope, success && dialect.sealed, opener, limits));
             let (code, message, raw) = (envelope.code, Private::new(envelope.message), Private::new(envelope.response));
             Heard::Envelope(Box::new(Said { status, code, message, success, response, raw, until }))
         }
     }
 }
 
-fn open(envelope: &Envelope, success: bool, with: Opener<'_>, limits: &Limits) -> Result<Value, Unreadable> {
-    if success {
+/// Where nothing must be sealed (a refusal, an operation whose answers come in the clear) a text that does not open is
+/// taken as it stands (wire facts of V-Claim and Antrean, §2.4). Where it must be, it never is: a list cut short would
+/// pass for words, and an entry for absent.
+fn open(envelope: &Envelope, must_open: bool, with: Opener<'_>, limits: &Limits) -> Result<Value, Unreadable> {
+    if must_open {
         envelope.open_response(with.cons_id, with.secret_key, with.stamp, limits)
     } else {
         envelope.response_or_text(with.cons_id, with.secret_key, with.stamp, limits)
@@ -172,7 +148,8 @@ fn unreadable(why: &str) -> Outcome {
     Outcome::Unreadable { why: why.to_owned() }
 }
 
-/// No envelope. A status of 500 and more is an outage; 429 means the same whoever says it; 401 and 403 in JSON come from
+/// No envelope. A status of 500 and more is an outage; outside P-Care 404 comes from a front end that has no such
+/// path, so nothing has landed and the base URL is wrong or the operation gone (wire facts of V-Claim and Antrean, §6.5); 429 means the same whoever says it; 401 and 403 in JSON come from
 /// the gateway before the service; the rest may have landed.
 fn of_other(
     catalogue: &Catalogue,
@@ -185,6 +162,7 @@ fn of_other(
         (429, _) => Outcome::RateLimited { until },
         (401 | 403, NotAnEnvelope::NoMetaData) => judged(catalogue, asked, &[i64::from(status)], String::new(), until),
         (500.., _) => Outcome::Unavailable { status },
+        (404, _) if asked.service != Service::Pcare => Outcome::NotAuthorised(unknown_address(), Suspicion::Unknown),
         (_, what) => unreadable(&format!("HTTP {status}: {what}")),
     }
 }
@@ -238,7 +216,7 @@ fn fields_of(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
 
 fn of_failure(catalogue: &Catalogue, operation: &Operation, said: &Said) -> Outcome {
     let http_success = (200..300).contains(&said.status);
-    if Dialect::of(operation.service).is_success(said.code) {
+    if operation.dialect().is_success(said.code) {
         // An envelope that says yes under a status that says no: only a look-up can tell.
         return unreadable(&format!("HTTP {} with code {}", said.status, said.code));
     }
@@ -283,7 +261,7 @@ fn judged(catalogue: &Catalogue, asked: Asked<'_>, codes: &[i64], text: String, 
     let first = codes.first().copied().unwrap_or_default();
     match known {
         Some((_, answer)) => of_class(answer.class, answer.refusal(first, text), until),
-        None => of_class(generic_class(codes), generic_refusal(first, text), until),
+        None => of_class(generic_class(codes, &text), generic_refusal(first, text), until),
     }
 }
 
@@ -302,9 +280,13 @@ fn of_class(class: AnswerClass, refusal: Refusal, until: Option<Timestamp>) -> O
 }
 
 /// What a code means by the general meaning of HTTP, where the service's table is silent.
-fn generic_class(codes: &[i64]) -> AnswerClass {
+///
+/// Outside P-Care a refusal of access comes under any code; only its words tell (wire facts of V-Claim and Antrean,
+/// §6.5). The probe decides whether they mean it.
+fn generic_class(codes: &[i64], text: &str) -> AnswerClass {
+    let text = text.to_lowercase();
     let any = |range: std::ops::RangeInclusive<i64>| codes.iter().any(|code| range.contains(code));
-    if any(401..=401) || any(403..=403) {
+    if any(401..=401) || any(403..=403) || ACCESS_WORDS.iter().any(|word| text.contains(word)) {
         AnswerClass::Unknown401
     } else if any(429..=429) {
         AnswerClass::RateLimited
@@ -326,6 +308,21 @@ fn generic_refusal(code: i64, message: String) -> Refusal {
     }
 }
 
+/// Nobody knows the path.
+pub(super) const UNKNOWN_ADDRESS: &str = "unknown_address";
+
+fn unknown_address() -> Refusal {
+    Refusal {
+        code: 404,
+        ..own_refusal(
+            UNKNOWN_ADDRESS,
+            "HTTP 404".to_owned(),
+            "BPJS tidak mengenal alamat layanan ini: base_url keliru, atau layanan itu sudah ditiadakan.",
+            "Periksa base_url layanan ini di konfigurasi; bila layanan lain lolos, tanyakan operasi ini ke BPJS.",
+        )
+    }
+}
+
 /// What a read brought.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Page {
@@ -335,23 +332,32 @@ pub struct Page {
     pub count: Option<u64>,
 }
 
-/// The rows of a successful read: the items of `list`, of a bare list, or the one object; none for null.
+impl Page {
+    /// BPJS says that there is nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { rows: Private::new(Vec::new()), count: None }
+    }
+}
+
+/// The rows of a successful read: the items of the list that `place` names (`list` where the catalogue names none), of a
+/// bare list, or the one object; none for null. `None` if the named list is not there: that is not the same as no rows.
 #[must_use]
-pub fn page(value: &Value) -> Page {
+pub fn page(place: Option<&str>, value: &Value) -> Option<Page> {
     let count = value.get("count").and_then(|count| match count {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_u64(),
     });
-    let rows = match value.get("list") {
-        Some(Value::Array(rows)) => rows.clone(),
-        Some(_) => Vec::new(),
-        None => match value {
-            Value::Null => Vec::new(),
-            Value::Array(rows) => rows.clone(),
-            other => vec![other.clone()],
-        },
+    let rows = match (at(value, place.unwrap_or("list")), value) {
+        (Some(Value::Array(rows)), _) | (None, Value::Array(rows)) => rows.clone(),
+        // Where several are usual one may come alone.
+        (Some(Value::Object(row)), _) if place.is_some() => vec![Value::Object(row.clone())],
+        (Some(Value::Null), _) | (None, Value::Null) => Vec::new(),
+        (Some(_), _) if place.is_none() => Vec::new(),
+        (None, other) if place.is_none() => vec![other.clone()],
+        (Some(_) | None, _) => return None,
     };
-    Page { rows: Private::new(rows), count }
+    Some(Page { rows: Private::new(rows), count })
 }
 
 /// Whether an answer to a read says that there is no such data: by its code, or by words that the answer table knows.

@@ -19,17 +19,14 @@ use zeroize::Zeroizing;
 use super::classify::{self, Heard, Opener};
 use super::limits::Bucket;
 use super::transport::{Layer, Reply, Request, Transport, TransportError};
-use crate::catalogue::{Catalogue, Method, Operation, Service, at, render_path};
+use crate::catalogue::{Catalogue, Dialect, Operation, Service, at, render_path};
 use crate::clock::Clock;
 use crate::config::{Facility, PCARE_APP_CODE, RemoteConfig, ServiceConfig};
 use crate::protocol::seal::Limits;
 use crate::protocol::sign::{self, Stamp};
 use crate::queue::{Outcome, Suspicion};
 use crate::secret::{ConsId, Private, SecretKey, UserKey};
-use crate::vault::{PcareCredentials, ServiceCredentials, Vault, VaultError};
-
-/// What a GET and a DELETE declare although they have no body (wire facts §2.4).
-const WITHOUT_BODY: &str = "application/json; charset=utf-8";
+use crate::vault::{PcareCredentials, ServiceCredentials, Signing, Vault, VaultError};
 
 /// A cheap handle on the way out; all clones share limits and connections.
 #[derive(Clone)]
@@ -71,9 +68,10 @@ impl Evidence {
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
         let nothing = matches!(outcome, Outcome::NotSent { why } if why == Layer::Local.word());
+        let unknown_address = matches!(outcome, Outcome::NotAuthorised(no, _) if no.rule == classify::UNKNOWN_ADDRESS);
         if nothing {
             Self::Nothing
-        } else if outcome.shows_service_alive() {
+        } else if !unknown_address && outcome.shows_service_alive() {
             Self::Alive
         } else {
             Self::Failing
@@ -118,7 +116,7 @@ pub(super) enum Unready {
 pub(super) struct Keys {
     cons_id: ConsId,
     secret_key: SecretKey,
-    user_key: UserKey,
+    user_key: Option<UserKey>,
     authorization: Option<Zeroizing<String>>,
     pub(super) version: u64,
 }
@@ -138,7 +136,9 @@ impl Keys {
         if let Some(authorization) = &self.authorization {
             headers.push(("X-authorization", private(authorization)));
         }
-        headers.push(("user_key", private(self.user_key.expose())));
+        if let Some(user_key) = &self.user_key {
+            headers.push(("user_key", private(user_key.expose())));
+        }
         headers.push(("Accept", private("application/json")));
         headers.push(("Content-Type", private(content_type)));
         headers
@@ -148,8 +148,7 @@ impl Keys {
 /// A call ready to go.
 pub(super) struct Call<'a> {
     pub(super) facility: &'a str,
-    pub(super) service: Service,
-    pub(super) method: Method,
+    pub(super) operation: &'a Operation,
     /// Below the base URL, rendered.
     pub(super) path: &'a str,
     /// Content type and text.
@@ -227,7 +226,9 @@ impl Remote {
     #[must_use]
     pub fn credential_version(&self, facility: &str, service: Service) -> u64 {
         let route = self.0.routes.get(&(facility.to_owned(), service));
-        route.and_then(|route| self.0.keys(facility, service, route).ok()).map_or(0, |keys| keys.version)
+        let dialect = self.0.catalogue.dialect(service);
+        let keys = route.zip(dialect).and_then(|(route, dialect)| self.0.keys(facility, dialect, route).ok());
+        keys.map_or(0, |keys| keys.version)
     }
 
     /// Takes one call from the facility's and service's rate without waiting. Ask before the stamp is taken and before
@@ -272,8 +273,7 @@ impl Remote {
             Err(unready) => return unsent(&unready),
         };
         let body = operation.content_type.as_deref().map(|kind| (kind, operation.wire(payload.clone()).to_string()));
-        let (service, method) = (operation.service, operation.method);
-        let call = Call { facility, service, method, path: &path, body, stamp, timeout: self.0.timeout };
+        let call = Call { facility, operation, path: &path, body, stamp, timeout: self.0.timeout };
         match self.0.call(call).await {
             Ok(exchange) => self.judged(operation, &exchange),
             Err(unready) => unsent(&unready),
@@ -322,17 +322,18 @@ impl Inner {
 
     /// Signs, sends and reads one call.
     pub(super) async fn call(&self, call: Call<'_>) -> Result<Exchange, Unready> {
-        let route = self.routes.get(&(call.facility.to_owned(), call.service)).ok_or(Unready::NotConfigured)?;
-        let keys = self.keys(call.facility, call.service, route).map_err(|missing| match missing {
+        let (operation, dialect) = (call.operation, call.operation.dialect());
+        let route = self.routes.get(&(call.facility.to_owned(), operation.service)).ok_or(Unready::NotConfigured)?;
+        let keys = self.keys(call.facility, dialect, route).map_err(|missing| match missing {
             VaultError::Missing { names, .. } => Unready::NoCredentials(names.join(", ")),
             other => Unready::NoCredentials(other.to_string()),
         })?;
         let (content_type, body) = match call.body {
             Some((content_type, text)) => (content_type, Some(Private::new(text))),
-            None => (WITHOUT_BODY, None),
+            None => (dialect.bare_type.as_str(), None),
         };
         let request = Request {
-            method: call.method,
+            method: operation.method,
             url: Private::new(format!("{}/{}", route.base_url, call.path)),
             headers: keys.headers(call.stamp, content_type),
             body,
@@ -343,7 +344,7 @@ impl Inner {
         let ended = self.clock.now();
         let skew_seconds = reply.as_ref().ok().and_then(|reply| self.note_skew(reply, begun, ended));
         let opener = keys.opener(call.stamp);
-        let heard = reply.map(|reply| classify::hear(call.service, &reply, opener, &Limits::default(), ended));
+        let heard = reply.map(|reply| classify::hear(dialect, &reply, opener, &Limits::default(), ended));
         // A wall clock set back in between must not give a negative time.
         let took = Duration::try_from(ended.duration_since(begun)).unwrap_or_default();
         Ok(Exchange { heard, version: keys.version, skew_seconds, took })
@@ -358,35 +359,35 @@ impl Inner {
         Some(skew)
     }
 
-    /// Asked at every call: a new password works at once.
-    fn keys(&self, facility: &str, service: Service, route: &ServiceConfig) -> Result<Keys, VaultError> {
-        let basic = |login: &PcareCredentials| {
-            let app_code = route.app_code.as_deref().unwrap_or(PCARE_APP_CODE);
-            sign::authorization(&login.username, &login.password, app_code)
+    /// What the dialect asks for. Asked at every call: a new password works at once.
+    fn keys(&self, facility: &str, dialect: &Dialect, route: &ServiceConfig) -> Result<Keys, VaultError> {
+        let mut keys = match dialect.user_key {
+            Some(Service::Pcare) => {
+                let PcareCredentials { cons_id, secret_key, user_key, version, .. } = self.vault.pcare(facility)?;
+                Keys { cons_id, secret_key, user_key: Some(user_key), authorization: None, version }
+            }
+            Some(Service::Vclaim) => self.vault.vclaim(facility)?.into(),
+            Some(Service::AntreanFktp) => self.vault.antrean_fktp(facility)?.into(),
+            Some(Service::Icare) => self.vault.icare(facility)?.into(),
+            None => {
+                let Signing { cons_id, secret_key, version } = self.vault.signing(facility)?;
+                Keys { cons_id, secret_key, user_key: None, authorization: None, version }
+            }
         };
-        match service {
-            Service::Pcare => {
-                let set = self.vault.pcare(facility)?;
-                let authorization = Some(basic(&set));
-                let PcareCredentials { cons_id, secret_key, user_key, version, .. } = set;
-                Ok(Keys { cons_id, secret_key, user_key, authorization, version })
-            }
-            Service::Vclaim => self.vault.vclaim(facility).map(Keys::from),
-            Service::AntreanFktp => self.vault.antrean_fktp(facility).map(Keys::from),
-            // i-Care of an FKTP takes the P-Care login too (wire facts §1.3).
-            Service::Icare => {
-                let login = self.vault.pcare(facility)?;
-                let keys = Keys::from(self.vault.icare(facility)?);
-                Ok(Keys { authorization: Some(basic(&login)), version: keys.version.max(login.version), ..keys })
-            }
+        if dialect.authorization {
+            let login = self.vault.pcare(facility)?;
+            let app_code = route.app_code.as_deref().unwrap_or(PCARE_APP_CODE);
+            keys.authorization = Some(sign::authorization(&login.username, &login.password, app_code));
+            keys.version = keys.version.max(login.version);
         }
+        Ok(keys)
     }
 }
 
 impl From<ServiceCredentials> for Keys {
     fn from(set: ServiceCredentials) -> Self {
         let ServiceCredentials { cons_id, secret_key, user_key, version } = set;
-        Self { cons_id, secret_key, user_key, authorization: None, version }
+        Self { cons_id, secret_key, user_key: Some(user_key), authorization: None, version }
     }
 }
 

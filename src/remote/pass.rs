@@ -90,10 +90,10 @@ impl Remote {
             return Err(ReadFailure::unready(&Unready::Path("path".to_owned())));
         }
         let path = path.trim_start_matches('/');
-        let kind = operation.content_type.as_deref().unwrap_or("application/json");
-        let body = body.map(|text| (kind, text.into_inner()));
-        let (service, method) = (operation.service, operation.method);
-        let call = Call { facility, service, method, path, body, stamp, timeout: self.0.timeout };
+        let dialect = operation.dialect();
+        let kind = operation.content_type.as_ref().or_else(|| dialect.body_types.first()).unwrap_or(&dialect.bare_type);
+        let body = body.map(|text| (kind.as_str(), text.into_inner()));
+        let call = Call { facility, operation, path, body, stamp, timeout: self.0.timeout };
         let exchange = self.0.call(call).await.map_err(|unready| ReadFailure::unready(&unready))?;
         self.passed(operation, exchange)
     }

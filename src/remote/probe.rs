@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::client::{Call, Exchange, Remote, Unready, rendered};
+use super::client::{Call, Evidence, Exchange, Remote, Unready, rendered};
 use super::read::ReadFailure;
 use super::transport::{Layer, REFUSED, Request, TIMED_OUT, TransportError};
 use crate::catalogue::{Method, Operation, Service, Who};
@@ -238,9 +238,8 @@ impl Remote {
         let value_of = |name: &str| args.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
         let exchange = match rendered(operation, value_of) {
             Ok(path) => {
-                let (service, method) = (operation.service, operation.method);
                 let stamp = Stamp::at(self.0.clock.now());
-                self.0.call(Call { facility, service, method, path: &path, body: None, stamp, timeout }).await
+                self.0.call(Call { facility, operation, path: &path, body: None, stamp, timeout }).await
             }
             Err(unready) => Err(unready),
         };
@@ -269,7 +268,7 @@ impl Remote {
             let failed = self.of_layer(*layer, detail);
             return probing.ends(Some(failed));
         }
-        if exchange.code().is_none() && !failure.alive {
+        if exchange.code().is_none() && failure.evidence == Evidence::Failing {
             probing.note(Step::Http, Some(failure.why), took);
             // Where nobody knows the path, the base URL is wrong: nothing that BPJS could mend.
             let whose = if exchange.status() == Some(404) { Verdict::Us } else { Verdict::Bpjs };

@@ -187,8 +187,7 @@ impl Remote {
     ) -> Result<Page, ReadFailure> {
         let value_of = |name: &str| args.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
         let path = rendered(operation, value_of).map_err(|unready| ReadFailure::unready(&unready))?;
-        let (service, method) = (operation.service, operation.method);
-        let call = Call { facility, service, method, path: &path, body: None, stamp, timeout: self.0.timeout };
+        let call = Call { facility, operation, path: &path, body: None, stamp, timeout: self.0.timeout };
         let exchange = self.0.call(call).await.map_err(|unready| ReadFailure::unready(&unready))?;
         self.page_of(operation, &exchange)
     }
@@ -196,10 +195,17 @@ impl Remote {
     pub(super) fn page_of(&self, operation: &Operation, exchange: &Exchange) -> Result<Page, ReadFailure> {
         match &exchange.heard {
             Ok(Heard::Envelope(said)) if classify::says_no_rows(&self.0.catalogue, operation, said) => {
-                Ok(classify::page(&Value::Null))
+                Ok(Page::empty())
             }
             Ok(Heard::Envelope(said)) if said.success => match said.response.expose() {
-                Ok(value) => Ok(classify::page(value)),
+                Ok(value) => classify::page(operation.rows.as_deref(), value).ok_or_else(|| {
+                    let why = format!("no {} in the answer", operation.rows.as_deref().unwrap_or("list"));
+                    ReadFailure {
+                        alive: true,
+                        evidence: Evidence::Alive,
+                        ..ReadFailure::of(Outcome::Unreadable { why })
+                    }
+                }),
                 Err(_) => Err(self.failure(operation, exchange)),
             },
             Ok(Heard::Envelope(_) | Heard::Other { .. }) | Err(_) => Err(self.failure(operation, exchange)),

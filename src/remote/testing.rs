@@ -108,15 +108,19 @@ pub(super) fn bench_at(transport: Arc<dyn Transport>, base_url: &str, config: &R
     put(CredentialName::PcareUserKey, "kunci-pcare");
     put(CredentialName::PcareUsername, "contoh");
     put(CredentialName::PcarePassword, "sandi:contoh");
+    put(CredentialName::VclaimUserKey, "kunci-vclaim");
+    put(CredentialName::AntreanFktpUserKey, "kunci-antrean");
+    put(CredentialName::IcareUserKey, "kunci-icare");
     let service = ServiceConfig { base_url: base_url.to_owned(), app_code: None };
+    let beside = |path: &str| Some(ServiceConfig { base_url: format!("https://bpjs.example/{path}"), app_code: None });
     let facility = Facility {
         code: FACILITY.to_owned(),
         name: "PKM Contoh".to_owned(),
         timezone: jiff::tz::TimeZone::UTC,
         pcare: Some(service),
-        vclaim: None,
-        antrean_fktp: None,
-        icare: None,
+        vclaim: beside("vclaim-rest"),
+        antrean_fktp: beside("antreanfktp"),
+        icare: beside("wsihs"),
     };
     let catalogue = Arc::new(Catalogue::shipped().unwrap());
     let clock = Clock::manual(start());

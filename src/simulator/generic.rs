@@ -64,18 +64,31 @@ fn lookup(row: &Value, field: &str) -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct Generic {
     operation: Operation,
-    template: String,
+    templates: Vec<Template>,
+}
+
+/// A path with `{}` for its placeholders, and their names.
+#[derive(Debug)]
+struct Template {
+    path: String,
     placeholders: Vec<String>,
+}
+
+impl Template {
+    fn new(path: &str) -> Self {
+        let parts = || path.trim_matches('/').split('/');
+        let name = |part: &str| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')).map(str::to_owned);
+        let shown = parts().map(|part| if name(part).is_some() { "{}" } else { part });
+        Self { path: shown.collect::<Vec<_>>().join("/"), placeholders: parts().filter_map(name).collect() }
+    }
 }
 
 impl Generic {
     /// The operation behind a description.
     pub(crate) fn new(operation: Operation) -> Self {
-        let parts = || operation.path.trim_matches('/').split('/');
-        let name = |part: &str| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')).map(str::to_owned);
-        let template = parts().map(|part| if name(part).is_some() { "{}" } else { part }).collect::<Vec<_>>().join("/");
-        let placeholders = parts().filter_map(name).collect();
-        Self { operation, template, placeholders }
+        let paths = std::iter::once(&operation.path).chain(&operation.also);
+        let templates = paths.map(|path| Template::new(path)).collect();
+        Self { operation, templates }
     }
 
     pub(crate) const fn service(&self) -> Service {
@@ -86,8 +99,9 @@ impl Generic {
         self.operation.method.word()
     }
 
-    pub(crate) fn template(&self) -> &str {
-        &self.template
+    /// Its paths, with `{}` for placeholders.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = &str> {
+        self.templates.iter().map(|template| template.path.as_str())
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -118,12 +132,18 @@ impl Generic {
     }
 
     /// The body without what the catalogue wraps around it.
-    fn inner<'a>(&self, body: &'a Value) -> &'a Value {
-        self.wrap().into_iter().flat_map(|path| path.split('.')).fold(body, |body, part| body.get(part).unwrap_or(body))
+    fn inner(&self, body: &Value) -> Value {
+        self.operation.unwrap_body(body.clone())
     }
 
-    fn wrap(&self) -> Option<&str> {
-        None
+    /// Whether the answer is sealed.
+    pub(crate) const fn is_sealed(&self) -> bool {
+        self.operation.dialect().sealed
+    }
+
+    /// Whether the P-Care web login must come along.
+    pub(crate) const fn needs_login(&self) -> bool {
+        self.operation.dialect().authorization
     }
 
     fn add(&self, world: &mut World, call: &Call<'_>) -> Outcome {
@@ -137,32 +157,52 @@ impl Generic {
             seq,
             operation: self.operation.name.clone(),
             ids: ids.clone(),
-            content: self.inner(call.body).clone(),
+            content: self.inner(call.body),
             visible_from: call.at.visible_from,
             origin: call.at.origin,
         };
         world.generic.entry(self.service()).or_default().push(item);
-        Ok(match (self.service(), ids.iter().next()) {
-            (_, None) => Done::Created(Value::Null),
-            (Service::Pcare, Some((field, id))) => Done::Created(json!({ "field": field, "message": id })),
-            (_, Some(_)) => Done::Created(Value::Object(ids)),
-        })
+        let answer = self.created(&ids);
+        Ok(if self.is_sealed() { Done::Created(answer) } else { Done::Plain(answer) })
+    }
+
+    /// The ids where the catalogue says that they stand: under the paths of `ids_at`, else as `{field, message}`.
+    fn created(&self, ids: &Map<String, Value>) -> Value {
+        if self.operation.ids_at.is_empty() {
+            let mut pairs: Vec<_> = ids.iter().map(|(id, value)| json!({ "field": id, "message": value })).collect();
+            return match pairs.len() {
+                0 => Value::Null,
+                1 => pairs.swap_remove(0),
+                _ => Value::Array(pairs),
+            };
+        }
+        let mut answer = json!({});
+        for (id, value) in ids {
+            match self.operation.ids_at.get(id).map(String::as_str) {
+                Some(".") => return value.clone(),
+                Some(path) => place(&mut answer, path, value.clone()),
+                None => place(&mut answer, id, value.clone()),
+            }
+        }
+        answer
     }
 
     /// What path and body say of the thing that is meant: placeholders, then ids and natural key of the body.
     fn wanted(&self, call: &Call<'_>) -> Vec<(String, String)> {
-        let of_path = self.placeholders.iter().cloned().zip(call.params.iter().cloned());
+        let template = self.templates.iter().find(|template| template.placeholders.len() == call.params.len());
+        let names = template.into_iter().flat_map(|template| template.placeholders.iter().cloned());
+        let of_path = names.zip(call.params.iter().cloned());
         let body = self.inner(call.body);
         let operation = &self.operation;
         let named = operation.natural_key.iter().chain(&operation.id_scope).chain(&operation.gives);
         let named = named.chain(operation.own_id.iter()).chain(operation.needs.iter().map(|need| &need.field));
-        let of_body = named.filter_map(|field| Some((field.clone(), lookup(body, field)?)));
+        let of_body = named.filter_map(|field| Some((field.clone(), lookup(&body, field)?)));
         of_path.chain(of_body).collect()
     }
 
     fn change(&self, world: &mut World, call: &Call<'_>, how: impl Fn(&mut Item, &Value) -> bool) -> Outcome {
         let wanted = self.wanted(call);
-        let body = self.inner(call.body).clone();
+        let body = self.inner(call.body);
         let shelf = world.generic.entry(self.service()).or_default();
         let mut met = false;
         shelf.retain_mut(|item| {
@@ -176,19 +216,36 @@ impl Generic {
     }
 
     fn read(&self, world: &World, call: &Call<'_>) -> Outcome {
-        let paging = ["start", "limit", "awal", "jumlah"];
+        let search = self.operation.search.clone().unwrap_or_default();
+        let paging: Vec<String> = [search.start, search.limit, search.term].into_iter().flatten().collect();
         let mut wanted = self.wanted(call);
-        wanted.retain(|(field, _)| !paging.contains(&field.as_str()));
+        wanted.retain(|(field, _)| !paging.contains(field));
         let shelf = world.generic.get(&self.service()).into_iter().flatten();
         let rows = shelf.filter(|item| item.visible_from <= call.at.now && item.agrees(&wanted)).map(Item::row);
         let rows: Vec<Value> = rows.collect();
         if rows.is_empty() { Err(nothing(self.service())) } else { Ok(self.shown(rows)) }
     }
 
+    /// The rows where the catalogue says that they stand.
     fn shown(&self, rows: Vec<Value>) -> Done {
-        match self.service() {
-            Service::Pcare => Done::Found(json!({ "count": rows.len(), "list": rows })),
-            Service::Vclaim | Service::AntreanFktp | Service::Icare => Done::Found(json!({ "list": rows })),
+        let mut answer = json!({});
+        if self.service() == Service::Pcare {
+            answer["count"] = json!(rows.len());
+        }
+        place(&mut answer, self.operation.rows.as_deref().unwrap_or("list"), Value::Array(rows));
+        if self.is_sealed() { Done::Found(answer) } else { Done::Plain(answer) }
+    }
+}
+
+/// Puts a value under a name with dots, making the objects on the way.
+fn place(answer: &mut Value, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => answer[path] = value,
+        Some((step, rest)) => {
+            if !answer[step].is_object() {
+                answer[step] = json!({});
+            }
+            place(&mut answer[step], rest, value);
         }
     }
 }

@@ -12,6 +12,7 @@
 
 pub mod credentials;
 pub mod faults;
+pub mod mobile_jkn;
 pub mod rules;
 pub mod texts;
 pub mod world;

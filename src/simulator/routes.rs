@@ -2,7 +2,7 @@
 //!
 //! Job: one table with every path of the catalogue and what clients use besides. Invariants: letters' case in a path
 //! does not matter, captured values are percent-decoded; the names are those of the bridge's catalogue. Neighbours:
-//! `face` looks up and calls. What it does not do: V-Claim, Antrean, i-Care; they get tables of their own.
+//! `services` looks up and calls. What it does not do: V-Claim, Antrean, i-Care; they have tables of their own.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ pub(crate) const fn route(method: &'static str, path: &'static str, name: &'stat
 
 /// Every P-Care operation. Fixed segments stand before `{}` in the same place.
 pub(crate) const PCARE: &[Route] = &[
-    route("GET", "diagnosa/{}/{}/{}", "pcare.diagnosa.list", |w, c| {
+    route("GET", "diagnosa/{}/{}/{}", "pcare.diagnosa.cari", |w, c| {
         w.page(reference::diagnoses(c.p(0)), c.p(1), c.p(2))
     }),
     route("GET", "dokter/{}/{}", "pcare.dokter.list", |w, c| w.page(reference::doctors(), c.p(0), c.p(1))),
@@ -60,16 +60,16 @@ pub(crate) const PCARE: &[Route] = &[
     route("GET", "spesialis/{}/subspesialis", "pcare.spesialis.subspesialis", |_, c| {
         counted(reference::subspecialties(c.p(0)))
     }),
-    route("GET", "spesialis/rujuk/subspesialis/{}/sarana/{}/tglEstRujuk/{}", "pcare.rujuk.subspesialis", |_, c| {
+    route("GET", "spesialis/rujuk/subspesialis/{}/sarana/{}/tglEstRujuk/{}", "pcare.rujukan.subspesialis", |_, c| {
         hospitals(reference::hospital_clinic(c.p(0)).is_some() && reference::means_known(c.p(1)), c.p(2))
     }),
-    route("GET", "spesialis/rujuk/khusus/{}/noKartu/{}/tglEstRujuk/{}", "pcare.rujuk.khusus", |_, c| {
+    route("GET", "spesialis/rujuk/khusus/{}/noKartu/{}/tglEstRujuk/{}", "pcare.rujukan.khusus", |_, c| {
         hospitals(reference::special_condition(c.p(0)).is_some(), c.p(2))
     }),
     route(
         "GET",
         "spesialis/rujuk/khusus/{}/subspesialis/{}/noKartu/{}/tglEstRujuk/{}",
-        "pcare.rujuk.khusus",
+        "pcare.rujukan.khusus.subspesialis",
         |_, c| {
             hospitals(
                 reference::special_condition(c.p(0)).is_some() && matches!(c.p(1), "3" | "8" | "26" | "30"),
@@ -78,7 +78,8 @@ pub(crate) const PCARE: &[Route] = &[
         },
     ),
     route("GET", "peserta/{}", "pcare.peserta.get", |w, c| w.member_by_card(c.p(0))),
-    route("GET", "peserta/{}/{}", "pcare.peserta.get", |w, c| w.member_by(c.p(0), c.p(1))),
+    route("GET", "peserta/noka/{}", "pcare.peserta.noka", |w, c| w.member_by("noka", c.p(0))),
+    route("GET", "peserta/nik/{}", "pcare.peserta.nik", |w, c| w.member_by("nik", c.p(0))),
     route("POST", "pendaftaran", "pcare.pendaftaran.add", |w, c| w.register(&c.at, c.body)),
     route("GET", "pendaftaran/noUrut/{}/tglDaftar/{}", "pcare.pendaftaran.get", |w, c| {
         w.registration(&c.at, c.p(0), c.p(1))
@@ -95,9 +96,9 @@ pub(crate) const PCARE: &[Route] = &[
     route("PUT", "kunjungan", "pcare.kunjungan.edit", |w, c| old_path(w, c, World::edit_visit)),
     route("DELETE", "kunjungan/{}", "pcare.kunjungan.delete", |w, c| w.delete_visit(&c.at, c.p(0))),
     route("DELETE", "kunjungan/v1/{}", "pcare.kunjungan.delete", |w, c| w.delete_visit(&c.at, c.p(0))),
-    route("GET", "kunjungan/peserta/{}", "pcare.kunjungan.history", |w, c| w.history(&c.at, c.p(0))),
+    route("GET", "kunjungan/peserta/{}", "pcare.kunjungan.riwayat", |w, c| w.history(&c.at, c.p(0))),
     route("GET", "kunjungan/rujukan/{}", "pcare.kunjungan.rujukan", |w, c| w.referral_letter(&c.at, c.p(0))),
-    route("GET", "tindakan/kdTkp/{}/{}/{}", "pcare.tindakan.reference", |w, c| {
+    route("GET", "tindakan/kdTkp/{}/{}/{}", "pcare.tindakan.cari", |w, c| {
         w.page(reference::treatments(c.p(0)), c.p(1), c.p(2))
     }),
     route("GET", "tindakan/kunjungan/{}", "pcare.tindakan.list", |w, c| {
@@ -108,8 +109,8 @@ pub(crate) const PCARE: &[Route] = &[
     route("DELETE", "tindakan/{}/kunjungan/{}", "pcare.tindakan.delete", |w, c| {
         w.delete_child(&c.at, ChildKind::Treatment, c.p(0), c.p(1))
     }),
-    route("GET", "obat/dpho/{}/{}/{}", "pcare.obat.reference", |w, c| w.page(reference::drugs(c.p(0)), c.p(1), c.p(2))),
-    route("GET", "dpho/kdppk/{}/{}/{}/{}", "pcare.obat.stock", |w, c| {
+    route("GET", "obat/dpho/{}/{}/{}", "pcare.obat.dpho", |w, c| w.page(reference::drugs(c.p(0)), c.p(1), c.p(2))),
+    route("GET", "dpho/kdppk/{}/{}/{}/{}", "pcare.obat.apotek", |w, c| {
         w.page(reference::pharmacy_stock(c.p(1)), c.p(2), c.p(3))
     }),
     route("GET", "obat/kunjungan/{}", "pcare.obat.list", |w, c| w.children(&c.at, ChildKind::Drug, c.p(0))),
@@ -136,14 +137,14 @@ pub(crate) const PCARE: &[Route] = &[
     route("GET", "skrinning/peserta/{}/{}/{}", "pcare.skrinning.peserta", |w, c| {
         w.page(w.screening_row(c.p(0)).into_iter().collect(), c.p(1), c.p(2))
     }),
-    route("GET", "skrinning/prolanis/dm/{}/{}/{}", "pcare.skrinning.prolanis", |w, c| {
+    route("GET", "skrinning/prolanis/dm/{}/{}/{}", "pcare.skrinning.prolanis.dm", |w, c| {
         w.page(
             w.prolanis_row(c.p(0), "E119;Non-insulin-dependent diabetes mellitus;").into_iter().collect(),
             c.p(1),
             c.p(2),
         )
     }),
-    route("GET", "skrinning/prolanis/ht/{}/{}/{}", "pcare.skrinning.prolanis", |w, c| {
+    route("GET", "skrinning/prolanis/ht/{}/{}/{}", "pcare.skrinning.prolanis.ht", |w, c| {
         w.page(w.prolanis_row(c.p(0), "I10;Essential (primary) hypertension;").into_iter().collect(), c.p(1), c.p(2))
     }),
 ];
@@ -187,39 +188,57 @@ pub(crate) fn captures(template: &str, path: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::catalogue::{Catalogue, Service};
+    use super::super::services;
+    use crate::catalogue::{Catalogue, Operation};
 
-    /// `pendaftaran/tglDaftar/{tglDaftar}` → `pendaftaran/tgldaftar/{}`: values and letters' case aside.
-    fn shape(path: &str) -> String {
-        let part = |part: &str| if part.starts_with('{') { "{}".to_owned() } else { part.to_ascii_lowercase() };
-        path.split('/').map(part).collect::<Vec<_>>().join("/")
+    /// Every path of an operation, with its placeholders filled with words that could stand there.
+    fn paths(operation: &Operation) -> Vec<String> {
+        let fill = |part: &str| if part.starts_with('{') { "1".to_owned() } else { part.to_owned() };
+        let filled = |path: &String| path.split('/').map(fill).collect::<Vec<_>>().join("/");
+        std::iter::once(&operation.path).chain(&operation.also).map(filled).collect()
     }
 
     #[test]
-    fn every_operation_of_the_catalogue_has_a_route_of_the_same_shape() {
+    fn every_operation_of_the_catalogue_is_played_under_its_own_name_in_any_case_of_letters() {
         let catalogue = Catalogue::shipped().unwrap();
-        let served = |method: &str, path: &str| {
-            PCARE.iter().any(|route| route.method == method && shape(route.path) == shape(path))
-        };
-        let missing: Vec<&str> = catalogue
-            .operations()
-            .filter(|operation| operation.service == Service::Pcare)
-            .filter(|operation| !served(operation.method.word(), &operation.path))
-            .map(|operation| operation.name.as_str())
-            .collect();
-        assert_eq!(missing, Vec::<&str>::new());
+        let mut missing = Vec::new();
+        for operation in catalogue.operations() {
+            for path in paths(operation).into_iter().flat_map(|path| [path.to_uppercase(), path]) {
+                let found = services::find(operation.service, operation.method.word(), &path, &[]);
+                if found.as_ref().map(services::Found::name) != Some(operation.name.as_str()) {
+                    missing.push(format!("{} {path}", operation.name));
+                }
+            }
+        }
+        assert_eq!(missing, Vec::<String>::new());
+        assert!(catalogue.operations().count() > 100);
     }
 
     #[test]
-    fn writes_have_the_same_names_on_both_sides() {
+    fn nothing_is_played_that_the_catalogue_does_not_name() {
         let catalogue = Catalogue::shipped().unwrap();
-        for route in PCARE.iter().filter(|route| route.method != "GET") {
-            let operation = catalogue.operation(route.name);
-            let same = operation.is_some_and(|operation| shape(&operation.path) == shape(route.path));
-            // Clients also use the path of earlier years, and one tries /v1 on a delete.
-            let other_form = matches!(route.path, "kunjungan" | "kunjungan/v1/{}");
-            assert!(same || other_form, "{} {}", route.name, route.path);
+        for route in services::all() {
+            assert!(catalogue.operation(route.name).is_some(), "{} {}", route.name, route.path);
+        }
+    }
+
+    #[test]
+    fn doors_and_envelopes_are_those_of_the_catalogue() {
+        use crate::catalogue::{CodeType, EnvelopeKey, Service};
+        use crate::protocol::envelope::MetaKey;
+        let catalogue = Catalogue::shipped().unwrap();
+        for service in Service::ALL.iter().copied() {
+            let (ours, theirs) = (services::dialect(service), catalogue.dialect(service).unwrap());
+            assert_eq!(ours.key == MetaKey::Lower, theirs.envelope == EnvelopeKey::Metadata, "{service:?}");
+            assert_eq!(ours.code_as_text, theirs.code == CodeType::String, "{service:?}");
+            let sent = theirs.body_types.first().unwrap();
+            assert!(services::takes(service, sent), "{service:?} {sent}");
+        }
+        for operation in catalogue.operations() {
+            let path = paths(operation).remove(0);
+            let found = services::find(operation.service, operation.method.word(), &path, &[]).unwrap();
+            assert_eq!(found.is_write(), operation.is_write(), "{}", operation.name);
+            assert!(!found.needs_login() || operation.dialect().authorization, "{}", operation.name);
         }
     }
 }

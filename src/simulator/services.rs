@@ -93,22 +93,29 @@ pub(crate) struct Found {
     does: Does,
 }
 
-/// The operation behind a method and a path below a service: one that is played, else one of the override directory.
+/// The operation behind a method and a path below a service: the one with the more specific path, and of two alike the
+/// one that is played before that of the override directory.
 pub(crate) fn find(service: Service, method: &str, path: &str, extra: &[Arc<Generic>]) -> Option<Found> {
     let path = path.trim_matches('/');
-    let played = || {
-        table(service).iter().filter(|route| route.method == method).find_map(|route| {
-            let params = captures(route.path, path)?;
-            Some(Found { service, params, does: Does::Played(route) })
-        })
-    };
-    let generic = || {
-        extra.iter().filter(|one| one.service() == service && one.method() == method).find_map(|one| {
-            let params = captures(one.template(), path)?;
-            Some(Found { service, params, does: Does::Generic(Arc::clone(one)) })
-        })
-    };
-    played().or_else(generic)
+    let played = table(service).iter().filter(|route| route.method == method);
+    let played = played.map(|route| (route.path, Does::Played(route)));
+    let generic = extra.iter().filter(|one| one.service() == service && one.method() == method);
+    let generic = generic.flat_map(|one| one.templates().map(move |path| (path, Does::Generic(Arc::clone(one)))));
+    let fitting = played.chain(generic).filter_map(|(template, does)| {
+        let params = captures(template, path)?;
+        Some((specificity(template), Found { service, params, does }))
+    });
+    // `max_by` takes the last of equals; the first is meant.
+    let first = fitting.fold(None, |best: Option<(Vec<bool>, Found)>, one| match best {
+        Some(best) if best.0 >= one.0 => Some(best),
+        Some(_) | None => Some(one),
+    });
+    first.map(|(_, found)| found)
+}
+
+/// Which segments are literal; the greater is the more specific.
+fn specificity(template: &str) -> Vec<bool> {
+    template.split('/').map(|segment| segment != "{}").collect()
 }
 
 impl Found {
@@ -142,10 +149,11 @@ impl Found {
 
     /// Whether the P-Care web login must come with it.
     pub(crate) fn needs_login(&self) -> bool {
-        match self.service {
-            Service::Pcare => true,
-            Service::Icare => matches!(&self.does, Does::Played(route) if route.name == icare::FKTP),
-            Service::Vclaim | Service::AntreanFktp => false,
+        match (&self.does, self.service) {
+            (Does::Generic(one), _) => one.needs_login(),
+            (Does::Played(_), Service::Pcare) => true,
+            (Does::Played(route), Service::Icare) => route.name == icare::FKTP,
+            (Does::Played(_), Service::Vclaim | Service::AntreanFktp) => false,
         }
     }
 

@@ -127,10 +127,10 @@ pub const SEP_FUTURE: &str = "Tanggal SEP tidak boleh lebih dari tanggal hari in
 pub const SEP_BACKDATE: &str = "Tanggal SEP backdate, silahkan melakukan pengajuan SEP";
 /// No request to approve (code 201).
 pub const NO_REQUEST: &str = "Data Pengajuan Tidak Ditemukan";
-/// The number belongs to another facility's record (code 201).
-pub const NOT_YOURS: &str = "Data bukan milik faskes ini";
 /// A value of formPRB lies outside its range (code 201); the field's name follows.
 pub const FORM_PRB: &str = "formPRB tidak sesuai: ";
+/// A claim form for a SEP that has one (code 201); the SEP's number follows.
+pub const LPK_EXISTS: &str = "LPK sudah ada untuk No.SEP";
 /// An antrean for the same card, clinic and day (code and text are switches).
 pub const ANTREAN_EXISTS: &str = "Antrean sudah ada";
 /// No antrean for that card, clinic and day (code 201).

@@ -125,6 +125,17 @@ pub struct ServiceCredentials {
     pub version: u64,
 }
 
+/// What every call is signed with, whatever the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signing {
+    /// `X-cons-id`.
+    pub cons_id: ConsId,
+    /// Key of the signature and of the answer.
+    pub secret_key: SecretKey,
+    /// Rises whenever either changes.
+    pub version: u64,
+}
+
 /// One line of `vault list`: never a value.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Listed {
@@ -310,6 +321,19 @@ impl Vault {
     /// [`VaultError::Missing`].
     pub fn icare(&self, facility: &str) -> Result<ServiceCredentials, VaultError> {
         self.service(facility, CredentialName::IcareUserKey)
+    }
+
+    /// The credentials of an operation that takes no user key.
+    ///
+    /// # Errors
+    /// [`VaultError::Missing`].
+    pub fn signing(&self, facility: &str) -> Result<Signing, VaultError> {
+        let content = self.content();
+        let mut set = Set::new(&content, facility, u64::MAX);
+        let cons_id = set.take(CredentialName::ConsId);
+        let secret_key = set.take(CredentialName::SecretKey);
+        let version = set.finish()?;
+        Ok(Signing { cons_id: ConsId::new(cons_id), secret_key: SecretKey::new(secret_key), version })
     }
 
     fn service(&self, facility: &str, user_key: CredentialName) -> Result<ServiceCredentials, VaultError> {

@@ -161,7 +161,7 @@ fn a_look_up_that_fails_in_any_way_is_asked_again_and_never_read_as_absent() {
     for (n, kind) in (0..).zip(unreadable) {
         let card = card(n);
         bridge.fault(fault_of_card("pcare.kunjungan.add", Kind::LandThenReset, &card).times(1));
-        bridge.fault(once("pcare.kunjungan.history", kind, Some(&card)));
+        bridge.fault(once("pcare.kunjungan.riwayat", kind, Some(&card)));
         bodies.push(submission(&format!("{kind:?}"), &[daftar(&card, yesterday()), kunjungan(&card, yesterday())]));
     }
     for (answer, kind) in bridge.submit_all(&bodies, 4).into_iter().zip(unreadable) {

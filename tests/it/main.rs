@@ -17,6 +17,7 @@ mod papers;
 mod promises;
 mod reconcile;
 mod secrets;
+mod services;
 mod simulator;
 mod systemd;
 mod tidy;

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Finding, Whose};
-use crate::catalogue::Service;
+use crate::catalogue::{Catalogue, Service};
 use crate::cli::Language;
 use crate::cli::words::{state, text};
 use crate::config::{Config, Facility, StoreUrl};
@@ -70,6 +70,28 @@ pub(super) fn credentials(config: &Config, vault: &Vault, language: Language) ->
         }
     }
     findings
+}
+
+/// The catalogue with its overrides, and whether it can be used.
+pub(super) fn catalogue(config: &Config, language: Language) -> (Finding, bool) {
+    match Catalogue::with_overrides(config.catalogue.dir.as_deref()) {
+        Ok(catalogue) => {
+            let words = language.pick("operasi", "operations");
+            let mut detail = format!("{} {words}", catalogue.operations().count());
+            for change in catalogue.changes() {
+                let (how, place) = (super::super::catalogue::changed(change.how, language), &change.table);
+                detail.push_str(&format!("; {} {how} ({place}:{})", change.operation, change.line));
+            }
+            (Finding::ok("catalogue", detail), true)
+        }
+        Err(error) => {
+            let next = language.pick(
+                "perbaiki berkas dan baris itu, atau hapus [catalogue] dir dari konfigurasi",
+                "mend that file and line, or take [catalogue] dir out of the configuration",
+            );
+            (Finding::fail("catalogue", Whose::Us, error.to_string(), next), false)
+        }
+    }
 }
 
 /// Whether a SIM may hand entries in.

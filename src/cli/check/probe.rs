@@ -30,7 +30,7 @@ pub(super) fn all(
 ) -> Result<Vec<Finding>, CliError> {
     let parts = Parts { certs: path.parent().map(|folder| folder.join("certs")), ..Parts::default() };
     let transport = daemon::transport(config, &parts).context("TLS")?;
-    let catalogue = Arc::new(Catalogue::shipped().context("catalogue")?);
+    let catalogue = Arc::new(Catalogue::with_overrides(config.catalogue.dir.as_deref()).context("catalogue")?);
     let remote = Remote::new(&config.remote, &config.facilities, catalogue, vault.clone(), Clock::system(), transport);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("tokio")?;
     let mut findings = Vec::new();

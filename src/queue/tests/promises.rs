@@ -228,7 +228,7 @@ fn promise_3_a_child_found_at_bpjs_was_already_there() {
 
 #[test]
 fn promise_5_a_repeat_safe_write_is_repeated_and_never_looked_up() {
-    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilThere, Recovery::RepeatUntilGone] {
+    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilGone, Recovery::RepeatUntilThere] {
         let (mut delivery, policy) = (fresh(), Policy { others_pass: false, ..policy(recovery) });
         for tries in 1..=9 {
             send(&mut delivery, no_answer(), after(tries * 60), &policy);
@@ -417,7 +417,7 @@ fn promise_9_unanswered_never_expires_and_what_is_in_doubt_is_looked_up_instead(
 
 #[test]
 fn promise_9_an_edit_in_doubt_does_not_expire_into_a_state_nobody_can_leave() {
-    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilGone] {
+    for recovery in [Recovery::RepeatSafe, Recovery::RepeatUntilGone, Recovery::RepeatUntilThere] {
         let (mut delivery, policy) = (fresh(), policy(recovery));
         send(&mut delivery, no_answer(), start(), &policy);
         assert_eq!(transition(&delivery, &Event::Expire, after(9_999), &policy), Err(Illegal::InDoubt));

@@ -20,7 +20,7 @@ fn catalogue() -> &'static Catalogue {
 
 fn hear_pcare(reply: &Reply) -> Heard {
     let opener = Opener { cons_id: &cons(), secret_key: &secret(), stamp: Stamp::from_seconds(STAMP) };
-    hear(Service::Pcare, reply, opener, &Limits::default(), start())
+    hear(catalogue().dialect(Service::Pcare).unwrap(), reply, opener, &Limits::default(), start())
 }
 
 fn judge(operation: &str, reply: &Reply) -> Outcome {
@@ -257,11 +257,11 @@ fn created_is_success_in_pcare_only() {
         (Service::Icare, [true, false, false]),
     ];
     for (service, expected) in table {
-        assert_eq!([200, 201, 1].map(|code| Dialect::of(service).is_success(code)), expected, "{service:?}");
+        assert_eq!([200, 201, 1].map(|code| catalogue().dialect(service).unwrap().is_success(code)), expected, "{service:?}");
     }
     let body = envelope::write(&Writing::VCLAIM, 201, "Data tidak ditemukan", Value::Null);
     let opener = Opener { cons_id: &cons(), secret_key: &secret(), stamp: Stamp::from_seconds(STAMP) };
-    let heard = hear(Service::Vclaim, &reply(200, body), opener, &Limits::default(), start());
+    let heard = hear(catalogue().dialect(Service::Vclaim).unwrap(), &reply(200, body), opener, &Limits::default(), start());
     assert!(matches!(heard, Heard::Envelope(said) if !said.success && said.code == 201));
 }
 
@@ -292,7 +292,20 @@ fn lists_come_as_list_bare_list_object_or_nothing() {
         (Value::Null, vec![], None),
     ];
     for (value, rows, count) in table {
-        assert_eq!(page(&value), Page { rows: Private::new(rows), count }, "{value}");
+        assert_eq!(page(None, &value), Some(Page { rows: Private::new(rows), count }), "{value}");
+    }
+}
+
+#[test]
+fn a_list_under_its_own_name_comes_whole_alone_or_bare_and_its_absence_is_no_empty_list() {
+    let rows = |value: Value| page(Some("sep"), &value).map(|page| page.rows.into_inner());
+    assert_eq!(rows(json!({"sep": [1, 2]})), Some(vec![json!(1), json!(2)]));
+    assert_eq!(rows(json!([1])), Some(vec![json!(1)]), "Antrean's references come bare too");
+    assert_eq!(rows(json!({"sep": {"noSep": "x"}})), Some(vec![json!({"noSep": "x"})]));
+    assert_eq!(rows(json!({"sep": null})), Some(vec![]));
+    assert_eq!(rows(Value::Null), Some(vec![]));
+    for unknown in [json!({}), json!({"list": []}), json!("x"), json!({"sep": "x"})] {
+        assert_eq!(rows(unknown.clone()), None, "{unknown}");
     }
 }
 
@@ -334,7 +347,7 @@ proptest! {
         let operation = operations[pick % operations.len()];
         let heard = hear_pcare(&reply(status, body));
         if let Heard::Envelope(said) = &heard && let Ok(value) = said.response.expose() {
-            let _rows = page(value);
+            let _rows = (page(None, value), page(Some("list"), value));
         }
         let outcome = outcome(catalogue, operation, &Ok(heard), Duration::ZERO);
         let ended_without = matches!(outcome, Outcome::NotSent { .. } | Outcome::NoAnswer { .. });

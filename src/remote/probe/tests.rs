@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::remote::testing::{Bench, FACILITY, Fake, bench, plain, reply, sealed, stamp_of, start};
+use crate::remote::testing::{Bench, FACILITY, Fake, bench, header, plain, reply, sealed, stamp_of, start};
 use crate::remote::transport::{FORBIDDEN, LayerCheck, Reply, Request, Transport};
 
 /// A transport with layers, over one that answers.
@@ -144,8 +144,64 @@ async fn missing_credentials_and_configuration_are_ours() {
     let bench = bench(Fake::new(|_| panic!("nothing is sent")));
     let elsewhere = bench.remote.probe("0114A027", Service::Pcare).await;
     assert_eq!(in_short(&elsewhere), ("-----".to_owned(), "config", Verdict::Us));
-    let none = bench.remote.probe(FACILITY, Service::Vclaim).await;
-    assert_eq!(in_short(&none), ("-----".to_owned(), "config", Verdict::Us));
+}
+
+/// The address, and whether anything secret went along.
+fn asked(fake: &Fake) -> Vec<(String, bool)> {
+    let seen = fake.seen.lock().unwrap();
+    let signed = |request: &Request| ["X-signature", "user_key", "X-cons-id"].iter().any(|name| header(request, name).is_some());
+    seen.iter().map(|request| (request.url.expose().replace("https://bpjs.example/", ""), signed(request))).collect()
+}
+
+#[tokio::test]
+async fn every_service_has_its_own_harmless_question_and_no_data_is_an_answer() {
+    let no_data = br#"{"metaData":{"code":"201","message":"Data Tidak Ditemukan"},"response":null}"#;
+    let no_content = br#"{"metadata":{"code":201,"message":"No Content"},"response":null}"#;
+    let door = br#"{"message":"no Route matched with those values"}"#;
+    let table: [(Service, u16, &[u8], &str, bool, &str); 3] = [
+        (Service::Vclaim, 200, no_data, "vclaim-rest/referensi/poli/INT", true, "---oo"),
+        (Service::AntreanFktp, 200, no_content, "antreanfktp/ref/poli/tanggal/2026-11-21", true, "---oo"),
+        (Service::Icare, 404, door, "wsihs", false, "---o-"),
+    ];
+    for (service, status, body, address, signed, letters) in table {
+        let fake = Fake::new(move |_| Ok(reply(status, body)));
+        let bench = bench(fake.clone());
+        let report = bench.remote.probe(FACILITY, service).await;
+        assert_eq!(in_short(&report), (letters.to_owned(), "passes", Verdict::None), "{service:?}");
+        assert_eq!(asked(&fake), [(address.to_owned(), signed)], "{service:?}");
+    }
+}
+
+#[tokio::test]
+async fn i_care_is_dead_when_only_what_stands_before_it_answers() {
+    for (ending, verdict) in [
+        (Ok(reply(503, *b"<html>")), Verdict::Bpjs),
+        (Err(TransportError::NoAnswer { after: Duration::from_secs(4) }), Verdict::Bpjs),
+        (Err(TransportError::NotSent { layer: Layer::Dns, detail: "name not resolved".to_owned() }), Verdict::Network),
+    ] {
+        let bench = bench(Fake::new(move |_| ending.clone()));
+        let report = bench.remote.probe(FACILITY, Service::Icare).await;
+        assert_eq!((report.passes(), report.service_works(), report.verdict()), (false, false, verdict));
+    }
+}
+
+#[tokio::test]
+async fn a_base_url_that_nobody_knows_is_ours_and_a_wrong_user_key_is_that_services() {
+    let lost = bench(Fake::new(|_| Ok(reply(404, *b"<html>404"))));
+    let report = lost.remote.probe(FACILITY, Service::Vclaim).await;
+    assert_eq!(in_short(&report), ("---f-".to_owned(), "http", Verdict::Us));
+    let refused = bench(Fake::new(|request| {
+        let wrong = header(request, "user_key").as_deref() == Some("kunci-vclaim");
+        let body: &[u8] = if wrong {
+            br#"{"metaData":{"code":"201","message":"user_key tidak terdaftar"},"response":null}"#
+        } else {
+            br#"{"metadata":{"code":201,"message":"No Content"},"response":null}"#
+        };
+        Ok(reply(200, body))
+    }));
+    let vclaim = refused.remote.probe(FACILITY, Service::Vclaim).await;
+    assert_eq!((vclaim.cause(), vclaim.service_works()), (Some("credentials"), true));
+    assert!(refused.remote.probe(FACILITY, Service::AntreanFktp).await.passes());
 }
 
 #[tokio::test]

@@ -7,8 +7,12 @@
 
 pub(crate) mod control;
 pub(crate) mod finger;
+pub(crate) mod form_prb;
+pub(crate) mod letter;
+pub(crate) mod lpk;
 pub(crate) mod monitoring;
 pub(crate) mod people;
+pub(crate) mod prb;
 pub(crate) mod reference;
 pub(crate) mod referral;
 pub(crate) mod request;

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use super::{Sep, at, day_in_path, listed, or_empty, or_null, people, range, reference, sep_view};
 use crate::simulator::routes::Call;
-use crate::simulator::world::{Outcome, World};
+use crate::simulator::world::{Origin, Outcome, World};
 
-/// Own SEPs that reads show, by number.
+/// The SEPs that reads show and that this consumer made, or somebody in its own facility, by number.
 fn own<'a>(world: &'a World, call: &'a Call<'_>) -> impl Iterator<Item = (&'a String, &'a Sep)> {
     let seps = world.vclaim.seps.iter();
-    seps.filter(move |(_, sep)| sep.ppk == world.facility && sep.record.shows(&call.at))
+    let ours = |sep: &Sep| sep.ppk == world.facility || sep.record.origin == Origin::WebService;
+    seps.filter(move |(_, sep)| ours(sep) && sep.record.shows(&call.at))
 }
 
 fn of_kind(sep: &Sep, kind: &str) -> bool {

@@ -4,7 +4,7 @@
 //! segments stand before `{}` in the same place. Neighbours: `services` looks up and calls. What it does not do: decide
 //! anything.
 
-use super::{finger, monitoring, people, reference, referral, request, sep, sep_view};
+use super::{finger, letter, lpk, monitoring, people, prb, reference, referral, request, sep, sep_view};
 use crate::simulator::routes::{Route, route};
 
 /// Every V-Claim operation.
@@ -17,7 +17,7 @@ pub(crate) const VCLAIM: &[Route] = &[
     route(
         "GET",
         "referensi/dokter/pelayanan/{}/tglPelayanan/{}/Spesialis/{}",
-        "vclaim.referensi.dpjp",
+        "vclaim.referensi.dokter.dpjp",
         reference::attending,
     ),
     route("GET", "referensi/propinsi", "vclaim.referensi.propinsi", reference::provinces),
@@ -42,12 +42,12 @@ pub(crate) const VCLAIM: &[Route] = &[
     route("PUT", "Sep/updtglplg", "vclaim.sep.v1.pulang", sep::discharge_old),
     route("POST", "Sep/pengajuanSEP", "vclaim.sep.pengajuan", request::ask),
     route("POST", "Sep/aprovalSEP", "vclaim.sep.aproval", request::approve),
-    route("GET", "Sep/persetujuanSEP/list/bulan/{}/tahun/{}", "vclaim.sep.persetujuan", request::list),
+    route("GET", "Sep/persetujuanSEP/list/bulan/{}/tahun/{}", "vclaim.sep.persetujuan.list", request::list),
     route("GET", "Sep/updtglplg/list/bulan/{}/tahun/{}/{}", "vclaim.sep.pulang.list", sep_view::discharges),
     route("GET", "Sep/updtglplg/list/bulan/{}/tahun/{}", "vclaim.sep.pulang.list", sep_view::discharges),
-    route("GET", "SEP/Internal/{}", "vclaim.sep.internal", finger::internal),
+    route("GET", "SEP/Internal/{}", "vclaim.sep.internal.list", finger::internal),
     route("DELETE", "SEP/Internal/delete", "vclaim.sep.internal.delete", finger::delete_internal),
-    route("GET", "SEP/FingerPrint/Peserta/{}/TglPelayanan/{}", "vclaim.sep.fingerprint", finger::status),
+    route("GET", "SEP/FingerPrint/Peserta/{}/TglPelayanan/{}", "vclaim.sep.fingerprint.get", finger::status),
     route("GET", "SEP/FingerPrint/List/Peserta/TglPelayanan/{}", "vclaim.sep.fingerprint.list", finger::list),
     route(
         "GET",
@@ -79,10 +79,10 @@ pub(crate) const VCLAIM: &[Route] = &[
         "vclaim.monitoring.jasaraharja",
         monitoring::accidents,
     ),
-    route("GET", "Rujukan/lastsep/norujukan/{}", "vclaim.rujukan.lastsep", sep_view::last_of_referral),
-    route("GET", "Rujukan/JumlahSEP/{}/{}", "vclaim.rujukan.jumlahsep", referral::seps),
-    route("GET", "Rujukan/List/Peserta/{}", "vclaim.rujukan.list", referral::list),
-    route("GET", "Rujukan/RS/List/Peserta/{}", "vclaim.rujukan.rs.list", referral::list_hospital),
+    route("GET", "Rujukan/lastsep/norujukan/{}", "vclaim.rujukan.sep_terakhir", sep_view::last_of_referral),
+    route("GET", "Rujukan/JumlahSEP/{}/{}", "vclaim.rujukan.jumlah_sep", referral::seps),
+    route("GET", "Rujukan/List/Peserta/{}", "vclaim.rujukan.peserta.list", referral::list),
+    route("GET", "Rujukan/RS/List/Peserta/{}", "vclaim.rujukan.rs.peserta.list", referral::list_hospital),
     route("GET", "Rujukan/Peserta/{}", "vclaim.rujukan.peserta", referral::latest),
     route("GET", "Rujukan/RS/Peserta/{}", "vclaim.rujukan.rs.peserta", referral::latest_hospital),
     route("GET", "Rujukan/Keluar/List/tglMulai/{}/tglAkhir/{}", "vclaim.rujukan.keluar.list", referral::outgoing),
@@ -104,4 +104,47 @@ pub(crate) const VCLAIM: &[Route] = &[
     route("PUT", "Rujukan/update", "vclaim.rujukan.v1.edit", referral::update),
     route("POST", "Rujukan/Khusus/insert", "vclaim.rujukan.khusus.add", referral::insert_special),
     route("POST", "Rujukan/Khusus/delete", "vclaim.rujukan.khusus.delete", referral::delete_special),
+    route("POST", "RencanaKontrol/insert", "vclaim.kontrol.add", letter::insert),
+    route("PUT", "RencanaKontrol/Update", "vclaim.kontrol.edit", letter::update),
+    route("POST", "RencanaKontrol/v2/Insert", "vclaim.kontrol.v2.add", letter::insert_v2),
+    route("PUT", "RencanaKontrol/v2/Update", "vclaim.kontrol.v2.edit", letter::update_v2),
+    route("DELETE", "RencanaKontrol/Delete", "vclaim.kontrol.delete", letter::delete),
+    route("POST", "RencanaKontrol/InsertSPRI", "vclaim.spri.add", letter::insert_order),
+    route("PUT", "RencanaKontrol/UpdateSPRI", "vclaim.spri.edit", letter::update_order),
+    route("GET", "RencanaKontrol/nosep/{}", "vclaim.kontrol.sep", letter::for_sep),
+    route("GET", "RencanaKontrol/noSuratKontrol/{}", "vclaim.kontrol.get", letter::get),
+    route(
+        "GET",
+        "RencanaKontrol/ListRencanaKontrol/Bulan/{}/Tahun/{}/Nokartu/{}/filter/{}",
+        "vclaim.kontrol.list",
+        letter::of_card,
+    ),
+    route(
+        "GET",
+        "RencanaKontrol/ListRencanaKontrol/tglAwal/{}/tglAkhir/{}/filter/{}",
+        "vclaim.kontrol.list_tanggal",
+        letter::of_days,
+    ),
+    route(
+        "GET",
+        "RencanaKontrol/ListSpesialistik/JnsKontrol/{}/nomor/{}/TglRencanaKontrol/{}",
+        "vclaim.kontrol.spesialistik",
+        letter::clinics,
+    ),
+    route(
+        "GET",
+        "RencanaKontrol/JadwalPraktekDokter/JnsKontrol/{}/KdPoli/{}/TglRencanaKontrol/{}",
+        "vclaim.kontrol.dokter",
+        letter::doctors,
+    ),
+    route("POST", "PRB/insert", "vclaim.prb.add", prb::insert),
+    route("PUT", "PRB/Update", "vclaim.prb.edit", prb::update),
+    route("DELETE", "PRB/Delete", "vclaim.prb.delete", prb::delete),
+    route("GET", "prb/{}/nosep/{}", "vclaim.prb.get", prb::get),
+    route("GET", "prb/tglMulai/{}/tglAkhir/{}", "vclaim.prb.list", prb::of_days),
+    route("GET", "prbpotensi/tahun/{}/bulan/{}", "vclaim.prb.potensi", prb::potential),
+    route("POST", "LPK/insert", "vclaim.lpk.add", lpk::insert),
+    route("PUT", "LPK/update", "vclaim.lpk.edit", lpk::update),
+    route("DELETE", "LPK/delete", "vclaim.lpk.delete", lpk::delete),
+    route("GET", "LPK/TglMasuk/{}/JnsPelayanan/{}", "vclaim.lpk.list", lpk::list),
 ];

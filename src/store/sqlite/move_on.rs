@@ -74,7 +74,9 @@ impl Tx<'_> {
     }
 
     pub(super) fn tally(self, delivery: &Delivery, by: i64) -> Result<(), StoreError> {
-        let service = delivery.operation.split('.').next().unwrap_or_default();
+        let known = self.shared.catalogue.operation(&delivery.operation).map(|operation| operation.service.word());
+        // An operation that an earlier program knew: its name begins with its service.
+        let service = known.or_else(|| delivery.operation.split('.').next()).unwrap_or_default();
         let how = delivery.progress.how.map_or("", How::word);
         self.connection
             .prepare_cached(
