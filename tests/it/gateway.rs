@@ -3,5 +3,8 @@
 mod client;
 mod door;
 mod outage;
+mod python;
 mod reads;
+mod secrets;
+mod services;
 mod writes;
