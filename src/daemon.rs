@@ -298,7 +298,7 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
         start_lane(&shared, &tasks, lane);
     }
     start_tasks(&shared, &tasks, &failed);
-    let app = face::router(&shared, &operator_token, tls.is_some());
+    let app = face::router(&shared, &lanes, &operator_token, tls.is_some());
     let limits = shared.config.http.limits.clone();
     let (closing, lost) = (stop.clone(), failed.clone());
     tasks.spawn(async move {

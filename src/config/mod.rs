@@ -179,10 +179,14 @@ pub struct RemoteConfig {
 /// `[gateway]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayConfig {
+    /// Whether `/ws` answers at all.
+    pub enabled: bool,
     /// How long a gateway write waits for BPJS before it is answered with a receipt.
     pub wait: Duration,
     /// How long the same body of an operation without natural key counts as a repeat.
     pub repeat_window: Duration,
+    /// How far a client's `X-timestamp` may be from this machine's clock, either way.
+    pub timestamp_window: Duration,
 }
 
 /// `[catalogue]`
@@ -358,7 +362,12 @@ impl Default for RemoteConfig {
 
 impl Default for GatewayConfig {
     fn default() -> Self {
-        Self { wait: Duration::from_secs(10), repeat_window: Duration::from_mins(15) }
+        Self {
+            enabled: true,
+            wait: Duration::from_secs(10),
+            repeat_window: Duration::from_mins(15),
+            timestamp_window: Duration::from_mins(5),
+        }
     }
 }
 

@@ -288,8 +288,10 @@ impl Reader {
     fn gateway(&mut self, table: &mut Table) -> GatewayConfig {
         let default = GatewayConfig::default();
         GatewayConfig {
+            enabled: self.read(table, "enabled", value::boolean, default.enabled),
             wait: self.read(table, "wait", value::duration, default.wait),
             repeat_window: self.read(table, "repeat_window", value::duration, default.repeat_window),
+            timestamp_window: self.read(table, "timestamp_window", value::timeout, default.timestamp_window),
         }
     }
 

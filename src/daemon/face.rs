@@ -13,6 +13,7 @@ use super::{Parts, Shared, StartError, housekeeping, intake, order_of, reconcile
 use crate::config::{Config, Facility, StoreUrl, TlsConfig};
 use crate::contract::{Calendar, Contracts, Place};
 use crate::http::{self, App, RATE, Rates, ReconcileFault};
+use crate::remote::Lane;
 use crate::report::frame::Parties;
 use crate::secret::Private;
 use crate::status::{self, Scope, StatusState, StatusView, Visitor};
@@ -37,7 +38,12 @@ pub(super) fn tls(files: Option<&TlsConfig>) -> Result<Option<Arc<rustls::Server
 }
 
 /// All routes.
-pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>>, secure: bool) -> Router {
+pub(super) fn router(
+    shared: &Shared,
+    lanes: &[Arc<Lane>],
+    operator_token: &Private<Zeroizing<String>>,
+    secure: bool,
+) -> Router {
     let config = &shared.config;
     let data = match &config.store.url {
         StoreUrl::Sqlite(path) => path.clone(),
@@ -70,9 +76,17 @@ pub(super) fn router(shared: &Shared, operator_token: &Private<Zeroizing<String>
         }),
         status: status_screen(shared),
         closing: shared.stop.clone(),
+        gateway: config.gateway.enabled.then(|| Arc::new(gateway(shared, lanes))),
         extra: status::router(status_state(shared, operator_token, secure)),
     };
     http::router(app)
+}
+
+fn gateway(shared: &Shared, lanes: &[Arc<Lane>]) -> http::gateway::Gateway {
+    let pcare = shared.config.facilities.iter().filter_map(|facility| facility.pcare.as_ref());
+    let app_codes = pcare.filter_map(|service| service.app_code.clone()).collect();
+    let (vault, remote) = (shared.vault.clone(), shared.remote.clone());
+    http::gateway::Gateway::new(vault, remote, lanes.to_vec(), shared.config.gateway.clone(), app_codes)
 }
 
 /// The calendar of duties with what only the running bridge knows.

@@ -20,6 +20,7 @@ mod deliveries;
 mod evaluation;
 mod extract;
 mod forecast;
+pub mod gateway;
 mod guard;
 mod obligations;
 mod openapi;
@@ -153,7 +154,9 @@ pub struct App {
     pub status: StatusScreen,
     /// Ends long polls when the process stops.
     pub closing: CancellationToken,
-    /// Routes of other faces (`status`, gateway), with their own authentication.
+    /// The gateway, if it is switched on.
+    pub gateway: Option<Arc<gateway::Gateway>>,
+    /// Routes of other faces (`status`), with their own authentication.
     pub extra: Router,
 }
 
@@ -193,8 +196,11 @@ pub fn router(app: App) -> Router {
     let guarded = router
         .route_layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::admit))
         .with_state(Arc::clone(&app));
+    // The gateway has its own authentication, patience and envelope.
+    let gateway = Router::new().route("/ws/{*path}", axum::routing::any(gateway::handle)).with_state(Arc::clone(&app));
     guarded
         .merge(extra)
+        .merge(gateway)
         .fallback(guard::no_route)
         .method_not_allowed_fallback(guard::no_method)
         .layer(axum::middleware::from_fn_with_state(app, guard::wrap))

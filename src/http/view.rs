@@ -103,7 +103,7 @@ fn why(why: &Why) -> Value {
 }
 
 /// What a waiting delivery waits for: rows first, then what is true of its whole lane, then its time.
-fn blocked_by(delivery: &Delivery, service: &str, zone: &TimeZone, around: &Around) -> Value {
+pub(super) fn blocked_by(delivery: &Delivery, service: &str, zone: &TimeZone, around: &Around) -> Value {
     let progress = &delivery.progress;
     if progress.state != State::Waiting {
         return Value::Null;

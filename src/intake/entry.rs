@@ -211,7 +211,8 @@ pub fn scope_values(operation: &Operation, value_of: impl Fn(&str) -> Option<Str
     operation.id_scope.iter().map(|field| value_of(field)).collect()
 }
 
-fn natural_key(operation: &Operation, payload: &Value) -> Option<Private<Vec<String>>> {
+/// The values of the natural key, if the operation has one and all are there.
+pub(crate) fn natural_key(operation: &Operation, payload: &Value) -> Option<Private<Vec<String>>> {
     if operation.natural_key.is_empty() {
         return None;
     }

@@ -34,7 +34,7 @@ pub use after::Before;
 pub use body::{AFTER_MAX, ENTRIES_MAX, Entry, REF_MAX, SubmissionBody, read};
 pub use dates::{AHEAD_MAX, Ahead, ahead, due_at, payload_date};
 pub use entry::{about, scope_values};
-pub(crate) use entry::{card_of, payload_faults, text_of};
+pub(crate) use entry::{card_of, natural_key, payload_faults, text_of};
 
 /// Dates an entry by a rule of the contract profile in force.
 pub type Dates = Arc<dyn Fn(&str, &ServiceTime) -> Deadline + Send + Sync>;

@@ -26,6 +26,7 @@ impl Push {
             stamp: Some(stamp.seconds()),
             credential_version: i64::try_from(attempted.credential_version).ok(),
             detail: Private::new(detail(&outcome, &filled.changed)),
+            answer: attempted.answer.clone(),
             owns: accepted_ids(&outcome).and_then(|ids| owns(operation, &filled.payload, ids)),
             frees: frees(operation, &filled.payload, claimed, &self.catalogue),
         };

@@ -88,6 +88,9 @@ pub struct Attempted {
     pub status: Option<u16>,
     /// `metaData.code`, if there was an envelope.
     pub code: Option<i64>,
+    /// BPJS's `message` and `response` as opened, if there was an envelope: `{"message", "response", "sealed"}`, where
+    /// `response` is left out if it was missing.
+    pub answer: Option<Private<Value>>,
     /// Version of the credentials it was signed with; 0 if they are missing.
     pub credential_version: u64,
     /// This machine's clock minus BPJS's `Date`, seconds; positive: ours is ahead.
@@ -292,6 +295,7 @@ impl Remote {
             outcome,
             status: exchange.status(),
             code: exchange.code(),
+            answer: super::pass::kept(&exchange.heard),
             credential_version: exchange.version,
             skew_seconds: exchange.skew_seconds,
             took: exchange.took,
@@ -446,6 +450,7 @@ fn unsent(unready: &Unready) -> Attempted {
         outcome,
         status: None,
         code: None,
+        answer: None,
         credential_version: 0,
         skew_seconds: None,
         took: Duration::ZERO,

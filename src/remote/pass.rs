@@ -8,11 +8,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::classify::{self, Heard, Said};
 use super::client::{Call, Evidence, Exchange, Remote, Unready, keeps_its_shape};
 use super::read::ReadFailure;
+use super::transport::TransportError;
 use crate::catalogue::Operation;
 use crate::protocol::envelope::Body;
 use crate::protocol::sign::Stamp;
@@ -130,6 +131,20 @@ impl Remote {
             took,
         })
     }
+}
+
+/// Largest answer that is kept with an attempt, as JSON.
+const KEPT_MAX: usize = 64 * 1024;
+
+/// What a write was answered, for whoever asks again: `{"message", "response", "sealed"}`.
+pub(super) fn kept(heard: &Result<Heard, TransportError>) -> Option<Private<Value>> {
+    let Ok(Heard::Envelope(said)) = heard else { return None };
+    let response = answer(said.raw.expose().clone(), said.response.expose().as_ref().ok().cloned());
+    let mut kept = json!({ "message": said.message.expose(), "sealed": matches!(response, Answer::Sealed(_)) });
+    if response != Answer::Absent {
+        kept["response"] = response.value();
+    }
+    (kept.to_string().len() <= KEPT_MAX).then(|| Private::new(kept))
 }
 
 fn answer(raw: Body, opened: Option<Value>) -> Answer {

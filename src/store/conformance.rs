@@ -8,6 +8,7 @@ pub(crate) mod claims;
 pub(crate) mod contract;
 pub(crate) mod desk;
 pub(crate) mod gates;
+pub(crate) mod gateway;
 pub(crate) mod intake;
 pub(crate) mod lanes;
 pub(crate) mod ledger;
@@ -69,6 +70,17 @@ macro_rules! for_every_case {
             people::an_act_on_nothing_is_unknown,
             people::the_tally_equals_the_count_after_a_days_work,
             walk::whatever_happens_order_prerequisites_and_counts_hold,
+            gateway::a_key_that_nobody_used_has_no_generation,
+            gateway::a_key_stands_where_its_newest_submission_stands,
+            gateway::a_key_belongs_to_one_client_facility_and_operation,
+            gateway::what_came_in_another_way_is_found_by_its_natural_key,
+            gateway::a_delivered_delete_releases_what_its_id_frees,
+            gateway::a_delivered_delete_releases_what_its_natural_key_names,
+            gateway::a_delete_that_was_not_delivered_releases_nothing,
+            gateway::a_later_edit_and_a_later_add_supersede,
+            gateway::provisional_numbers_are_the_same_every_time_and_nobody_elses,
+            gateway::provisional_numbers_that_collide_are_told_apart,
+            gateway::an_attempt_keeps_what_it_was_answered_until_it_is_retired,
             ledger::one_outage_is_open_per_service_and_closing_counts,
             ledger::an_outage_that_is_not_there_is_an_error,
             ledger::reconciliations_keep_their_reports,

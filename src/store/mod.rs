@@ -11,6 +11,7 @@ pub mod antrean;
 #[cfg(test)]
 mod conformance;
 mod declared;
+mod gateway;
 mod outage;
 mod sealing;
 pub mod sqlite;
@@ -28,6 +29,7 @@ use crate::queue::{Delivery, DeliveryId, Mark, SubmissionId};
 use crate::secret::Private;
 
 pub use declared::{Redate, circumstances, redating};
+pub use gateway::{NumberForm, ProvisionalId, Standing, StandingAsk};
 pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
@@ -85,6 +87,22 @@ pub trait Store: antrean::AntreanStore {
         reference: &str,
         entry_ref: &str,
     ) -> Result<Option<Prerequisite>, StoreError>;
+
+    /// Where a gateway write stands: the newest entry of the same key, and which generation it is.
+    async fn standing(&self, ask: StandingAsk) -> Result<Standing, StoreError>;
+
+    /// The provisional numbers of a delivery's ids, made if they are not there yet; the same ones every time, in the order
+    /// of `wanted`.
+    async fn provisional_ids(
+        &self,
+        client: &str,
+        delivery: DeliveryId,
+        wanted: Vec<(String, NumberForm)>,
+    ) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// What a provisional number of this client and facility stands for.
+    async fn provisional(&self, client: &str, facility: &str, value: &str)
+    -> Result<Option<ProvisionalId>, StoreError>;
 
     // ---- push ---------------------------------------------------------------------------------------------------
 

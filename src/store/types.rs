@@ -169,6 +169,8 @@ pub struct AttemptEnd {
     pub credential_version: Option<i64>,
     /// BPJS's words or the fault, and the names of fields filled or normalised.
     pub detail: Private<String>,
+    /// BPJS's `message` and `response` as opened, where there was an envelope (sealed at rest; may name a patient).
+    pub answer: Option<Private<Value>>,
     /// The primary id's scope and value when it became owned: `(operation, scope, id)`.
     pub owns: Option<(String, Vec<String>, String)>,
     /// The id a delivered delete sets free: `(operation, scope, id)`.

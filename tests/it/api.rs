@@ -180,6 +180,7 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
         reconciler: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
         status: Arc::new(|_| Box::pin(async { Value::Null })),
         closing: CancellationToken::new(),
+        gateway: None,
         extra: Router::new().route("/health/live", axum::routing::get(|| async { "ok" })),
     }
 }
@@ -323,6 +324,7 @@ impl Bridge {
             stamp: Some(1_795_230_000),
             credential_version: None,
             detail: Private::new("kata BPJS".to_owned()),
+            answer: None,
             owns: None,
             frees: None,
         };

@@ -324,6 +324,33 @@ base_url = "http://{simulator}/pcare-rest"
         Some(Answer { status, body, retry_after })
     }
 
+    /// One request with these headers and no others of ours; what came back as it is.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: Option<String>,
+    ) -> (u16, BTreeMap<String, String>, String) {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let mut request = self.http.request(method.parse().unwrap(), url);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        self.runtime.block_on(async {
+            let answer = request.send().await.unwrap();
+            let status = answer.status().as_u16();
+            let shown = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+                (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
+            };
+            let headers = answer.headers().iter().map(shown).collect();
+            (status, headers, answer.text().await.unwrap())
+        })
+    }
+
     fn raw(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> Option<Answer> {
         let url = format!("http://127.0.0.1:{}{path}", self.port);
         let method = method.parse().unwrap();

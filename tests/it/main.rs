@@ -12,6 +12,7 @@ mod day;
 mod defects;
 mod docs;
 mod faults;
+mod gateway;
 mod harness;
 mod hostile;
 mod kill;

@@ -117,11 +117,9 @@ impl Tx<'_> {
     }
 
     fn insert_delivery(self, delivery: &Delivery, entry: &NewEntry) -> Result<i64, StoreError> {
-        let natural_key = entry.natural_key.as_ref().map(|values| {
-            let mut parts = vec![delivery.facility.as_str(), &delivery.operation];
-            parts.extend(values.expose().iter().map(String::as_str));
-            self.shared.sealer.index("natural", &parts)
-        });
+        let natural_key = entry.natural_key.as_ref();
+        let natural_key =
+            natural_key.map(|values| self.natural_key(&delivery.facility, &delivery.operation, values.expose()));
         let rank = delivery.deadline.target.unwrap_or(delivery.accepted_at);
         self.connection
             .prepare_cached(

@@ -10,6 +10,7 @@ mod antrean;
 mod antrean_people;
 mod claim;
 mod contract;
+mod gateway;
 mod ledger;
 mod move_on;
 mod obligations;
@@ -33,9 +34,9 @@ pub use open::{Inspection, Opened, Settings, inspect};
 
 use super::{
     Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
-    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, LaneLoad, LaneStop, NewSubmission, OutageChange,
-    OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Redate, Sealer,
-    Settlement, Store, StoreError, SubmissionRow, Totals,
+    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, LaneLoad, LaneStop, NewSubmission, NumberForm,
+    OutageChange, OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow,
+    Recorded, Redate, Sealer, Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
 use crate::contract::{Done, Event};
@@ -130,6 +131,30 @@ impl Store for SqliteStore {
     ) -> Result<Option<Prerequisite>, StoreError> {
         let key = [client, facility, reference, entry_ref].map(str::to_owned);
         self.read(move |tx| tx.find_entry(&key)).await
+    }
+
+    async fn standing(&self, ask: StandingAsk) -> Result<Standing, StoreError> {
+        self.read(move |tx| tx.standing(&ask)).await
+    }
+
+    async fn provisional_ids(
+        &self,
+        client: &str,
+        delivery: DeliveryId,
+        wanted: Vec<(String, NumberForm)>,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let client = client.to_owned();
+        self.write(move |tx| tx.provisional_ids(&client, delivery, &wanted)).await
+    }
+
+    async fn provisional(
+        &self,
+        client: &str,
+        facility: &str,
+        value: &str,
+    ) -> Result<Option<ProvisionalId>, StoreError> {
+        let key = [client, facility, value].map(str::to_owned);
+        self.read(move |tx| tx.provisional(&key)).await
     }
 
     async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>, StoreError> {

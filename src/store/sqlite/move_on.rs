@@ -218,6 +218,7 @@ impl Tx<'_> {
         let moved = moved.map_err(|illegal| StoreError::Database(format!("{}: {illegal}", recorded.id)))?;
         if moved.progress.state == State::Delivered {
             self.own(&moved, recorded.end.owns.as_ref())?;
+            self.release(&moved, recorded.end.frees.as_ref())?;
             self.free(&moved.facility, recorded.end.frees.as_ref())?;
         }
         if moved.progress.state == State::Waiting {
@@ -253,10 +254,14 @@ impl Tx<'_> {
         let detail = (!end.detail.expose().is_empty())
             .then(|| self.seal(&delivery.facility, "attempt", &token.to_string(), end.detail.expose()))
             .transpose()?;
+        let answer = end.answer.as_ref();
+        let answer = answer
+            .map(|answer| self.seal(&delivery.facility, "answer", &token.to_string(), answer.expose()))
+            .transpose()?;
         self.connection
             .prepare_cached(
                 "UPDATE attempt SET ended_at = ?2, outcome = ?3, status = ?4, code = ?5, stamp = ?6, detail = ?7, \
-                 credential_version = coalesce(?8, credential_version) \
+                 credential_version = coalesce(?8, credential_version), answer = ?9 \
                  WHERE token = ?1 AND ended_at IS NULL",
             )?
             .execute(params![
@@ -267,7 +272,8 @@ impl Tx<'_> {
                 end.code,
                 end.stamp,
                 detail,
-                end.credential_version
+                end.credential_version,
+                answer
             ])?;
         Ok(())
     }
@@ -382,9 +388,9 @@ impl Tx<'_> {
         // BPJS's words may name a patient, and the submission does.
         self.connection
             .prepare_cached(
-                "UPDATE attempt SET detail = NULL WHERE token IN (SELECT a.token FROM attempt a \
+                "UPDATE attempt SET detail = NULL, answer = NULL WHERE token IN (SELECT a.token FROM attempt a \
                  JOIN delivery d ON d.id = a.delivery WHERE d.state IN ('delivered', 'cancelled') \
-                 AND d.updated_at < ?1 AND a.detail IS NOT NULL LIMIT ?2)",
+                 AND d.updated_at < ?1 AND (a.detail IS NOT NULL OR a.answer IS NOT NULL) LIMIT ?2)",
             )?
             .execute(params![millis(before), limit])?;
         self.connection

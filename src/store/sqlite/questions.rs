@@ -141,7 +141,7 @@ impl Tx<'_> {
         let Some(delivery) = self.delivery(id)? else { return Ok(Vec::new()) };
         let mut statement = self.connection.prepare_cached(
             "SELECT token, number, purpose, started_at, ended_at, credential_version, stamp, outcome, status, code, \
-             detail FROM attempt WHERE delivery = ?1 ORDER BY number",
+             detail, answer FROM attempt WHERE delivery = ?1 ORDER BY number",
         )?;
         let rows = statement.query_map([id.to_string()], |row| Ok(self.attempt_of(&delivery.facility, row)))?;
         rows.map(|row| row?).collect()
@@ -150,6 +150,7 @@ impl Tx<'_> {
     fn attempt_of(self, facility: &str, row: &Row<'_>) -> Result<AttemptRecord, StoreError> {
         let token: i64 = row.get("token")?;
         let detail = self.unseal::<String>(facility, "attempt", &token.to_string(), row.get("detail")?)?;
+        let answer = self.unseal::<Value>(facility, "answer", &token.to_string(), row.get("answer")?)?;
         Ok(AttemptRecord {
             number: row.get("number")?,
             purpose: row.get::<_, Word<Purpose>>("purpose")?.0,
@@ -163,6 +164,7 @@ impl Tx<'_> {
                 stamp: row.get("stamp")?,
                 credential_version: None,
                 detail: Private::new(detail.unwrap_or_default()),
+                answer: answer.map(Private::new),
                 owns: None,
                 frees: None,
             },

@@ -129,6 +129,7 @@ CREATE TABLE attempt (
   status INTEGER,
   code INTEGER,
   detail BLOB,                     -- sealed
+  answer BLOB,                     -- sealed: BPJS's message and response as opened, for a client that asks again
   CONSTRAINT attempts_are_numbered UNIQUE (delivery, number),
   CONSTRAINT an_end_has_an_outcome CHECK ((ended_at IS NULL) = (outcome IS NULL))
 ) STRICT;
@@ -137,6 +138,21 @@ CREATE TABLE attempt (
 CREATE TABLE remote_id (
   key TEXT PRIMARY KEY,
   owner TEXT NOT NULL REFERENCES delivery (id)
+) STRICT, WITHOUT ROWID;
+
+-- Adds whose thing at BPJS a delivered delete or cancel took away: the next call of the same key is another entry.
+CREATE TABLE released (
+  delivery TEXT PRIMARY KEY REFERENCES delivery (id),
+  by TEXT NOT NULL REFERENCES delivery (id)
+) STRICT, WITHOUT ROWID;
+
+-- Numbers that stand for BPJS's until there is one. The key is a keyed hash of client, facility and number.
+CREATE TABLE provisional_id (
+  key TEXT PRIMARY KEY,
+  delivery TEXT NOT NULL REFERENCES delivery (id),
+  name TEXT NOT NULL,              -- of the id, as the catalogue spells it
+  value TEXT NOT NULL,             -- made up here: says nothing of a patient
+  CONSTRAINT an_id_has_one_provisional_number UNIQUE (delivery, name)
 ) STRICT, WITHOUT ROWID;
 
 -- One feed for everything, so that one cursor is enough: each row names a delivery, a booking or a registration.

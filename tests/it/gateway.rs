@@ -1,0 +1,10 @@
+//! The gateway over real HTTP, with a client that signs and opens by itself, against the daemon and the simulator.
+
+mod client;
+mod door;
+mod outage;
+mod python;
+mod reads;
+mod secrets;
+mod services;
+mod writes;
