@@ -7,6 +7,7 @@ mod api;
 mod books;
 mod bridge;
 mod catalogue;
+mod clients;
 mod cli;
 mod day;
 mod defects;
