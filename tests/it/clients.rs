@@ -5,6 +5,7 @@
 
 mod crate_client;
 mod guide;
+mod overrides;
 mod pypi;
 mod recorder;
 mod tools;
