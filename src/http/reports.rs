@@ -168,7 +168,8 @@ async fn reconciliation(app: &App, caller: &Caller, asked: &Asked) -> Result<Pap
     let row = stored(app, caller, asked).await?;
     let frame = app.frame(&row.facility, caller).await?;
     let zone = zone(app, &row.facility);
-    let report = view::reconciliation(&row, &zone);
+    let settlements = app.store.settlements(&row.id).await?;
+    let report = view::settled(view::reconciliation(&row, &zone), &settlements, &zone);
     let outages: Vec<_> = app.store.outages(OUTAGES).await?.iter().map(|row| view::outage(row, &zone)).collect();
     let title = |name: &str| app.catalogue.operation(name).map_or_else(|| name.to_owned(), |known| known.title.clone());
     let report = Reconciliation::read(&report, &outages, &frame.facility_name, title)

@@ -12,6 +12,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod kill;
+mod month;
 mod papers;
 mod promises;
 mod reconcile;
