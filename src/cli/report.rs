@@ -250,8 +250,15 @@ fn newest(args: &ReconciliationArgs, api: &Api, language: Language) -> Result<St
     let (from, to) = (args.from.or(args.month), args.to.or(args.month.map(Date::last_of_month)));
     let (from, to) = (day(from), day(to));
     let page = api.get("/v1/reconciliations", &[("facility", facility), ("limit", "1000")])?;
-    let fits = |row: &&Value| text(row, "from") == from && text(row, "to") == to;
-    let found = page["items"].as_array().into_iter().flatten().find(fits).map(|row| text(row, "id").to_owned());
+    // A month that is not over was reconciled up to some day of it: the latest of those, and of that day the newest.
+    let fits = |row: &&Value| {
+        let until = text(row, "to");
+        text(row, "from") == from
+            && (until == to || args.month.is_some() && (from.as_str()..=to.as_str()).contains(&until))
+    };
+    let rows = page["items"].as_array().into_iter().flatten().filter(fits);
+    // Of equals the last is taken; the newest comes first.
+    let found = rows.rev().max_by_key(|row| text(row, "to")).map(|row| text(row, "id").to_owned());
     found.ok_or_else(|| {
         let why = language
             .pick("belum ada rekonsiliasi untuk hari itu; jalankan dulu", "no reconciliation of these days; first run");

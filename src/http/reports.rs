@@ -201,7 +201,10 @@ async fn evaluation(app: &App, caller: &Caller, asked: &Asked) -> Result<Paper, 
     let row = row.ok_or_else(Problem::not_found)?;
     let frame = app.frame(&row.facility, caller).await?;
     app.note(caller, "outage", &row.facility, format!("{id} {}", asked.form)).await?;
-    Ok(outage::evaluation(&frame, &row))
+    let effect = app.store.outage_effect(id, frame.now).await?.unwrap_or_default();
+    let plans = app.store.outage_plans(row.opened_at).await?;
+    let plan = plans.iter().find(|plan| plan.covers(&row.facility, row.opened_at));
+    Ok(outage::evaluation(&frame, &row, effect, plan))
 }
 
 async fn of_journal(app: &App, caller: &Caller, kind: &str, asked: Asked) -> Result<Paper, Problem> {

@@ -99,7 +99,11 @@ impl Watch {
     async fn judge(&self, report: &ProbeReport) -> Result<(), StoreError> {
         let episode = self.open_episode().await?;
         match (report.cause(), episode) {
-            (None, Some(episode)) => self.close(&episode).await,
+            (None, Some(episode)) => {
+                // The passing probe is the evidence of its end.
+                self.add_evidence(&episode, report).await?;
+                self.close(&episode).await
+            }
             (None, None) => self.mend_circuit().await,
             (Some("credentials"), episode) => {
                 self.stop_lane(report).await?;
@@ -108,7 +112,7 @@ impl Watch {
             }
             (Some("clock" | "config"), _) => Ok(()),
             (Some(cause), None) => self.open(cause, report).await,
-            (Some(_), Some(episode)) => self.add_evidence(episode, report).await,
+            (Some(_), Some(episode)) => self.add_evidence(&episode, report).await,
         }
     }
 
@@ -146,7 +150,7 @@ impl Watch {
         self.keep_circuit(true, at).await
     }
 
-    async fn add_evidence(&self, episode: OutageRow, report: &ProbeReport) -> Result<(), StoreError> {
+    async fn add_evidence(&self, episode: &OutageRow, report: &ProbeReport) -> Result<(), StoreError> {
         let mut evidence = episode.evidence.as_array().cloned().unwrap_or_default();
         if evidence.len() >= EVIDENCE_MAX {
             evidence.remove(EVIDENCE_MAX / 2);

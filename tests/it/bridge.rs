@@ -353,7 +353,8 @@ base_url = "http://{simulator}/pcare-rest"
         Some(Answer { status, body, retry_after })
     }
 
-    fn raw(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> Option<Answer> {
+    /// One request as whoever has the token; nothing where nobody answered.
+    pub(crate) fn raw(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> Option<Answer> {
         let url = format!("http://127.0.0.1:{}{path}", self.port);
         let method = method.parse().unwrap();
         let body = body.map(Value::to_string);
@@ -370,6 +371,13 @@ base_url = "http://{simulator}/pcare-rest"
         let answer = self.call("GET", path, None);
         assert!(matches!(answer.status, 200 | 503), "GET {path}: {answer:?}");
         answer.body
+    }
+
+    /// A file, as the operator.
+    pub(crate) fn file(&self, path: &str) -> Vec<u8> {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let request = self.http.get(url).bearer_auth(&self.operator);
+        self.runtime.block_on(async { request.send().await?.error_for_status()?.bytes().await }).unwrap().to_vec()
     }
 
     /// Hands a submission in, or says that nobody answered.

@@ -16,6 +16,7 @@ mod month;
 mod papers;
 mod promises;
 mod reconcile;
+mod reconcile_runs;
 mod secrets;
 mod simulator;
 mod systemd;

@@ -248,47 +248,39 @@ impl Folder {
     }
 }
 
-/// Every document of the month in every form, by the command line.
+/// Every document of the month in every form: JSON by the command line, the others over HTTP.
 fn documents(month: &Month, folder: &Path) -> usize {
-    let days = ["--facility", FACILITY, "--month", MONTH];
-    let of_month = |name: &'static str, more: &[&str]| {
-        let arguments = [name].iter().chain(&days).chain(more).map(|one| (*one).to_owned()).collect::<Vec<_>>();
-        (name.to_owned(), arguments)
+    let mut wanted: Vec<(String, String, Vec<(&str, String)>)> = Vec::new();
+    let mut of_month = |kind: &str, more: &[(&'static str, &str)]| {
+        let own = [("facility", FACILITY), ("month", MONTH)];
+        let asked = own.iter().chain(more).map(|(name, value)| (*name, (*value).to_owned())).collect();
+        wanted.push((kind.to_owned(), kind.to_owned(), asked));
     };
-    let kbk = [
-        "--registered",
-        "400",
-        "--nonspecialist",
-        "K29.7,J06.9,I10,J45.9",
-        "--dm",
-        "100",
-        "--dm-controlled",
-        "6",
-        "--ht",
-        "150",
-        "--ht-controlled",
-        "9",
-    ];
-    let mut wanted = vec![
-        of_month("reconciliation", &[]),
-        of_month("rjtp", &[]),
-        of_month("ritp", &[]),
-        of_month("deadlines", &[]),
-        of_month("claims", &["--claimed", "2024-11-01"]),
-        of_month("kbk", &kbk),
-        of_month("prolanis", &[]),
-    ];
+    for kind in ["reconciliation", "rjtp", "ritp", "deadlines", "prolanis"] {
+        of_month(kind, &[]);
+    }
+    of_month("claims", &[("claimed", "2024-11-01")]);
+    let counts = [("registered", "400"), ("dm", "100"), ("dm-controlled", "6"), ("ht", "150"), ("ht-controlled", "9")];
+    of_month("kbk", &[counts.as_slice(), &[("nonspecialist", "K29.7,J06.9,I10,J45.9")]].concat());
     for one in &month.outages {
         let id = one["id"].to_string();
-        wanted.push((format!("outage-{id}"), vec!["outage".to_owned(), "--id".to_owned(), id]));
+        wanted.push((format!("outage-{id}"), "outage".to_owned(), vec![("id", id)]));
     }
-    for (name, arguments) in &wanted {
+    for (name, kind, asked) in &wanted {
         for form in FORMS {
             let out = folder.join(format!("{name}.{form}"));
-            let mut all: Vec<&str> = vec!["report"];
-            all.extend(arguments.iter().map(String::as_str));
-            all.extend(["--format", form, "--out", out.to_str().unwrap()]);
-            month.bridge.cli(&all, "");
+            if form == "json" {
+                let asked = asked.iter().flat_map(|(name, value)| [format!("--{name}"), value.clone()]);
+                let all: Vec<String> = ["report".to_owned(), kind.clone()].into_iter().chain(asked).collect();
+                let mut all: Vec<&str> = all.iter().map(String::as_str).collect();
+                all.extend(["--format", form, "--out", out.to_str().unwrap()]);
+                month.bridge.cli(&all, "");
+            } else {
+                let asked: Vec<String> =
+                    asked.iter().map(|(name, value)| format!("{}={value}", name.replace('-', "_"))).collect();
+                let path = format!("/v1/reports/{kind}?format={form}&{}", asked.join("&"));
+                fs::write(out, month.bridge.file(&path)).unwrap();
+            }
         }
     }
     let calendar = folder.join("kewajiban.ics");
