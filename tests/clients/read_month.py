@@ -74,13 +74,10 @@ class Expected:
 
     def missing_visits(self):
         """Handed in, but never landed: the refused ones."""
-        landed = {(row["tglDaftar"], row["noKartu"], row["kdPoli"]) for row in self.visits}
         visits = [entry["payload"] for entry in self.handed if entry["operation"] == "pcare.kunjungan.add"]
-        named = [(visit["tglDaftar"], visit["noKartu"], visit.get("kdPoli")) for visit in visits]
-        by_card = collections.Counter((row["tglDaftar"], row["noKartu"]) for row in self.visits)
-        asked = collections.Counter((one[0], one[1]) for one in named)
-        del landed
-        return sum((asked - by_card).values())
+        handed = collections.Counter((visit["tglDaftar"], visit["noKartu"]) for visit in visits)
+        landed = collections.Counter((row["tglDaftar"], row["noKartu"]) for row in self.visits)
+        return sum((handed - landed).values())
 
 
 def referred(row):
@@ -192,16 +189,6 @@ def with_card(rows):
     return sum(any(re.fullmatch(r"000\d{10}", str(cell)) for cell in row) for row in rows)
 
 
-def sum_of(column, start):
-    """The sum of a column over the rows that begin as `start` says."""
-
-    def look(rows):
-        picked = [cells(row) for row in rows]
-        return sum(number(row[column]) or 0 for row in picked if row and len(row) > column and start(row))
-
-    return look
-
-
 # ---- the comparison ---------------------------------------------------------------------------------------------
 
 
@@ -244,6 +231,7 @@ def figures():
     yield "claims", "count", len(claims), after("Jumlah entri klaim yang sampai di BPJS Kesehatan")
     yield "claims", "money", money, after("Jumlah biaya menurut entri")
     yield "kbk", "contacts", len(contacts), words(r"([\d.]+) peserta terdaftar yang kontak")
+    yield "kbk", "contacts by day", len(contacts), first_contacts
     yield "kbk", "referrals", sent_on, words(r"TACC ÷ ([\d.]+) rujukan")
     yield "kbk", "wrong referrals", len(wrong), words(r"([\d.]+) rujukan nonspesialistik")
     yield "prolanis", "activities", len(e.ledger["kegiatan"]), after("Jumlah kegiatan")
@@ -261,6 +249,15 @@ def stays(rows):
         at = next((n for n, cell in enumerate(row) if re.fullmatch(r"000\d{10}", str(cell))), None)
         if at is not None:
             total += next(number(cell) for cell in row[at + 1 :] if number(cell) is not None)
+    return total
+
+
+def first_contacts(rows):
+    """The sum of the first contacts: rows of a day and two figures."""
+    total = 0
+    for row in (cells(row) for row in rows):
+        if len(row) == 3 and re.fullmatch(r"[-0-9]{10}( .*)?", str(row[0])):
+            total += number(row[1])
     return total
 
 

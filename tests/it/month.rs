@@ -83,8 +83,8 @@ impl Month {
     /// What the SIM hands in on the n-th working day.
     fn of_day(&self, n: usize, day: Date) -> Vec<Value> {
         let whole = shipped_day(day);
-        // A part, so that all parts together make the day twice.
-        let part = |at: &usize| self.full || at % 13 == n % 13;
+        // A part, so that all parts together make the day.
+        let part = |at: &usize| self.full || at % WORKING_DAYS == n;
         let mut day: Vec<Value> =
             whole.into_iter().enumerate().filter(|(at, _)| part(at)).map(|(_, one)| one).collect();
         if REFUSED.contains(&n) {
@@ -148,6 +148,17 @@ impl Month {
         });
         self.hand_in(part);
         self.staff_types(day, part);
+        // Some time later BPJS is still away: what the probes see is on record.
+        let probes = || {
+            let list = self.bridge.get("/v1/outages");
+            list["items"].as_array().unwrap().iter().find(|one| one["id"] == open).unwrap()["evidence"]
+                .as_array()
+                .unwrap()
+                .len()
+        };
+        let before = probes();
+        self.at(day, time(15, 50, 0, 0));
+        self.bridge.until("another probe has failed", PATIENCE, || (probes() > before).then_some(()));
         let (until, at) =
             if n == OVERNIGHT { (day.tomorrow().unwrap(), time(6, 40, 0, 0)) } else { (day, time(16, 35, 0, 0)) };
         self.at(until, at);
@@ -156,6 +167,9 @@ impl Month {
         let entries: usize = part.iter().filter_map(|one| one["entries"].as_array().map(Vec::len)).sum();
         self.outages.push(json!({ "id": open, "accepted": entries, "overnight": n == OVERNIGHT }));
         self.quiet();
+        let shown = self.bridge.get(&format!("/v1/outages/{open}"));
+        let told = &shown["evaluation"]["entries"];
+        assert_eq!((&told["accepted"], &told["delayed"]), (&json!(entries), &json!(entries)), "{shown:#}");
         self.reconciled_by_itself(day, "jembatan: outage");
     }
 
