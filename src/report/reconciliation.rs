@@ -372,7 +372,7 @@ pub(super) fn cause(word: &str) -> &'static str {
         "dns" => "nama server tidak ditemukan (DNS)",
         "tcp" => "server tidak terhubung (TCP)",
         "tls" => "sambungan aman gagal (TLS)",
-        "http" => "server menjawab galat (HTTP)",
+        "http" => "server tidak menjawab, atau menjawab galat (HTTP)",
         "business" => "aplikasi menjawab galat",
         "manual" => "dicatat petugas",
         "maintenance" => "pemeliharaan yang diumumkan",

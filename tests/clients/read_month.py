@@ -213,6 +213,7 @@ def figures():
     yield "reconciliation", "only_bpjs", len(e.strangers), after("Hanya pada BPJS Kesehatan")
     yield "reconciliation", "only_here", entries - e.landed, after("Hanya pada jembatan")
     yield "reconciliation", "differs", 0, after("Ada pada kedua pihak, isi berbeda")
+    yield "reconciliation", "settled", len(e.strangers), with_words("pasien tamu")
     titles = compared_titles()
     for name, operation in LISTS.items():
         label = titles[operation]
@@ -250,6 +251,10 @@ def stays(rows):
         if at is not None:
             total += next(number(cell) for cell in row[at + 1 :] if number(cell) is not None)
     return total
+
+
+def with_words(wanted):
+    return lambda rows: sum(any(wanted in str(cell) for cell in row) for row in rows)
 
 
 def first_contacts(rows):
