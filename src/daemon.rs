@@ -19,7 +19,7 @@ use crate::catalogue::{BadTable, Catalogue, Service};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Facility, StoreUrl};
-use crate::contract::{Contracts, ProfileError};
+use crate::contract::{Calendar, Contracts, ProfileError};
 use crate::http;
 use crate::intake::{self, Intake};
 use crate::observe::{Observe, Seen};
@@ -34,9 +34,10 @@ use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
 use crate::store::sqlite::{Opened, Settings, SqliteStore};
-use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError};
+use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 
+pub mod certificates;
 mod face;
 mod housekeeping;
 
@@ -134,6 +135,7 @@ struct Shared {
     vault: Vault,
     clients: Clients,
     contracts: Arc<Contracts>,
+    calendar: Calendar,
     store: SharedStore,
     remote: Remote,
     live: Arc<Live>,
@@ -173,7 +175,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         parts.clock.clone(),
         transport,
     );
+    let calendar = face::calendar(&config, &vault, &contracts, &parts);
     let shared = Shared {
+        calendar,
         observe: observe(&live, &parts.clock),
         config: Arc::new(config),
         catalogue,
@@ -342,7 +346,10 @@ fn start_tasks(shared: &Shared, tasks: &TaskTracker, failed: &CancellationToken)
     tasks.spawn(leases::run(Arc::clone(store), clock.clone(), shared.base(), observe(), stop.clone()));
     let (live, facilities) = (Arc::clone(&shared.live), shared.config.facilities.clone());
     let confirmed = move || facilities.iter().any(|facility| live.clock_confirmed(&facility.code));
-    tasks.spawn(overdue::run(Arc::clone(store), clock.clone(), shared.base(), confirmed, observe(), stop.clone()));
+    let zones = shared.config.facilities.iter().map(|one| (one.code.clone(), one.timezone.clone())).collect();
+    let redate = redating(&shared.contracts, zones);
+    let (store, clock) = (Arc::clone(store), clock.clone());
+    tasks.spawn(overdue::run(store, clock, shared.base(), confirmed, redate, observe(), stop.clone()));
     tasks.spawn(housekeeping::run(shared.clone(), failed.clone()));
     let scheduled = shared.config.reconcile.daily.is_some() || shared.config.reconcile.after_outage;
     if scheduled {

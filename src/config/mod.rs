@@ -116,6 +116,36 @@ pub struct ContractConfig {
     pub profile: PathBuf,
     /// Its successor, in force from its own first day on.
     pub next: Option<PathBuf>,
+    /// `[contract.bpjs]`: PIHAK KESATU.
+    pub bpjs: Party,
+    /// `[contract.dinkes]`: the health office.
+    pub dinkes: Party,
+}
+
+/// One side of the agreement, as papers name it. Names and numbers of staff are personal data: they are printed on papers
+/// and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Party {
+    /// What it is called, e.g. the branch office.
+    pub name: Option<String>,
+    /// Where it is.
+    pub address: Option<String>,
+    /// Who signs for it.
+    pub head: Option<Private<String>>,
+    /// What the head is, e.g. Kepala Cabang.
+    pub head_position: Option<String>,
+    /// NIP or NPP of the head, with its kind.
+    pub head_number: Option<Private<String>>,
+    /// PIC of the integration (Lampiran X angka 4).
+    pub pic: Option<Private<String>>,
+    /// What the PIC is.
+    pub pic_position: Option<String>,
+    /// How the PIC is reached.
+    pub pic_phone: Option<Private<String>>,
+    /// The treasurer; of a facility only.
+    pub treasurer: Option<Private<String>>,
+    /// NIP of the treasurer, with its kind.
+    pub treasurer_number: Option<Private<String>>,
 }
 
 /// `[remote]`
@@ -175,6 +205,8 @@ pub struct Facility {
     pub name: String,
     /// Its own zone: Asia/Jakarta (WIB), Asia/Makassar (WITA), Asia/Jayapura (WIT).
     pub timezone: TimeZone,
+    /// `[facility.party]`: PIHAK KEDUA's puskesmas on papers.
+    pub party: Party,
     /// `[facility.pcare]`
     pub pcare: Option<ServiceConfig>,
     /// `[facility.vclaim]`
@@ -232,7 +264,8 @@ impl Default for VaultConfig {
 
 impl Default for ContractConfig {
     fn default() -> Self {
-        Self { profile: PathBuf::from("contracts/bontang-2024.toml"), next: None }
+        let (bpjs, dinkes) = (Party::default(), Party::default());
+        Self { profile: PathBuf::from("contracts/bontang-2024.toml"), next: None, bpjs, dinkes }
     }
 }
 

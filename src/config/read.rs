@@ -13,9 +13,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
-    Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE, ReconcileConfig,
+    Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, PCARE_APP_CODE, Party, ReconcileConfig,
     RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
 };
+use crate::secret::Private;
 
 /// The contract profiles inside the binary (`contract::SHIPPED`; a test there holds the two together).
 const SHIPPED_PROFILES: &[&str] = &["bontang-2024.toml", "empat-lawang-2020.toml", "pekalongan-2021.toml"];
@@ -187,6 +188,30 @@ impl Reader {
         ContractConfig {
             profile: self.read(table, "profile", value::path, default.profile),
             next: self.read(table, "next", |given| value::path(given).map(Some), default.next),
+            bpjs: self.section(table, "bpjs", |reader, table| reader.party(table, false)),
+            dinkes: self.section(table, "dinkes", |reader, table| reader.party(table, false)),
+        }
+    }
+
+    /// What concerns a person is not repeated in a message.
+    fn party(&mut self, table: &mut Table, treasurer: bool) -> Party {
+        let mut person = |key| self.value(table, key, Echo::Hide, value::line).map(Private::new);
+        let (head, head_number) = (person("head"), person("head_number"));
+        let (pic, pic_phone) = (person("pic"), person("pic_phone"));
+        let [treasurer, treasurer_number] =
+            ["treasurer", "treasurer_number"].map(|key| if treasurer { person(key) } else { None });
+        let mut words = |key| self.value(table, key, Echo::Show, value::line);
+        Party {
+            name: words("name"),
+            address: words("address"),
+            head,
+            head_position: words("head_position"),
+            head_number,
+            pic,
+            pic_position: words("pic_position"),
+            pic_phone,
+            treasurer,
+            treasurer_number,
         }
     }
 
@@ -259,6 +284,7 @@ impl Reader {
         let timezone = self.require(table, "timezone", value::time_zone);
         let [pcare, vclaim, antrean_fktp, icare] =
             ["pcare", "vclaim", "antrean_fktp", "icare"].map(|key| self.service(table, key, allow_local));
+        let party = self.section(table, "party", |reader, table| reader.party(table, true));
         let path = table.path.clone();
         self.finish(table, &path);
         let (code, timezone) = (code?, timezone?);
@@ -266,6 +292,7 @@ impl Reader {
             name: name.unwrap_or_else(|| code.clone()),
             code,
             timezone,
+            party,
             pcare,
             vclaim,
             antrean_fktp,

@@ -24,6 +24,13 @@ pub(super) fn text(value: &Value) -> Result<String, Fault> {
     }
 }
 
+/// A text of one line for papers, at most 200 characters.
+pub(super) fn line(value: &Value) -> Result<String, Fault> {
+    let given = text(value)?.trim().to_owned();
+    let fits = (1..=200).contains(&given.chars().count()) && !given.chars().any(char::is_control);
+    if fits { Ok(given) } else { Err(Fault::Text) }
+}
+
 /// True or false; the environment knows only texts.
 pub(super) fn boolean(value: &Value) -> Result<bool, Fault> {
     match &value.kind {

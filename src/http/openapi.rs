@@ -108,6 +108,7 @@ fn query_of(rule: &Rule) -> &'static [&'static str] {
         ("GET", "/v1/outages" | "/v1/reconciliations") => &["facility", "limit"],
         ("GET", "/v1/status" | "/v1/outages/plans") => &["facility"],
         ("GET", "/v1/network") => &["facility", "month"],
+        ("GET", "/v1/claims") => &["facility", "month", "section", "part", "client"],
         ("GET", "/v1/telekonsultasi") => &["facility", "month", "format"],
         ("GET", "/v1/audit") => &["after", "limit"],
         (_, _) => &[],

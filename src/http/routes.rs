@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::routing::{self, MethodRouter};
 
 use super::{
-    actions, audit, books, changes, deliveries, obligations, openapi, outages, pauses, reconciliations, reports,
-    settle, status, submissions,
+    actions, audit, books, changes, claims, deliveries, forecast, obligations, openapi, outages, pauses,
+    reconciliations, reports, settle, status, submissions,
 };
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
 
@@ -79,6 +79,7 @@ routes! {
     "POST" post "/v1/deliveries/{id}/cancel" MEND 30 "Batalkan" actions::cancel;
     "POST" post "/v1/deliveries/{id}/resolve" ACT 30 "Putuskan: ada di BPJS, atau tidak ada" actions::resolve;
     "POST" post "/v1/deliveries/{id}/amend" MEND 30 "Perbaiki isi" actions::amend;
+    "GET" get "/v1/forecast" COMPARED 30 "Entri yang akan terlambat menurut laju sekarang" forecast::list;
     "GET" get "/v1/changes" ALL 80 "Yang menjadi final sejak kursor (long poll)" changes::feed;
     "GET" get "/v1/outages" ALL 30 "Daftar gangguan" outages::list;
     "POST" post "/v1/outages" ACT 30 "Buka gangguan secara manual" outages::open;
@@ -99,6 +100,7 @@ routes! {
     "POST" post "/v1/reconciliations/{id}/items/{n}/settle" ACT 30 "Selesaikan satu perbedaan" settle::settle;
     "GET" get "/v1/network" LOOK 30 "Entri jejaring dalam satu bulan" books::network;
     "GET" get "/v1/telekonsultasi" LOOK 30 "Buku catatan telekonsultasi satu bulan" books::telekonsultasi;
+    "GET" get "/v1/claims" LOOK 60 "Klaim nonkapitasi satu bulan, entri demi entri" claims::list;
     "GET" get "/v1/reports/{kind}" LOOK 120 "Dokumen: PDF, XLSX, CSV, HTML, JSON" reports::make;
     "GET" get "/v1/pauses" LOOK 30 "Yang sedang dijeda" pauses::list;
     "POST" post "/v1/pauses" ACT 30 "Jeda pengiriman" pauses::pause;

@@ -117,6 +117,7 @@ pub(super) fn bench_at(transport: Arc<dyn Transport>, base_url: &str, config: &R
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: crate::config::Party::default(),
     };
     let catalogue = Arc::new(Catalogue::shipped().unwrap());
     let clock = Clock::manual(start());

@@ -6,20 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::judge::{BACKLOG_DEGRADED, Facts, Lane, OpenOutage, Outlook};
 use super::live::Live;
 use crate::config::Facility;
-use crate::contract::forecast::{Drain, forecast};
-use crate::store::{CircuitRow, LaneLoad, LaneStop, OutageRow, PauseRow, Store, StoreError, Totals};
+use crate::contract::forecast::{Drain, LOOKED_AT, Queued, WINDOW, forecast};
+use crate::store::{CircuitRow, LaneLoad, LaneStop, OutageRow, PauseRow, QueuedRow, Store, StoreError, Totals};
 
 /// How long the store may take for all questions together.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The drain rate is what was delivered in this span.
-const DRAIN_WINDOW: Duration = Duration::from_mins(5);
-/// Nearest late dates that a forecast looks at.
-const FORESEEN: usize = 5000;
 /// Outages read: the newest; open ones are among them, and the page shows a few.
 const OUTAGES: usize = 50;
 
@@ -90,7 +86,7 @@ async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> R
         circuits: store.circuits().await?,
         outages: store.outages(OUTAGES).await?,
         due: BTreeMap::new(),
-        load: store.load(now - DRAIN_WINDOW, FORESEEN).await?,
+        load: store.load(now - WINDOW, LOOKED_AT).await?,
     };
     // One question per lane is too many for a host of a thousand facilities, and only an old due instant matters.
     let old = |due: Timestamp| now - BACKLOG_DEGRADED > due;
@@ -106,13 +102,16 @@ async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> R
 
 /// What will be late if every lane goes on as it did in the last minutes.
 fn outlook(rows: &Rows, now: Timestamp) -> Vec<Outlook> {
-    let window = SignedDuration::try_from(DRAIN_WINDOW).unwrap_or(SignedDuration::ZERO);
     let lane = |load: &LaneLoad| {
-        let mine = |row: &&CircuitRow| row.open && row.facility == load.facility && row.service == load.service;
-        let open_since = rows.circuits.iter().find(mine).map(|row| row.since);
-        let dates: Vec<Option<Timestamp>> = load.dates.iter().copied().map(Some).collect();
-        let seen = forecast(&dates, Drain::of(load.delivered, window, open_since), now);
-        Outlook { facility: load.facility.clone(), at_risk: i64::try_from(seen.at_risk).unwrap_or(i64::MAX) }
+        let mine = |facility: &str, service: &str| facility == load.facility && service == load.service;
+        let open = rows.circuits.iter().filter(|row| row.open && mine(&row.facility, &row.service));
+        let refused = rows.stops.iter().filter(|row| mine(&row.facility, &row.service));
+        let paused = rows.pauses.iter().filter(|row| row.facility == load.facility || row.facility == "*");
+        let stopped = open.map(|row| row.since).chain(refused.map(|row| row.since)).chain(paused.map(|row| row.since));
+        let queue: Vec<Queued> = load.queue.iter().map(QueuedRow::queued).collect();
+        let seen = forecast(&queue, Drain::of(load.delivered, WINDOW, stopped.min()), now);
+        let at_risk = i64::try_from(seen.at_risk()).unwrap_or(i64::MAX);
+        Outlook { facility: load.facility.clone(), at_risk, first: seen.first() }
     };
     rows.load.iter().map(lane).collect()
 }

@@ -126,6 +126,8 @@ pub struct Outlook {
     pub facility: String,
     /// Unfinished entries that will miss their late date.
     pub at_risk: i64,
+    /// The nearest date that will be missed.
+    pub first: Option<Timestamp>,
 }
 
 /// Judges.

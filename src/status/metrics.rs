@@ -62,6 +62,10 @@ pub(super) fn encode(facts: &Facts, rows: &Rows, report: &Report, live: &Live, n
         lanes(&mut registry, facts);
         let at_risk: i64 = facts.outlook.iter().map(|lane| lane.at_risk).sum();
         gauge(&mut registry, "at_risk", "Unfinished deliveries that miss their late date at the present rate", at_risk);
+        let first = facts.outlook.iter().filter_map(|lane| lane.first).min();
+        let left = first.map(|at| at.duration_since(now).as_secs());
+        let help = "Time left until the nearest date that will be missed at the present rate";
+        seconds(&mut registry, "nearest_at_risk", help, left);
     }
     machine(&mut registry, facts);
     attempts(&mut registry, live);

@@ -78,11 +78,13 @@ macro_rules! for_every_case {
             contract::days_are_wanted_done_wanted_again_and_forgotten,
             contract::the_books_have_the_month_the_mark_and_the_client,
             contract::delivered_edits_of_later_days_are_found,
+            contract::the_journal_is_read_by_operation_with_the_client_that_handed_in,
+            contract::dates_move_in_one_go_for_what_was_declared_and_what_is_expired_stays,
             ledger::circuits_and_pauses_are_remembered,
             ledger::events_are_numbered_kept_and_logged,
             ledger::a_duty_is_marked_done_once,
             ledger::totals_name_the_oldest_and_the_nearest,
-            ledger::a_lanes_load_is_its_late_dates_and_what_was_delivered_lately,
+            ledger::a_lanes_load_is_its_queue_in_dispatch_order_and_what_was_delivered_lately,
             ledger::a_commit_that_changes_something_wakes_and_an_empty_claim_does_not,
         }
     };

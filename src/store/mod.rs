@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod declared;
 mod outage;
 mod sealing;
 pub mod sqlite;
@@ -25,12 +26,13 @@ use crate::contract;
 use crate::queue::{Delivery, DeliveryId, Mark, SubmissionId};
 use crate::secret::Private;
 
+pub use declared::{Redate, circumstances, redating};
 pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
     Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed,
     ClientCount, Counts, DayChange, DayRow, DeliveryFilter, EntryBody, Given, JournalRow, LaneLoad, LaneStop, NewEntry,
-    NewSubmission, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, Settled, Settlement,
+    NewSubmission, Page, PauseRow, Prerequisite, QueuedRow, ReconciliationRow, Recorded, Refused, Settled, Settlement,
     SubmissionRow, Totals,
 };
 
@@ -115,6 +117,10 @@ pub trait Store: Send + Sync {
     /// Expires waiting deliveries whose last date has passed, at most `limit`; returns how many moved.
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError>;
 
+    /// Reckons the late and last dates of what is not final anew, all in one transaction, for facilities for which
+    /// something was declared; what is expired stays so. Returns how many moved.
+    async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError>;
+
     /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many.
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError>;
 
@@ -182,6 +188,15 @@ pub trait Store: Send + Sync {
         facility: &str,
         from: jiff::civil::Date,
         to: jiff::civil::Date,
+    ) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// As [`Store::journal`], of operations that fit one of these patterns (`*` stands for anything).
+    async fn journal_of(
+        &self,
+        facility: &str,
+        from: jiff::civil::Date,
+        to: jiff::civil::Date,
+        operations: &[&str],
     ) -> Result<Vec<JournalRow>, StoreError>;
 
     /// Keeps a reconciliation's report.
@@ -261,7 +276,8 @@ pub trait Store: Send + Sync {
     /// Counts and the few instants that health, status and metrics show.
     async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError>;
 
-    /// Of every lane with a date to meet: what was delivered since `since`, and the nearest `limit` late dates in all.
+    /// Of every lane with something unfinished: what was delivered since `since`, and what is unfinished in dispatch
+    /// order, the first `limit` of all lanes together.
     async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError>;
 
     /// The security log from `after` on, oldest first.

@@ -52,6 +52,34 @@ impl fmt::Display for Role {
     }
 }
 
+/// What a clinic of the network is: the agreement lets only some kinds claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A midwife.
+    Bidan,
+    /// A pharmacy.
+    Apotek,
+    /// A clinic.
+    Klinik,
+    /// A laboratory.
+    Laboratorium,
+    /// Anything else.
+    Lain,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bidan => "bidan",
+            Self::Apotek => "apotek",
+            Self::Klinik => "klinik",
+            Self::Laboratorium => "laboratorium",
+            Self::Lain => "lain",
+        })
+    }
+}
+
 /// A client that has proved who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
@@ -95,6 +123,8 @@ struct Stored {
     name: String,
     facilities: Vec<String>,
     role: Role,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
     gateway: bool,
     /// SHA-256 of the token, hexadecimal.
     hash: String,
@@ -114,6 +144,8 @@ pub struct ClientInfo {
     pub facilities: Vec<String>,
     /// Its role.
     pub role: Role,
+    /// What it is, if it is of the network and that was said.
+    pub kind: Option<Kind>,
     /// Whether it has local gateway credentials.
     pub gateway: bool,
     /// When it was added.
@@ -140,6 +172,8 @@ pub struct NewClient {
     pub facilities: Vec<String>,
     /// What it may do.
     pub role: Role,
+    /// What it is; only of the network.
+    pub kind: Option<Kind>,
     /// How many days its token lives, at most 365.
     pub days: u16,
 }
@@ -264,6 +298,9 @@ impl Clients {
         if new.facilities.is_empty() {
             return Err(VaultError::FacilityCode);
         }
+        if new.kind.is_some() && new.role != Role::Network {
+            return Err(VaultError::ClientKind);
+        }
         let _lock = Lock::take(&self.0.path)?;
         let (mut clients, _) = read(&self.0.path)?;
         if clients.iter().any(|client| client.name == new.name && client.revoked_at.is_none()) {
@@ -279,6 +316,7 @@ impl Clients {
             name: new.name.clone(),
             facilities: new.facilities.clone(),
             role: new.role,
+            kind: new.kind,
             gateway: gateway.is_some(),
             hash: super::hex(&Sha256::digest(token.as_bytes())),
             created_at: now,
@@ -330,8 +368,8 @@ impl Stored {
     }
 
     fn info(&self) -> ClientInfo {
-        let Self { id, name, facilities, role, gateway, created_at, expires_at, revoked_at, .. } = self.clone();
-        ClientInfo { id, name, facilities, role, gateway, created_at, expires_at, revoked_at }
+        let Self { id, name, facilities, role, kind, gateway, created_at, expires_at, revoked_at, .. } = self.clone();
+        ClientInfo { id, name, facilities, role, kind, gateway, created_at, expires_at, revoked_at }
     }
 
     fn admit(&self, now: Timestamp) -> Result<Client, TokenError> {

@@ -158,6 +158,9 @@ pub enum VaultError {
     /// A client's name has letters, digits, `.`, `-`, `_`.
     #[error("a client's name has 1 to 64 characters of a-z A-Z 0-9 . _ -")]
     ClientName,
+    /// A kind for a client that is not of the network.
+    #[error("only a client of the network (--role network) has a kind")]
+    ClientKind,
     /// The operating system refused.
     #[error("{doing} {path}: {kind}")]
     Io {
@@ -294,6 +297,7 @@ impl VaultError {
             Self::ImportEmpty { facility } => format!("impor tidak memuat apa pun untuk faskes {facility}"),
             Self::ClientExists { name } => format!("klien {name} sudah ada: cabut dulu, atau pilih nama lain"),
             Self::ClientUnknown { name } => format!("tidak ada klien aktif bernama {name}"),
+            Self::ClientKind => "hanya klien jejaring (--role network) yang mempunyai --kind".to_owned(),
             Self::ClientName => "nama klien 1 sampai 64 karakter a-z A-Z 0-9 . _ -".to_owned(),
             Self::Io { path, doing, kind } => format!("berkas {}: {kind} ({doing})", path.display()),
             Self::Stream { kind } => format!("masukan atau keluaran baku: {kind}"),

@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "reconcile",
         &["catalogue", "chance", "clock", "observe", "protocol", "queue", "remote", "secret", "store", "words"],
     ),
-    ("report", &["contract", "queue", "secret", "store", "words"]),
+    ("report", &["config", "contract", "queue", "secret", "store", "words"]),
     ("status", &["catalogue", "chance", "clock", "config", "contract", "queue", "secret", "store", "words"]),
     (
         "http",

@@ -137,6 +137,7 @@ async fn without_configuration_or_credentials_nothing_is_sent() {
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: crate::config::Party::default(),
     };
     let (catalogue, vault) = (Arc::clone(&bench.catalogue), bench.vault.clone());
     let transport = Fake::new(|_| panic!("nothing may be sent"));

@@ -32,8 +32,8 @@ pub use open::{Inspection, Opened, Settings, inspect};
 use super::{
     Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
     DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, LaneLoad, LaneStop, NewSubmission, OutageChange,
-    OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Sealer, Settlement,
-    Store, StoreError, SubmissionRow, Totals,
+    OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Redate, Sealer,
+    Settlement, Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
 use crate::contract::{Done, Event};
@@ -167,6 +167,10 @@ impl Store for SqliteStore {
         self.write(move |tx| tx.expire(now, limit, &base)).await
     }
 
+    async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError> {
+        self.write(move |tx| tx.redate(now, &redate)).await
+    }
+
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError> {
         self.write(move |tx| tx.distrust(now, &base)).await
     }
@@ -256,6 +260,18 @@ impl Store for SqliteStore {
     async fn client_counts(&self, facility: &str, from: Date, to: Date) -> Result<Vec<ClientCount>, StoreError> {
         let facility = facility.to_owned();
         self.read(move |tx| tx.client_counts(&facility, from, to)).await
+    }
+
+    async fn journal_of(
+        &self,
+        facility: &str,
+        from: Date,
+        to: Date,
+        operations: &[&str],
+    ) -> Result<Vec<JournalRow>, StoreError> {
+        let (facility, operations) = (facility.to_owned(), operations.iter().map(|&own| own.to_owned()).collect());
+        let operations: Vec<String> = operations;
+        self.read(move |tx| tx.journal_of(&facility, from, to, &operations)).await
     }
 
     async fn journal(&self, facility: &str, from: Date, to: Date) -> Result<Vec<JournalRow>, StoreError> {

@@ -230,4 +230,15 @@ impl Tx<'_> {
         ])?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Database(format!("delivery {id} changed meanwhile"))) }
     }
+
+    /// Late and last as a clause moved them; the state is not touched.
+    pub(super) fn move_dates(self, delivery: &Delivery, deadline: &Deadline) -> Result<(), StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE delivery SET late = ?3, last = ?4 WHERE id = ?1 AND revision = ?2")?;
+        let id = delivery.id.to_string();
+        let (late, last) = (deadline.late.map(millis), deadline.last.map(millis));
+        let changed = statement.execute(params![id, delivery.progress.revision, late, last])?;
+        if changed == 1 { Ok(()) } else { Err(StoreError::Database(format!("delivery {id} changed meanwhile"))) }
+    }
 }

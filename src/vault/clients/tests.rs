@@ -18,7 +18,7 @@ fn days(n: i64) -> SignedDuration {
 }
 
 fn new(name: &str) -> NewClient {
-    NewClient { name: name.into(), facilities: vec![FACILITY.into()], role: Role::Sim, days: 365 }
+    NewClient { name: name.into(), facilities: vec![FACILITY.into()], role: Role::Sim, kind: None, days: 365 }
 }
 
 fn list() -> (TempDir, Clients) {
@@ -149,4 +149,17 @@ fn a_spoilt_list_is_reported_and_the_last_good_one_stays() {
 fn the_checksum_is_the_common_crc32() {
     // The check value of CRC-32/ISO-HDLC in the catalogue of CRC algorithms.
     assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+}
+
+#[test]
+fn only_a_client_of_the_network_has_a_kind_and_it_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let clients = Clients::open(&folder.path().join("vault")).unwrap();
+    let midwife = NewClient { role: Role::Network, kind: Some(Kind::Bidan), ..new("bidan-sari") };
+    clients.add(&midwife, None, now()).unwrap();
+    clients.add(&new("sim"), None, now()).unwrap();
+    let wrong = NewClient { kind: Some(Kind::Bidan), ..new("sim-2") };
+    assert_eq!(clients.add(&wrong, None, now()).unwrap_err(), VaultError::ClientKind);
+    let kinds: Vec<Option<Kind>> = clients.list().unwrap().into_iter().map(|client| client.kind).collect();
+    assert_eq!(kinds, [Some(Kind::Bidan), None]);
 }

@@ -95,6 +95,7 @@ CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state IN ('waiting', 's
 CREATE INDEX delivery_leased ON delivery (lease_until) WHERE lease_token IS NOT NULL;
 CREATE INDEX delivery_unfinished ON delivery (accepted_at) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_unfinished_late ON delivery (late) WHERE state IN ('waiting', 'sending', 'unanswered');
+CREATE INDEX delivery_unfinished_rank ON delivery (rank, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_last ON delivery (last) WHERE state = 'waiting' AND last IS NOT NULL;
 CREATE INDEX delivery_day ON delivery (facility, service_date);
 CREATE INDEX delivery_state ON delivery (state, seq);
