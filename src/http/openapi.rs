@@ -134,7 +134,7 @@ fn schemas_of(rule: &Rule) -> (&'static str, &'static str) {
         ("POST", "/v1/deliveries/actions") => ("Bulk", ""),
         ("POST", "/v1/deliveries/{id}/resolve") => ("Resolve", "Delivery"),
         ("POST", "/v1/deliveries/{id}/amend") => ("Amend", "Delivery"),
-        ("POST", "/v1/outages/{id}/close") => ("Reason", ""),
+        ("POST", "/v1/outages/{id}/close" | "/v1/outages/plans/{id}/withdraw") => ("Reason", ""),
         ("POST", "/v1/outages") => ("OpenOutage", ""),
         ("POST", "/v1/outages/{id}/classify") => ("Classify", ""),
         ("POST", "/v1/outages/plans") => ("PlanOutage", ""),

@@ -98,6 +98,7 @@ routes! {
     "POST" post "/v1/outages" ACT 30 "Buka gangguan secara manual" outages::open;
     "GET" get "/v1/outages/plans" ALL 30 "Pemeliharaan yang diumumkan" outages::plans;
     "POST" post "/v1/outages/plans" ACT 30 "Catat pemeliharaan yang diumumkan" outages::plan;
+    "POST" post "/v1/outages/plans/{id}/withdraw" ACT 30 "Tarik kembali pemeliharaan yang diumumkan" outages::withdraw;
     "POST" post "/v1/outages/{id}/classify" ACT 30 "Golongkan gangguan, misalnya keadaan kahar" outages::classify;
     "GET" get "/v1/outages/{id}" ALL 30 "Satu gangguan" outages::show;
     "POST" post "/v1/outages/{id}/close" ACT 30 "Tutup gangguan" outages::close;

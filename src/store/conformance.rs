@@ -85,6 +85,7 @@ macro_rules! for_every_case {
             ledger::an_outage_that_is_not_there_is_an_error,
             ledger::reconciliations_keep_their_reports,
             contract::announced_maintenance_is_kept_until_it_is_over,
+            contract::announced_maintenance_is_withdrawn_once,
             contract::an_outage_is_classified_and_its_effect_is_told,
             contract::settlements_are_kept_in_order_with_their_rows_in_the_log,
             contract::days_are_wanted_done_wanted_again_and_forgotten,

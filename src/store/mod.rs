@@ -175,7 +175,10 @@ pub trait Store: antrean::AntreanStore {
     /// Enters maintenance that was announced ahead, with its row in the log; answers it with its id.
     async fn plan_outage(&self, plan: OutagePlan, audit: AuditEntry) -> Result<OutagePlan, StoreError>;
 
-    /// Announced maintenance that ends at `since` or later, in order of its beginning.
+    /// Takes an announcement back, with its row in the log; none where there is no such one, or no longer.
+    async fn withdraw_plan(&self, id: i64, audit: AuditEntry) -> Result<Option<OutagePlan>, StoreError>;
+
+    /// Announced maintenance, not withdrawn, that ends at `since` or later, in order of its beginning.
     async fn outage_plans(&self, since: Timestamp) -> Result<Vec<OutagePlan>, StoreError>;
 
     /// What became, until `now`, of the entries that an outage touched.

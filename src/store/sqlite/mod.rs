@@ -244,6 +244,10 @@ impl Store for SqliteStore {
         self.write(move |tx| tx.plan_outage(&plan, &audit)).await
     }
 
+    async fn withdraw_plan(&self, id: i64, audit: AuditEntry) -> Result<Option<OutagePlan>, StoreError> {
+        self.write(move |tx| tx.withdraw_plan(id, &audit)).await
+    }
+
     async fn outage_plans(&self, since: Timestamp) -> Result<Vec<OutagePlan>, StoreError> {
         self.read(move |tx| tx.outage_plans(since)).await
     }

@@ -232,6 +232,7 @@ CREATE TABLE outage_plan (
   reason TEXT NOT NULL,
   actor TEXT NOT NULL,
   announced_at INTEGER NOT NULL,
+  withdrawn_at INTEGER,            -- who and why: the security log
   CONSTRAINT a_plan_ends_after_it_begins CHECK (to_at > from_at)
 ) STRICT;
 
