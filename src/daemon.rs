@@ -22,6 +22,7 @@ use crate::config::{Config, Facility, StoreUrl};
 use crate::contract::{Contracts, ProfileError};
 use crate::http;
 use crate::intake::{self, Intake};
+use crate::keep::{Keep, prefetch::Prefetch};
 use crate::observe::{Observe, Seen};
 use crate::push::Push;
 use crate::queue::BootId;
@@ -136,6 +137,7 @@ struct Shared {
     contracts: Arc<Contracts>,
     store: SharedStore,
     remote: Remote,
+    keep: Arc<Keep>,
     live: Arc<Live>,
     observe: Observe,
     turns: Turns,
@@ -174,7 +176,10 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         parts.clock.clone(),
         transport,
     );
+    let zone = config.remote.timezone.clone();
+    let keep = Keep::new(Arc::clone(&store) as SharedStore, Arc::clone(&catalogue), config.keep.clone(), zone);
     let shared = Shared {
+        keep: Arc::new(keep),
         observe: observe(&live, &parts.clock),
         config: Arc::new(config),
         catalogue,
@@ -345,6 +350,18 @@ fn start_lane(shared: &Shared, tasks: &TaskTracker, lane: &Arc<Lane>) {
         shared.catalogue.operations().any(|operation| operation.service == lane.service && operation.is_write());
     if written {
         tasks.spawn(push.run(Arc::clone(lane), shared.stop.clone()));
+    }
+    // Only the gateway gives what is kept.
+    if shared.config.keep.enabled && shared.config.gateway.enabled {
+        let prefetch = Prefetch {
+            keep: Arc::clone(&shared.keep),
+            store: Arc::clone(&shared.store),
+            remote: shared.remote.clone(),
+            catalogue: Arc::clone(&shared.catalogue),
+            clock: shared.parts.clock.clone(),
+            observe: Arc::clone(&shared.observe),
+        };
+        tasks.spawn(prefetch.run(Arc::clone(lane), shared.stop.clone()));
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn router(
         password_set: password_set(shared),
         status: status_screen(shared),
         closing: shared.stop.clone(),
+        keep: Arc::clone(&shared.keep),
         gateway: config.gateway.enabled.then(|| Arc::new(gateway(shared, lanes))),
         extra: status::router(status_state(shared, operator_token, secure)),
     };
@@ -78,7 +79,14 @@ fn gateway(shared: &Shared, lanes: &[Arc<Lane>]) -> http::gateway::Gateway {
     let pcare = shared.config.facilities.iter().filter_map(|facility| facility.pcare.as_ref());
     let app_codes = pcare.filter_map(|service| service.app_code.clone()).collect();
     let (vault, remote) = (shared.vault.clone(), shared.remote.clone());
-    http::gateway::Gateway::new(vault, remote, lanes.to_vec(), shared.config.gateway.clone(), app_codes)
+    http::gateway::Gateway::new(
+        vault,
+        remote,
+        lanes.to_vec(),
+        Arc::clone(&shared.keep),
+        shared.config.gateway.clone(),
+        app_codes,
+    )
 }
 
 /// Unknown while the vault cannot be read; the reminder then waits.

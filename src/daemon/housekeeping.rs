@@ -1,5 +1,5 @@
-//! Small things that must go on: the vault and the clients are looked at, the disk is measured, old payloads go, and a
-//! failed store ends the process.
+//! Small things that must go on: the vault and the clients are looked at, the disk is measured, old payloads and kept reads
+//! go, and a failed store ends the process.
 
 use std::path::Path;
 use std::time::Duration;
@@ -45,6 +45,7 @@ pub(super) async fn run(shared: Shared, failed: CancellationToken) {
         look(&shared);
         if looks.is_multiple_of(RETIRE_EVERY) {
             retire(&shared).await;
+            prune(&shared).await;
         }
         looks = looks.wrapping_add(1);
         tokio::select! {
@@ -86,5 +87,14 @@ async fn retire(shared: &Shared) {
         Ok(0) => {}
         Ok(gone) => tracing::info!(gone, "payloads past their retention were destroyed"),
         Err(error) => tracing::warn!(%error, "old payloads not looked for"),
+    }
+}
+
+/// What is kept for outages goes by its age and its amount.
+async fn prune(shared: &Shared) {
+    match shared.keep.prune(shared.parts.clock.now()).await {
+        Ok(0) => {}
+        Ok(gone) => tracing::info!(gone, "kept reads past their retention were let go"),
+        Err(error) => tracing::warn!(%error, "kept reads not looked through"),
     }
 }

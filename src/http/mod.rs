@@ -48,6 +48,7 @@ use crate::clock::Clock;
 use crate::config::Facility;
 use crate::contract::Contracts;
 use crate::intake::Intake;
+use crate::keep::Keep;
 use crate::queue::BootId;
 use crate::secret::Private;
 use crate::store::{Base, SharedStore};
@@ -149,6 +150,8 @@ pub struct App {
     pub status: StatusScreen,
     /// Ends long polls when the process stops.
     pub closing: CancellationToken,
+    /// What is kept of reads.
+    pub keep: Arc<Keep>,
     /// The gateway, if it is switched on.
     pub gateway: Option<Arc<gateway::Gateway>>,
     /// Routes of other faces (`status`), with their own authentication.

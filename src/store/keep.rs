@@ -61,8 +61,6 @@ pub struct NewRows {
     pub term: TermRow,
     /// Rows that are new or seen again.
     pub rows: Vec<NewRow>,
-    /// Rows that are no longer there, by [`KeptRow::key`].
-    pub gone: Vec<String>,
     /// Rows from this place on are no longer there.
     pub beyond: Option<u64>,
     /// When it was read.
@@ -72,8 +70,6 @@ pub struct NewRows {
 /// A kept row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptRow {
-    /// Its name in the store.
-    pub key: String,
     /// Where the service gave it.
     pub place: u64,
     /// The row as JSON.
@@ -89,7 +85,7 @@ pub struct KeptList {
     pub frame: Private<Value>,
     /// What was read with which words.
     pub terms: Vec<TermRow>,
-    /// Its rows, by place and then by name.
+    /// Its rows.
     pub rows: Vec<KeptRow>,
 }
 

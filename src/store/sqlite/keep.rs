@@ -47,10 +47,6 @@ impl Tx<'_> {
                 )?
                 .execute(params![list, key, signed(row.place), body, millis(new.at)])?;
         }
-        for key in &new.gone {
-            let sql = "DELETE FROM kept_row WHERE list = ?1 AND key = ?2 AND as_of < ?3";
-            self.connection.prepare_cached(sql)?.execute(params![list, key, millis(new.at)])?;
-        }
         if let Some(beyond) = new.beyond {
             let sql = "DELETE FROM kept_row WHERE list = ?1 AND place >= ?2";
             self.connection.prepare_cached(sql)?.execute(params![list, signed(beyond)])?;
@@ -129,9 +125,8 @@ impl Tx<'_> {
             let sealed = sealed.as_blob().map_err(|error| StoreError::Unreadable(error.to_string()))?;
             let body = self.shared.sealer.open(facility, "kept_row.body", &format!("{list}/{key}"), sealed)?;
             let Millis(as_of) = row.get(3)?;
-            kept.push(KeptRow { key, place: unsigned(row.get(1)?), body: Private::new(body), as_of });
+            kept.push(KeptRow { place: unsigned(row.get(1)?), body: Private::new(body), as_of });
         }
-        kept.sort_by(|a, b| (a.place, &a.key).cmp(&(b.place, &b.key)));
         Ok(Some(KeptList { frame: Private::new(frame), terms: self.terms(list, facility)?, rows: kept }))
     }
 
