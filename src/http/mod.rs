@@ -17,6 +17,7 @@ mod evaluation;
 mod extract;
 pub mod gateway;
 mod guard;
+mod kept;
 mod obligations;
 mod openapi;
 mod outages;

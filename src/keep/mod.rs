@@ -235,6 +235,12 @@ impl Keep {
         Ok(gone)
     }
 
+    /// Whether references are fetched ahead at all.
+    #[must_use]
+    pub const fn fetches_ahead(&self) -> bool {
+        self.config.enabled && !self.config.refresh.is_zero()
+    }
+
     /// Since when a facility's references are asked for anew by a person.
     fn wanted_since(&self, facility: &str) -> Option<Timestamp> {
         locked(&self.wanted).get(facility).copied()
@@ -372,3 +378,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+
+#[cfg(test)]
+mod tests;
