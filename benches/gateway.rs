@@ -92,7 +92,10 @@ async fn measure() -> Result<(), Failed> {
     for path in ["peserta/0009900000001", "dokter/0/100"] {
         let (bytes, direct, gateway) = in_turns(&http, &direct, &sims, path).await?;
         let over = gateway.saturating_sub(direct);
-        println!("{:<22} {bytes:>8} {direct:>12.2?} {gateway:>12.2?} {over:>12.2?}", path.split('/').next().unwrap_or(path));
+        println!(
+            "{:<22} {bytes:>8} {direct:>12.2?} {gateway:>12.2?} {over:>12.2?}",
+            path.split('/').next().unwrap_or(path)
+        );
     }
     println!("\n{:<22} {:>12} {:>12} {:>8}", "read", "proxy/s", "gateway/s", "ratio");
     for path in ["peserta/0009900000001", "dokter/0/100"] {
@@ -103,7 +106,11 @@ async fn measure() -> Result<(), Failed> {
             gateway.push(rate(&http, &sims, path).await?);
         }
         let (proxy, gateway) = (middle(proxy), middle(gateway));
-        println!("{:<22} {proxy:>12.0} {gateway:>12.0} {:>8.2}", path.split('/').next().unwrap_or(path), gateway / proxy);
+        println!(
+            "{:<22} {proxy:>12.0} {gateway:>12.0} {:>8.2}",
+            path.split('/').next().unwrap_or(path),
+            gateway / proxy
+        );
     }
     running.stop().await;
     Ok(())

@@ -102,12 +102,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<(String, String)>, StoreError>;
 
     /// What a provisional number of this client and facility stands for.
-    async fn provisional(
-        &self,
-        client: &str,
-        facility: &str,
-        value: &str,
-    ) -> Result<Option<ProvisionalId>, StoreError>;
+    async fn provisional(&self, client: &str, facility: &str, value: &str)
+    -> Result<Option<ProvisionalId>, StoreError>;
 
     // ---- push ---------------------------------------------------------------------------------------------------
 

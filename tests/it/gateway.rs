@@ -4,5 +4,8 @@ mod client;
 mod door;
 mod kept;
 mod outage;
+mod python;
 mod reads;
+mod secrets;
+mod services;
 mod writes;

@@ -1,8 +1,8 @@
 //! V-Claim and Antrean FKTP through the same queue: what lands unseen is adopted by its number, what is another's is
 //! refused, what has no read is repeated, and each service has its own user key, lane and outage.
 
-use jembatan::simulator::DownMode;
 use jembatan::catalogue::Service;
+use jembatan::simulator::DownMode;
 use jembatan::simulator::faults::{Fault, Kind};
 use jiff::ToSpan as _;
 use jiff::civil::{Date, Weekday};

@@ -37,7 +37,8 @@ const UNAUTHORIZED: &str = "Unauthorized!";
 const EXPIRED: &str = "Service Expired";
 const NOT_REGISTERED: &str = "Unauthorized! You are not registered for this service!";
 const START_INDEX: &str = "StartIndex cannot be less than zero.\r\nParameter name: startIndex";
-const TOO_MANY: &str = "Terlalu banyak panggilan dengan kredensial yang salah; periksa kredensial lokal, tunggu sebentar.";
+const TOO_MANY: &str =
+    "Terlalu banyak panggilan dengan kredensial yang salah; periksa kredensial lokal, tunggu sebentar.";
 
 /// Somebody who has proved who it is.
 pub(super) struct Visitor {

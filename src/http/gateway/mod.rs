@@ -119,7 +119,9 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
         return Reply::own(404, words).render(Voice::of(&app.catalogue, Service::Pcare), &Secrecy::Plain);
     };
     let found = route::method(&parts.method).and_then(|method| app.catalogue.route(service, method, path));
-    let voice = found.as_ref().map_or_else(|| Voice::of(&app.catalogue, service), |(operation, _)| Voice::of_operation(operation));
+    let voice = found
+        .as_ref()
+        .map_or_else(|| Voice::of(&app.catalogue, service), |(operation, _)| Voice::of_operation(operation));
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let knock = Knock { peer, voice, now: app.clock.now() };
     let visitor = match door::enter(&app, &gateway, &parts.headers, knock) {
@@ -139,13 +141,9 @@ pub(super) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
         Ok(Ok(reply) | Err(reply)) => reply,
         Err(_) => Reply::own(408, "Permintaan tidak selesai pada waktunya. Kirim ulang permintaan yang sama."),
     };
-    let operation = found_name(&reply);
-    tracing::debug!(service = service.word(), code = reply.code, delivery = operation, "gateway call answered");
+    let delivery = reply.delivery.map(|id| id.to_string());
+    tracing::debug!(service = service.word(), code = reply.code, delivery, "gateway call answered");
     reply.render(voice, &secrecy)
-}
-
-fn found_name(reply: &Reply) -> Option<String> {
-    reply.delivery.map(|id| id.to_string())
 }
 
 /// The facility a caller speaks for: its only one, or the one it names.
@@ -161,9 +159,10 @@ fn facility(app: &App, caller: &Caller, parts: &Parts) -> Result<String, Reply> 
         (Some(code), _) if own.iter().any(|own| own == code) => Ok(code.to_owned()),
         (Some(_), _) => Err(Reply::own(403, "Klien ini tidak berhak atas faskes pada header X-Jembatan-Facility.")),
         (None, [only]) => Ok(only.clone()),
-        (None, _) => {
-            Err(Reply::own(400, "Klien ini berhak atas beberapa faskes: sebutkan satu pada header X-Jembatan-Facility."))
-        }
+        (None, _) => Err(Reply::own(
+            400,
+            "Klien ini berhak atas beberapa faskes: sebutkan satu pada header X-Jembatan-Facility.",
+        )),
     }
 }
 
@@ -193,8 +192,7 @@ async fn read_body(app: &App, operation: &Operation, body: Body) -> Result<Value
     if operation.content_type.is_none() || bytes.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
-    let value = json::read(&bytes).map_err(|_| {
-        Reply::own(400, "Isi permintaan bukan JSON yang sah (atau satu kunci tertulis dua kali).")
-    })?;
+    let value = json::read(&bytes)
+        .map_err(|_| Reply::own(400, "Isi permintaan bukan JSON yang sah (atau satu kunci tertulis dua kali)."))?;
     if value.is_object() { Ok(value) } else { Err(Reply::own(400, "Isi permintaan harus berupa objek JSON.")) }
 }

@@ -130,7 +130,10 @@ pub(super) async fn receipt_of(call: &Call<'_>, delivery: &Delivery) -> Reply {
     match delivery.progress.state {
         State::Refused | State::Expired | State::Cancelled => {
             let state = delivery.progress.state;
-            let words = format!("Nomor sementara ini tidak menjadi nomor BPJS: entrinya {state} (pengantaran {}).", delivery.id);
+            let words = format!(
+                "Nomor sementara ini tidak menjadi nomor BPJS: entrinya {state} (pengantaran {}).",
+                delivery.id
+            );
             Reply::own(404, words).about(delivery.id)
         }
         State::Waiting | State::Sending | State::Unanswered | State::Held | State::Delivered => {
@@ -166,4 +169,3 @@ fn reason(app: &App, operation: &Operation, delivery: &Delivery, around: &Around
         }
     }
 }
-

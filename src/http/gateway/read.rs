@@ -29,7 +29,10 @@ async fn pass(call: &Call<'_>) -> Result<Reply, Reply> {
     let Call { gateway, operation, facility, .. } = call;
     if !gateway.remote.serves(facility, operation.service) {
         let word = operation.service.word();
-        return Err(Reply::own(404, format!("Layanan {word} tidak dikonfigurasi untuk faskes ini ([facility.{word}]).")));
+        return Err(Reply::own(
+            404,
+            format!("Layanan {word} tidak dikonfigurasi untuk faskes ini ([facility.{word}])."),
+        ));
     }
     let (path, body) = with_real_numbers(call).await?;
     let lane = gateway.lane(facility, operation.service);
@@ -37,7 +40,8 @@ async fn pass(call: &Call<'_>) -> Result<Reply, Reply> {
         return Ok(unavailable(call, None).await);
     }
     let admitted = tokio::time::timeout(QUEUE, gateway.remote.admit(facility, operation.service)).await;
-    admitted.map_err(|_| Reply::own(429, "Batas panggilan ke BPJS per detik tercapai; coba lagi sebentar.").after(1))?;
+    admitted
+        .map_err(|_| Reply::own(429, "Batas panggilan ke BPJS per detik tercapai; coba lagi sebentar.").after(1))?;
     let stamp = Stamp::at(call.app.clock.now());
     let passed = gateway.remote.pass(facility, operation, &path, body, stamp).await;
     if let Some(lane) = lane {

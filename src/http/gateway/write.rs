@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::Call;
 use super::answer::{Content, Reply, Voice};
 use super::numbers::{self, Number};
-use super::same::{self, Key};
 use super::outcome::{is_open, reply_of, store_down};
-use super::Call;
+use super::same::{self, Key};
 use crate::catalogue::Kind;
 use crate::http::problem::full;
 use crate::intake::{self, Fault, IntakeError, Origin};
@@ -142,11 +142,7 @@ fn prerequisites(call: &Call<'_>, raw: &Value, found: &[Number]) -> Result<Vec<S
 
 // ---- what it is ------------------------------------------------------------------------------------------------------
 
-async fn meaning(
-    call: &Call<'_>,
-    content: &Written,
-    standing: &Standing,
-) -> Result<Meaning, Reply> {
+async fn meaning(call: &Call<'_>, content: &Written, standing: &Standing) -> Result<Meaning, Reply> {
     let next = standing.generation + 1;
     let Some(latest) = standing.latest.clone().map(Box::new) else { return Ok(Meaning::New(next)) };
     let state = latest.progress.state;
@@ -220,12 +216,7 @@ async fn amend(call: &Call<'_>, delivery: &Delivery, content: &Written) -> Resul
 }
 
 /// Applies an event of this client; one that another call of the same client was faster with is no fault.
-async fn act(
-    call: &Call<'_>,
-    delivery: &Delivery,
-    event: Event,
-    payload: Option<Private<Value>>,
-) -> Result<(), Reply> {
+async fn act(call: &Call<'_>, delivery: &Delivery, event: Event, payload: Option<Private<Value>>) -> Result<(), Reply> {
     let now = call.app.clock.now();
     let word = if payload.is_some() { "amend" } else { "retry" };
     let audit = AuditEntry {
@@ -265,7 +256,9 @@ fn conflict(call: &Call<'_>, delivery: &Delivery) -> Reply {
             "sedang dalam perjalanan ke BPJS dengan isi lain: tunggu hasilnya, lalu ubah"
         }
     };
-    let words = format!("Entri dengan kunci yang sama {remedy} (pengantaran {id}, keadaan {state}). Isi baru ini tidak disimpan.");
+    let words = format!(
+        "Entri dengan kunci yang sama {remedy} (pengantaran {id}, keadaan {state}). Isi baru ini tidak disimpan."
+    );
     Reply::own(409, words).about(id)
 }
 
@@ -327,4 +320,3 @@ async fn is_stopped(call: &Call<'_>) -> Result<bool, crate::store::StoreError> {
     };
     Ok(paused || stopped().await?)
 }
-

@@ -257,11 +257,16 @@ fn created_is_success_in_pcare_only() {
         (Service::Icare, [true, false, false]),
     ];
     for (service, expected) in table {
-        assert_eq!([200, 201, 1].map(|code| catalogue().dialect(service).unwrap().is_success(code)), expected, "{service:?}");
+        assert_eq!(
+            [200, 201, 1].map(|code| catalogue().dialect(service).unwrap().is_success(code)),
+            expected,
+            "{service:?}"
+        );
     }
     let body = envelope::write(&Writing::VCLAIM, 201, "Data tidak ditemukan", Value::Null);
     let opener = Opener { cons_id: &cons(), secret_key: &secret(), stamp: Stamp::from_seconds(STAMP) };
-    let heard = hear(catalogue().dialect(Service::Vclaim).unwrap(), &reply(200, body), opener, &Limits::default(), start());
+    let heard =
+        hear(catalogue().dialect(Service::Vclaim).unwrap(), &reply(200, body), opener, &Limits::default(), start());
     assert!(matches!(heard, Heard::Envelope(said) if !said.success && said.code == 201));
 }
 

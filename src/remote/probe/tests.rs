@@ -149,7 +149,8 @@ async fn missing_credentials_and_configuration_are_ours() {
 /// The address, and whether anything secret went along.
 fn asked(fake: &Fake) -> Vec<(String, bool)> {
     let seen = fake.seen.lock().unwrap();
-    let signed = |request: &Request| ["X-signature", "user_key", "X-cons-id"].iter().any(|name| header(request, name).is_some());
+    let signed =
+        |request: &Request| ["X-signature", "user_key", "X-cons-id"].iter().any(|name| header(request, name).is_some());
     seen.iter().map(|request| (request.url.expose().replace("https://bpjs.example/", ""), signed(request))).collect()
 }
 

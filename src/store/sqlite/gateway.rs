@@ -143,19 +143,17 @@ impl Tx<'_> {
         let Some(found) = self.delivery(delivery)? else { return Ok(Vec::new()) };
         let id = delivery.to_string();
         let number = |(name, form): &(String, NumberForm)| {
-            let value = self.provisional_of(&id, name)?.map_or_else(
-                || self.new_provisional(client, &found.facility, &id, name, *form),
-                Ok,
-            )?;
+            let value = self
+                .provisional_of(&id, name)?
+                .map_or_else(|| self.new_provisional(client, &found.facility, &id, name, *form), Ok)?;
             Ok((name.clone(), value))
         };
         wanted.iter().map(number).collect()
     }
 
     fn provisional_of(self, delivery: &str, name: &str) -> Result<Option<String>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT value FROM provisional_id WHERE delivery = ?1 AND name = ?2")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT value FROM provisional_id WHERE delivery = ?1 AND name = ?2")?;
         Ok(statement.query_row([delivery, name], |row| row.get(0)).optional()?)
     }
 
@@ -186,7 +184,10 @@ impl Tx<'_> {
         self.shared.sealer.index("provisional", &[client, facility, value])
     }
 
-    pub(super) fn provisional(self, [client, facility, value]: &[String; 3]) -> Result<Option<ProvisionalId>, StoreError> {
+    pub(super) fn provisional(
+        self,
+        [client, facility, value]: &[String; 3],
+    ) -> Result<Option<ProvisionalId>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT p.name, p.delivery, s.ref, d.entry_ref FROM provisional_id p JOIN delivery d ON d.id = p.delivery \
              JOIN submission s ON s.id = d.submission WHERE p.key = ?1",
@@ -202,7 +203,8 @@ impl Tx<'_> {
 
 /// Letters and digits from the hexadecimal digits of a hash, one for each two.
 fn tail(hash: &str, length: usize) -> String {
-    let bytes = hash.as_bytes().chunks(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    let bytes =
+        hash.as_bytes().chunks(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     bytes.take(length).map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()])).collect()
 }
 

@@ -43,7 +43,10 @@ fn whoever_does_not_sign_as_at_bpjs_is_told_so_as_by_bpjs_and_nothing_is_passed_
     assert_eq!(with("X-timestamp", Some("1")), unsigned, "the stamp is signed");
     assert_eq!(with("X-timestamp", Some("jam")), unsigned);
     assert_eq!(with("user_key", Some("x")).0, 404);
-    assert_eq!(with("user_key", Some(theirs.pcare.expose())).2, "Unauthorized! You are not registered for this service!");
+    assert_eq!(
+        with("user_key", Some(theirs.pcare.expose())).2,
+        "Unauthorized! You are not registered for this service!"
+    );
     let no_scheme = with("X-authorization", Some("QTpCOjA5NQ=="));
     assert_eq!((no_scheme.0, no_scheme.1), (400, json!(50_000)));
     assert!(no_scheme.2.starts_with("StartIndex cannot be less than zero."));

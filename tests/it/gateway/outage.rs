@@ -132,7 +132,8 @@ fn a_provisional_referral_number_says_that_it_is_no_referral() {
     outage(&bridge, &local);
     let mut referred = visit(&card(1), yesterday());
     referred["kdStatusPulang"] = json!("4");
-    referred["rujukLanjut"] = json!({ "kdppk": "0116R028", "tglEstRujuk": wire(yesterday()), "subSpesialis": null, "khusus": null });
+    referred["rujukLanjut"] =
+        json!({ "kdppk": "0116R028", "tglEstRujuk": wire(yesterday()), "subSpesialis": null, "khusus": null });
     let told = local.post(&bridge, "pcare/kunjungan/v1", &referred);
     assert_eq!(told.code, 202, "{told:?}");
     let number = id_of(&told);

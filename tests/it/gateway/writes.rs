@@ -89,7 +89,8 @@ fn a_refusal_comes_word_for_word_and_another_body_mends_it() {
     assert_eq!(bridge.requests("pcare.kunjungan.add"), 2);
     let mended = local.post(&bridge, "pcare/kunjungan/v1", &visit(&card(1), yesterday()));
     assert_eq!(mended.status, 201, "{mended:?}");
-    let ours: Vec<Value> = bridge.deliveries().into_iter().filter(|one| one["operation"] == "pcare.kunjungan.add").collect();
+    let ours: Vec<Value> =
+        bridge.deliveries().into_iter().filter(|one| one["operation"] == "pcare.kunjungan.add").collect();
     assert_eq!((ours.len(), &ours[0]["state"]), (1, &json!("delivered")), "the same entry, amended");
     assert_eq!(mended.headers["x-jembatan-delivery"], refused.headers["x-jembatan-delivery"]);
     let repeat = local.post(&bridge, "pcare/kunjungan/v1", &visit(&card(1), yesterday()));
@@ -155,11 +156,13 @@ fn a_deleted_drug_may_be_entered_again_within_the_window() {
 fn calls_that_arrive_together_are_one_entry() {
     let (bridge, local) = up();
     let ids: Vec<String> = std::thread::scope(|scope| {
-        let one = |_| scope.spawn(|| {
-            let told = local.until_done(&bridge, "POST", "pcare/pendaftaran", Some(&registration(7)));
-            assert_eq!(told.status, 201, "{told:?}");
-            id_of(&told)
-        });
+        let one = |_| {
+            scope.spawn(|| {
+                let told = local.until_done(&bridge, "POST", "pcare/pendaftaran", Some(&registration(7)));
+                assert_eq!(told.status, 201, "{told:?}");
+                id_of(&told)
+            })
+        };
         let running: Vec<_> = (0..8).map(one).collect();
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
