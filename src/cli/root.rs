@@ -13,8 +13,8 @@ use clap::{Parser, Subcommand};
 
 use super::api::Api;
 use super::{
-    Console, Language, audit, catalogue, check, client, demo, keep, obligations, outage, pause, queue, reconcile, report,
-    serve, simulate, status, vault,
+    Console, Language, audit, catalogue, check, client, demo, keep, obligations, outage, pause, queue, reconcile,
+    report, serve, simulate, status, vault,
 };
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};

@@ -13,8 +13,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
-    CatalogueConfig, Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, KeepConfig, PCARE_APP_CODE,
-    ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig, value,
+    CatalogueConfig, Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, KeepConfig,
+    PCARE_APP_CODE, ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig,
+    value,
 };
 
 /// The contract profiles inside the binary (`contract::SHIPPED`; a test there holds the two together).

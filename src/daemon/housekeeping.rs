@@ -15,6 +15,8 @@ use crate::status::Stalled;
 const EVERY: Duration = Duration::from_secs(1);
 /// How often old payloads are looked for, in looks.
 const RETIRE_EVERY: u32 = 600;
+/// How often what is kept of reads is counted for health and metrics, in looks.
+const COUNT_EVERY: u32 = 60;
 /// Payloads destroyed in one transaction.
 const RETIRE_BATCH: usize = 500;
 
@@ -46,6 +48,9 @@ pub(super) async fn run(shared: Shared, failed: CancellationToken) {
         if looks.is_multiple_of(RETIRE_EVERY) {
             retire(&shared).await;
             prune(&shared).await;
+        }
+        if looks.is_multiple_of(COUNT_EVERY) {
+            count(&shared).await;
         }
         looks = looks.wrapping_add(1);
         tokio::select! {
@@ -96,5 +101,13 @@ async fn prune(shared: &Shared) {
         Ok(0) => {}
         Ok(gone) => tracing::info!(gone, "kept reads past their retention were let go"),
         Err(error) => tracing::warn!(%error, "kept reads not looked through"),
+    }
+}
+
+/// Health, status page and metrics show how old kept references are.
+async fn count(shared: &Shared) {
+    match shared.store.kept_totals().await {
+        Ok(totals) => shared.live.kept(totals),
+        Err(error) => tracing::warn!(%error, "kept reads not counted"),
     }
 }

@@ -26,9 +26,10 @@ pub(super) async fn list(
     let lists = app.keep.lists(facility.as_deref()).await?;
     let items = lists.iter().filter(|list| seen(&list.list.facility)).map(|list| shown(&app, list)).collect();
     let totals = app.store.kept_totals().await?;
-    let members = totals.iter().filter(|one| seen(&one.facility) && one.members > 0).map(|one| {
-        json!({ "facility": one.facility, "service": one.service, "members": one.members })
-    });
+    let members = totals
+        .iter()
+        .filter(|one| seen(&one.facility) && one.members > 0)
+        .map(|one| json!({ "facility": one.facility, "service": one.service, "members": one.members }));
     let mut page = view::page(items, None);
     page["eligibility"] = members.collect();
     Ok(Json(page))

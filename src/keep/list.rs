@@ -202,9 +202,7 @@ pub fn extended(before: Option<&TermRow>, place: &Place, read: &Read, now: Times
     let term = match same {
         // All of it is known, and its length did not change: a look at a part of it takes nothing away.
         Some(before) if before.complete && !(place.start == 0 && complete(end)) => before.clone(),
-        Some(before)
-            if place.start > 0 && place.start <= before.upto && now < before.begun_at + ONE_READING =>
-        {
+        Some(before) if place.start > 0 && place.start <= before.upto && now < before.begun_at + ONE_READING => {
             let upto = before.upto.max(end);
             TermRow { upto, complete: complete(upto), as_of: now, ..before.clone() }
         }
@@ -218,13 +216,7 @@ pub fn extended(before: Option<&TermRow>, place: &Place, read: &Read, now: Times
 
 /// How much is read after a whole list was read page by page.
 #[must_use]
-pub fn whole(
-    place: &Place,
-    read: &Read,
-    complete: bool,
-    began: Timestamp,
-    now: Timestamp,
-) -> (TermRow, Option<u64>) {
+pub fn whole(place: &Place, read: &Read, complete: bool, began: Timestamp, now: Timestamp) -> (TermRow, Option<u64>) {
     let upto = read.rows.len() as u64;
     let complete = complete && read.count.is_none_or(|count| upto >= count);
     let words = place.words.clone();

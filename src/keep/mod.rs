@@ -163,12 +163,7 @@ impl Keep {
     ///
     /// # Errors
     /// The store's.
-    pub async fn served(
-        &self,
-        ask: Ask<'_>,
-        zone: &TimeZone,
-        now: Timestamp,
-    ) -> Result<Option<Served>, StoreError> {
+    pub async fn served(&self, ask: Ask<'_>, zone: &TimeZone, now: Timestamp) -> Result<Option<Served>, StoreError> {
         let Some(kind) = ask.operation.keep.filter(|_| self.keeps(ask.operation)) else { return Ok(None) };
         match kind {
             Kind::Reference => {
@@ -305,7 +300,11 @@ impl Keep {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let Some(place) = Place::of(ask) else { return Ok(false) };
-        let read = if nothing { Some(list::Read::nothing(ask.operation, &answer)) } else { list::read(ask.operation, &answer) };
+        let read = if nothing {
+            Some(list::Read::nothing(ask.operation, &answer))
+        } else {
+            list::read(ask.operation, &answer)
+        };
         let Some(read) = read else { return Ok(false) };
         let known = self.table(ask, &place).await?;
         let before = known.as_ref().and_then(|table| locked(table).term(&place.words));
@@ -314,7 +313,8 @@ impl Keep {
             return Ok(false);
         }
         let (term, beyond) = list::extended(before.as_ref(), &place, &read, now);
-        let frame = known.filter(|_| nothing).map_or_else(|| read.frame.clone(), |table| locked(&table).frame().clone());
+        let frame =
+            known.filter(|_| nothing).map_or_else(|| read.frame.clone(), |table| locked(&table).frame().clone());
         self.put(ask, &place, frame, (term, beyond), read.rows, now).await?;
         Ok(true)
     }
@@ -377,7 +377,6 @@ impl Keep {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -75,11 +75,14 @@ pub fn tasks(catalogue: &Catalogue, service: Service, facility: &str, today: Dat
             let filled = args.iter().map(|(name, value)| {
                 let value = match value.as_str() {
                     "@facility" => facility.to_owned(),
-                    "@today" => operation.field(name).map_or_else(|| today.to_string(), |field| {
-                        // The day as the field spells it: the ISO form unless it wants day first.
-                        let iso = today.to_string();
-                        if field.kind.day(&iso).is_some() { iso } else { today.strftime("%d-%m-%Y").to_string() }
-                    }),
+                    "@today" => operation.field(name).map_or_else(
+                        || today.to_string(),
+                        |field| {
+                            // The day as the field spells it: the ISO form unless it wants day first.
+                            let iso = today.to_string();
+                            if field.kind.day(&iso).is_some() { iso } else { today.strftime("%d-%m-%Y").to_string() }
+                        },
+                    ),
                     other => other.to_owned(),
                 };
                 (name.clone(), value)
@@ -89,9 +92,9 @@ pub fn tasks(catalogue: &Catalogue, service: Service, facility: &str, today: Dat
         let search = operation.search.clone().unwrap_or_default();
         let Some(term) = search.term else { continue };
         let paging = [search.start, search.limit];
-        let only_words = operation.placeholders().all(|name| {
-            name == term || paging.iter().any(|paging| paging.as_deref() == Some(name))
-        });
+        let only_words = operation
+            .placeholders()
+            .all(|name| name == term || paging.iter().any(|paging| paging.as_deref() == Some(name)));
         if only_words {
             tasks.extend(keywords.iter().map(|word| own(vec![(term.clone(), word.clone())])));
         }
@@ -230,7 +233,9 @@ impl Prefetch {
                 return Err(format!("code {}", passed.code));
             }
             let answer = Answer::of(&passed).ok_or("not opened")?;
-            let read = if nothing { list::Read::nothing(operation, &answer) } else {
+            let read = if nothing {
+                list::Read::nothing(operation, &answer)
+            } else {
                 list::read(operation, &answer).ok_or("no list in the answer")?
             };
             let brought = join(&mut all, read, limit);

@@ -154,7 +154,9 @@ impl Table {
         };
         let since = self.terms.iter().filter(covers).map(|term| term.begun_at).max();
         let bare = without_dots(words);
-        let fits = |row: &&Row| row.text.contains(words.as_str()) || bare.as_ref().is_some_and(|bare| row.text.contains(bare.as_str()));
+        let fits = |row: &&Row| {
+            row.text.contains(words.as_str()) || bare.as_ref().is_some_and(|bare| row.text.contains(bare.as_str()))
+        };
         let all: Vec<&Row> = self.rows.values().filter(fits).collect();
         if all.is_empty() && since.is_none() {
             return None;
@@ -171,8 +173,7 @@ impl Table {
     fn part(&self, place: &Place) -> Option<Found<'_>> {
         let term = self.term(&place.words);
         let end = place.limit.map_or(u64::MAX, |limit| place.start.saturating_add(limit));
-        let rows: Vec<&Row> =
-            self.rows.values().filter(|row| (place.start..end).contains(&row.place)).collect();
+        let rows: Vec<&Row> = self.rows.values().filter(|row| (place.start..end).contains(&row.place)).collect();
         let whole = term.as_ref().filter(|term| term.complete);
         let total = term.as_ref().and_then(|term| term.count.or_else(|| whole.map(|whole| whole.upto)));
         let wanted = total.map(|total| total.min(end).saturating_sub(place.start));

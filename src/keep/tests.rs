@@ -107,7 +107,11 @@ async fn kept_rows_are_searched_and_paged_as_bpjs_does() {
     assert_eq!(desk.search("J0", "0", "100").await, Some((codes(&["J00", "J01", "J02.9", "J069"]), 4, None)));
     assert_eq!(desk.search("J0", "1", "2").await, Some((codes(&["J01", "J02.9"]), 4, None)), "count is of all");
     assert_eq!(desk.search("J0", "4", "2").await, Some((Vec::new(), 4, None)));
-    assert_eq!(desk.search("j06", "0", "10").await, Some((codes(&["J069"]), 1, None)), "longer words are in the shorter");
+    assert_eq!(
+        desk.search("j06", "0", "10").await,
+        Some((codes(&["J069"]), 1, None)),
+        "longer words are in the shorter"
+    );
     assert_eq!(desk.search("J029", "0", "10").await, Some((codes(&["J02.9"]), 1, None)), "with the dot or without");
     assert_eq!(desk.search("J06.9", "0", "10").await.unwrap().0, ["J069"]);
     assert_eq!(desk.search("J09", "0", "10").await, Some((Vec::new(), 0, None)), "all of J0 is known: there is none");
@@ -124,7 +128,9 @@ async fn kept_rows_are_searched_and_paged_as_bpjs_does() {
 async fn a_part_of_a_list_is_told_from_the_whole() {
     let folder = tempfile::tempdir().unwrap();
     let desk = desk(folder.path());
-    let read = async |start: &str, rows| desk.hear("pcare.dokter.list", &[("start", start), ("limit", "10")], passed(200, rows), noon()).await;
+    let read = async |start: &str, rows| {
+        desk.hear("pcare.dokter.list", &[("start", start), ("limit", "10")], passed(200, rows), noon()).await
+    };
     let get = async |start: &str, limit: &str| {
         let found = desk.get("pcare.dokter.list", &[("start", start), ("limit", limit)], noon()).await?;
         let value = found.answer.value.expose().clone();
@@ -184,7 +190,11 @@ async fn a_standing_is_given_unaltered_and_never_silently_across_the_first() {
     assert_eq!(get("2026-11-30T15:59:59Z").await.caution, None);
     let over = get("2026-11-30T16:00:00Z").await;
     assert_eq!((over.answer.value.expose(), over.caution), (&member, Some(Caution::MonthNotChecked)));
-    assert_eq!(get("2027-11-30T02:00:00Z").await.caution, Some(Caution::MonthNotChecked), "the same month of another year");
+    assert_eq!(
+        get("2027-11-30T02:00:00Z").await.caution,
+        Some(Caution::MonthNotChecked),
+        "the same month of another year"
+    );
     let by_nik = desk.get("pcare.peserta.nik", &[("nik", NIK)], seen).await.unwrap();
     assert_eq!(by_nik.answer.value.expose(), &member);
     assert!(desk.get("pcare.peserta.get", &[("noKartu", "0009900000002")], seen).await.is_none());
@@ -226,7 +236,9 @@ async fn only_what_the_catalogue_names_is_kept_and_login_links_never() {
     assert!(!desk.hear("icare.fktp.validate", &[("param", CARD)], passed(200, link), noon()).await);
     let visits = json!({ "count": 1, "list": [{ "noKunjungan": "X" }] });
     assert!(!desk.hear("pcare.kunjungan.riwayat", &[("noKartu", CARD)], passed(200, visits), noon()).await);
-    assert!(!desk.hear("pcare.peserta.get", &[("noKartu", CARD)], passed(500, json!({ "noKartu": CARD })), noon()).await);
+    assert!(
+        !desk.hear("pcare.peserta.get", &[("noKartu", CARD)], passed(500, json!({ "noKartu": CARD })), noon()).await
+    );
     assert!(desk.keep.store.kept_totals().await.unwrap().is_empty());
     let mut never = desk.catalogue.operation("pcare.peserta.get").unwrap().clone();
     never.never_kept = true;
@@ -237,12 +249,15 @@ async fn only_what_the_catalogue_names_is_kept_and_login_links_never() {
 async fn what_was_just_written_is_not_written_again_until_it_is_cleared() {
     let folder = tempfile::tempdir().unwrap();
     let desk = desk(folder.path());
-    let read = async |now| desk.hear("pcare.kesadaran.list", &[], passed(200, json!({ "list": [{ "kdSadar": "01" }] })), now).await;
+    let read = async |now| {
+        desk.hear("pcare.kesadaran.list", &[], passed(200, json!({ "list": [{ "kdSadar": "01" }] })), now).await
+    };
     assert!(read(noon()).await);
     assert!(!read(noon() + Duration::from_mins(59)).await);
     assert!(read(noon() + Duration::from_mins(61)).await);
     let word = |text: &str| text.to_owned();
-    let audit = AuditEntry { at: noon(), actor: word("o"), action: word("keep.clear"), object: word("f"), detail: word("uji") };
+    let audit =
+        AuditEntry { at: noon(), actor: word("o"), action: word("keep.clear"), object: word("f"), detail: word("uji") };
     assert_eq!(desk.keep.clear(FACILITY, audit).await.unwrap(), 1);
     assert!(desk.get("pcare.kesadaran.list", &[], noon()).await.is_none());
     assert!(read(noon() + Duration::from_mins(62)).await);
@@ -256,7 +271,13 @@ async fn nothing_of_a_member_or_a_list_stands_in_the_file_in_clear() {
     desk.hear("pcare.peserta.get", &[("noKartu", CARD)], passed(200, member), noon()).await;
     let club = json!({ "count": 1, "list": [{ "clubId": 36, "ketua_nama": "KETUA CONTOH SEKALI" }] });
     desk.hear("pcare.kelompok.club", &[("kdProgram", "01")], passed(200, club), noon()).await;
-    desk.hear("pcare.diagnosa.cari", &paged("kata-yang-dicari", "0", "10"), passed(200, diagnoses(&["J06"], 1)), noon()).await;
+    desk.hear(
+        "pcare.diagnosa.cari",
+        &paged("kata-yang-dicari", "0", "10"),
+        passed(200, diagnoses(&["J06"], 1)),
+        noon(),
+    )
+    .await;
     assert_eq!(desk.keep.store.kept_totals().await.unwrap()[0].lists, 2);
     drop(desk);
     let mut bytes = Vec::new();
@@ -276,12 +297,19 @@ async fn what_is_fetched_ahead_is_due_when_it_is_missing_old_or_wanted() {
     let today = jiff::civil::date(2026, 11, 21);
     let words = ["para".to_owned()];
     let all = tasks(&desk.catalogue, Service::Pcare, FACILITY, today, &words);
-    let has = |operation: &str, args: &[(&str, &str)]| all.contains(&Task { operation: operation.to_owned(), args: owned(args) });
+    let has = |operation: &str, args: &[(&str, &str)]| {
+        all.contains(&Task { operation: operation.to_owned(), args: owned(args) })
+    };
     assert!(has("pcare.diagnosa.cari", &[("kataKunci", "A")]) && has("pcare.dokter.list", &[]));
     assert!(has("pcare.obat.dpho", &[("kataKunci", "para")]) && has("pcare.alergi.list", &[("jenis", "02")]));
     assert!(!all.iter().any(|task| task.operation.starts_with("pcare.peserta")), "nobody asked for a member");
     let queue = tasks(&desk.catalogue, Service::AntreanFktp, FACILITY, today, &words);
-    assert!(queue.contains(&Task { operation: "antrean_fktp.ref.poli".to_owned(), args: owned(&[("tanggal", "2026-11-21")]) }));
+    assert!(
+        queue.contains(&Task {
+            operation: "antrean_fktp.ref.poli".to_owned(),
+            args: owned(&[("tanggal", "2026-11-21")])
+        })
+    );
     assert!(tasks(&desk.catalogue, Service::Icare, FACILITY, today, &words).is_empty());
 
     let day = Duration::from_hours(24);

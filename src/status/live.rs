@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use crate::store::KeptTotals;
+
 /// The board.
 #[derive(Debug)]
 pub struct Live {
@@ -27,6 +29,7 @@ struct Board {
     disk: Option<u64>,
     disk_low_since: Option<Timestamp>,
     stalled: Vec<Stalled>,
+    kept: Vec<KeptTotals>,
 }
 
 /// The last heartbeat of a task.
@@ -90,6 +93,8 @@ pub struct Snapshot {
     pub min_free: u64,
     /// What the watchdog found.
     pub stalled: Vec<Stalled>,
+    /// What is kept of reads, as it was counted last.
+    pub kept: Vec<KeptTotals>,
 }
 
 impl Live {
@@ -105,6 +110,7 @@ impl Live {
             disk: None,
             disk_low_since: None,
             stalled: Vec::new(),
+            kept: Vec::new(),
         };
         Self { started: now, min_free, board: Mutex::new(board), attempts: Mutex::new(BTreeMap::new()) }
     }
@@ -158,6 +164,11 @@ impl Live {
         board.disk_low_since = if low { board.disk_low_since.or(Some(now)) } else { None };
     }
 
+    /// What is kept of reads for outages.
+    pub fn kept(&self, totals: Vec<KeptTotals>) {
+        self.board().kept = totals;
+    }
+
     /// Counts an ended attempt. Words that are none of ours count as `other`, so that labels stay few and say nothing.
     pub fn attempt(&self, operation: &str, outcome: &str) {
         let key = (label(operation), label(outcome));
@@ -185,6 +196,7 @@ impl Live {
             disk_low_since: board.disk_low_since,
             min_free: self.min_free,
             stalled: board.stalled.clone(),
+            kept: board.kept.clone(),
         }
     }
 

@@ -64,7 +64,8 @@ pub(super) async fn give(call: &Call<'_>) -> Option<Reply> {
     let value = answer.value.into_inner();
     let content = if answer.sealed { Content::Sealed(value) } else { Content::Plain(value) };
     let as_of = Some(local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
-    let reply = Reply { status: Some(answer.status), source: Source::Cache, as_of, notice, ..Reply::own(answer.code, message) };
+    let reply =
+        Reply { status: Some(answer.status), source: Source::Cache, as_of, notice, ..Reply::own(answer.code, message) };
     Some(reply.with(content))
 }
 

@@ -57,14 +57,19 @@ fn standing(word: &str, seconds: i64) -> KeptMember {
 
 fn audit() -> AuditEntry {
     let word = |text: &str| text.to_owned();
-    AuditEntry { at: at(0), actor: word("operator"), action: word("keep.clear"), object: word(FACILITY), detail: word("uji") }
+    AuditEntry {
+        at: at(0),
+        actor: word("operator"),
+        action: word("keep.clear"),
+        object: word(FACILITY),
+        detail: word("uji"),
+    }
 }
 
 async fn bodies(desk: &Desk, name: &ListName) -> Vec<(u64, String, i64)> {
     let kept = desk.store.kept_list(name).await.unwrap().expect("a list");
     let second = |row: &KeptRow| row.as_of.duration_since(at(0)).as_secs();
-    let mut rows: Vec<_> =
-        kept.rows.iter().map(|row| (row.place, row.body.expose().clone(), second(row))).collect();
+    let mut rows: Vec<_> = kept.rows.iter().map(|row| (row.place, row.body.expose().clone(), second(row))).collect();
     rows.sort();
     rows
 }
@@ -86,7 +91,11 @@ pub(crate) async fn rows_of_several_words_are_kept_once(desk: &Desk) {
 pub(crate) async fn a_list_belongs_to_one_facility_operation_and_scope(desk: &Desk) {
     let name = list(FACILITY, DIAGNOSA, "kdTkp=10");
     desk.store.keep_rows(rows(name.clone(), "", vec![row("A01", 0)], 0)).await.unwrap();
-    for other in [list("0114A027", DIAGNOSA, "kdTkp=10"), list(FACILITY, "pcare.obat.dpho", "kdTkp=10"), list(FACILITY, DIAGNOSA, "")] {
+    for other in [
+        list("0114A027", DIAGNOSA, "kdTkp=10"),
+        list(FACILITY, "pcare.obat.dpho", "kdTkp=10"),
+        list(FACILITY, DIAGNOSA, ""),
+    ] {
         assert!(desk.store.kept_list(&other).await.unwrap().is_none());
         desk.store.keep_rows(rows(other.clone(), "", vec![row("A01", 0), row("A02", 1)], 0)).await.unwrap();
     }

@@ -39,7 +39,8 @@ impl Tx<'_> {
         let facility = &new.list.facility;
         for row in &new.rows {
             let key = self.row_key(list, row.key.expose());
-            let body = self.shared.sealer.seal(facility, "kept_row.body", &format!("{list}/{key}"), row.body.expose())?;
+            let body =
+                self.shared.sealer.seal(facility, "kept_row.body", &format!("{list}/{key}"), row.body.expose())?;
             self.connection
                 .prepare_cached(
                     "INSERT INTO kept_row (list, key, place, body, as_of) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT \
@@ -67,10 +68,9 @@ impl Tx<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (facility, operation, scope) \
                  DO UPDATE SET frame = excluded.frame, as_of = excluded.as_of RETURNING id",
             )?
-            .query_row(
-                params![facility, operation, new.service, hash, arguments, frame, millis(new.at)],
-                |row| row.get(0),
-            )?;
+            .query_row(params![facility, operation, new.service, hash, arguments, frame, millis(new.at)], |row| {
+                row.get(0)
+            })?;
         Ok(id)
     }
 
@@ -203,9 +203,8 @@ impl Tx<'_> {
         let mut newest: Option<KeptMember> = None;
         for (sql, hash) in [BY_CARD, BY_NIK].into_iter().zip(self.hashes(member)) {
             let Some(hash) = hash else { continue };
-            let read = |row: &Row<'_>| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Millis>(2)?.0))
-            };
+            let read =
+                |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Millis>(2)?.0));
             let found = self.connection.prepare_cached(sql)?.query_row(params![facility, family, hash], read);
             let Some((id, sealed, as_of)) = found.optional()? else { continue };
             if newest.as_ref().is_none_or(|newest| newest.as_of < as_of) {
@@ -245,7 +244,8 @@ impl Tx<'_> {
         let (references, members) = (millis(limits.references_before), millis(limits.members_before));
         // What was read goes before the rows it brought: nothing is called complete that is not.
         self.connection.prepare_cached("DELETE FROM kept_term WHERE begun_at < ?1")?.execute([references])?;
-        let mut gone = self.connection.prepare_cached("DELETE FROM kept_row WHERE as_of < ?1")?.execute([references])?;
+        let mut gone =
+            self.connection.prepare_cached("DELETE FROM kept_row WHERE as_of < ?1")?.execute([references])?;
         gone += self.connection.prepare_cached("DELETE FROM kept_member WHERE as_of < ?1")?.execute([members])?;
         for _ in 0..ROUNDS {
             let (rows, members, bytes) = self.kept_size()?;

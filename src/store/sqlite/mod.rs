@@ -34,9 +34,9 @@ pub use open::{Inspection, Opened, Settings, inspect};
 use super::{
     Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
     DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember, KeptTotals, LaneLoad,
-    LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm,
-    OutageChange, OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow,
-    Recorded, Sealer, Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
+    LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm, OutageChange, OutageEffect,
+    OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow, Recorded, Sealer,
+    Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
 use crate::contract::{Done, Event};

@@ -67,7 +67,8 @@ fn what_was_seen_before_is_given_in_an_outage_and_writes_get_a_receipt() {
     let told = local.get(&bridge, "pcare/diagnosa/J/0/100");
     is_marked(&told);
     let codes = |told: &Told| {
-        let mut codes: Vec<_> = told.response["list"].as_array().unwrap().iter().map(|row| row["kdDiag"].to_string()).collect();
+        let mut codes: Vec<_> =
+            told.response["list"].as_array().unwrap().iter().map(|row| row["kdDiag"].to_string()).collect();
         codes.sort();
         codes
     };
@@ -88,7 +89,9 @@ fn what_was_seen_before_is_given_in_an_outage_and_writes_get_a_receipt() {
     assert_eq!(written.code, 202, "{written:?}");
     assert_eq!(bridge.requests("pcare.diagnosa.cari"), before, "BPJS was not asked");
     bridge.simulator.up();
-    bridge.until("it is at BPJS", PATIENCE, || bridge.deliveries().iter().all(|one| one["state"] == "delivered").then_some(()));
+    bridge.until("it is at BPJS", PATIENCE, || {
+        bridge.deliveries().iter().all(|one| one["state"] == "delivered").then_some(())
+    });
     assert_eq!(bridge.ledger("pendaftaran").len(), 1);
     let fresh = local.get(&bridge, &format!("pcare/peserta/{}", card(1)));
     assert_eq!((fresh.headers["x-jembatan-source"].as_str(), fresh.message.as_str()), ("bpjs", "OK"));
@@ -103,12 +106,24 @@ fn what_is_partly_kept_says_so_and_what_is_not_kept_is_an_error() {
     outage(&bridge, &local);
     let told = local.get(&bridge, "pcare/diagnosa/J/0/100");
     is_marked(&told);
-    assert_eq!((rows(&told), told.response["count"].as_u64()), (2, Some(2)), "no client waits for rows that do not come");
-    assert!(told.message.contains("mungkin tidak lengkap") && told.headers["x-jembatan-notice"].contains("tidak lengkap"));
+    assert_eq!(
+        (rows(&told), told.response["count"].as_u64()),
+        (2, Some(2)),
+        "no client waits for rows that do not come"
+    );
+    assert!(
+        told.message.contains("mungkin tidak lengkap") && told.headers["x-jembatan-notice"].contains("tidak lengkap")
+    );
     for path in ["pcare/diagnosa/asma/0/100", "pcare/poli/fktp/0/100", &format!("pcare/peserta/{}", card(2))] {
         let miss = local.get(&bridge, path);
-        assert_eq!((miss.status, &miss.code, miss.headers["x-jembatan-source"].as_str()), (503, &json!(503), "jembatan"));
-        assert!(miss.message.contains("tidak menyimpan jawaban") && miss.headers.contains_key("retry-after"), "{miss:?}");
+        assert_eq!(
+            (miss.status, &miss.code, miss.headers["x-jembatan-source"].as_str()),
+            (503, &json!(503), "jembatan")
+        );
+        assert!(
+            miss.message.contains("tidak menyimpan jawaban") && miss.headers.contains_key("retry-after"),
+            "{miss:?}"
+        );
     }
     let never = local.get(&bridge, &format!("pcare/kunjungan/peserta/{}", card(1)));
     assert!(never.code == 503 && !never.message.contains("menyimpan"), "what is never kept is not promised: {never:?}");
@@ -160,16 +175,27 @@ fn references_are_fetched_ahead_and_what_nobody_asked_for_is_there() {
     let asked = bridge.requests("pcare.kesadaran.list");
     outage(&bridge, &local);
     for path in [
-        "pcare/diagnosa/pneu/0/10", "pcare/obat/dpho/para/0/10", "pcare/obat/dpho/1301/0/10", "pcare/dokter/0/100",
-        "pcare/poli/fktp/0/2", "pcare/kesadaran", "pcare/spesialis/sarana", "pcare/tindakan/kdTkp/20/0/10",
-        "pcare/statuspulang/rawatInap/false", "pcare/alergi/jenis/03", "pcare/provider/0/50", "pcare/kelompok/club/01",
+        "pcare/diagnosa/pneu/0/10",
+        "pcare/obat/dpho/para/0/10",
+        "pcare/obat/dpho/1301/0/10",
+        "pcare/dokter/0/100",
+        "pcare/poli/fktp/0/2",
+        "pcare/kesadaran",
+        "pcare/spesialis/sarana",
+        "pcare/tindakan/kdTkp/20/0/10",
+        "pcare/statuspulang/rawatInap/false",
+        "pcare/alergi/jenis/03",
+        "pcare/provider/0/50",
+        "pcare/kelompok/club/01",
     ] {
         let told = local.get(&bridge, path);
         is_marked(&told);
         assert!(rows(&told) > 0 && !told.headers.contains_key("x-jembatan-notice"), "{path}: {told:?}");
     }
     bridge.simulator.up();
-    bridge.until("BPJS is back", PATIENCE, || (local.get(&bridge, "pcare/poli/fktp/0/1").headers["x-jembatan-source"] == "bpjs").then_some(()));
+    bridge.until("BPJS is back", PATIENCE, || {
+        (local.get(&bridge, "pcare/poli/fktp/0/1").headers["x-jembatan-source"] == "bpjs").then_some(())
+    });
     assert_eq!(bridge.requests("pcare.kesadaran.list"), asked, "once a day is enough");
     let told = bridge.cli(&["keep", "refresh", "--facility", FACILITY, "--reason", "uji"], "");
     assert!(told.contains("diambil ulang"), "{told}");
@@ -184,8 +210,12 @@ fn kept_reads_are_listed_and_wiped_and_stand_nowhere_in_clear() {
     seen(&bridge, &local, "pcare/diagnosa/pneumo/0/10");
     until_kept(&bridge, 2, 1);
     let shown = bridge.cli(&["keep", "list"], "");
-    assert!(shown.contains("pcare.kelompok.club") && shown.contains("kdProgram=01") && shown.contains("1 orang"), "{shown}");
-    let forbidden = [card(1), member.response["nama"].as_str().unwrap().to_owned(), "KETUA CONTOH".to_owned(), "pneumo".to_owned()];
+    assert!(
+        shown.contains("pcare.kelompok.club") && shown.contains("kdProgram=01") && shown.contains("1 orang"),
+        "{shown}"
+    );
+    let forbidden =
+        [card(1), member.response["nama"].as_str().unwrap().to_owned(), "KETUA CONTOH".to_owned(), "pneumo".to_owned()];
     for file in std::fs::read_dir(bridge.state()).unwrap() {
         let path = file.unwrap().path();
         let bytes = if path.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
