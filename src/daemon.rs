@@ -19,7 +19,7 @@ use crate::catalogue::{BadTable, Catalogue, Service};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Facility, StoreUrl};
-use crate::contract::{Contracts, ProfileError};
+use crate::contract::{Calendar, Contracts, ProfileError};
 use crate::http;
 use crate::intake::{self, Intake};
 use crate::keep::{Keep, prefetch::Prefetch};
@@ -35,11 +35,13 @@ use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
 use crate::store::sqlite::{Opened, Settings, SqliteStore};
-use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError};
+use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 
+pub mod certificates;
 mod face;
 mod housekeeping;
+mod inbound;
 
 pub use housekeeping::free_bytes;
 
@@ -115,6 +117,8 @@ pub enum StartError {
 pub struct Running {
     /// Where the API listens.
     pub address: SocketAddr,
+    /// Where Mobile JKN is listened to, if anywhere.
+    pub inbound: Option<SocketAddr>,
     /// The token of the local operator.
     pub operator_token: Private<Zeroizing<String>>,
     /// What opening the store found.
@@ -135,6 +139,7 @@ struct Shared {
     vault: Vault,
     clients: Clients,
     contracts: Arc<Contracts>,
+    calendar: Calendar,
     store: SharedStore,
     remote: Remote,
     keep: Arc<Keep>,
@@ -178,7 +183,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     );
     let zone = config.remote.timezone.clone();
     let keep = Keep::new(Arc::clone(&store) as SharedStore, Arc::clone(&catalogue), config.keep.clone(), zone);
+    let calendar = face::calendar(&config, &vault, &contracts, &parts);
     let shared = Shared {
+        calendar,
         keep: Arc::new(keep),
         observe: observe(&live, &parts.clock),
         config: Arc::new(config),
@@ -246,6 +253,7 @@ fn observe(live: &Arc<Live>, clock: &Clock) -> Observe {
     Arc::new(move |seen| match seen {
         Seen::Beat(task) => live.beat(task, clock.now()),
         Seen::Attempt { operation, outcome } => live.attempt(operation, outcome),
+        Seen::Inbound { route, facility, code } => live.inbound_call(route, facility, code, clock.now()),
         Seen::Skew { facility, seconds } => live.clock(facility, seconds, true, clock.now()),
     })
 }
@@ -285,7 +293,8 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
     let bound = TcpListener::bind(listen).await;
     let listener = bound.map_err(|error| StartError::Io { what: format!("http.listen {listen}"), error })?;
     let address = listener.local_addr().map_err(|error| StartError::Io { what: "http.listen".to_owned(), error })?;
-    let tls = face::tls(&shared.config)?;
+    let tls = face::tls(shared.config.http.tls.as_ref())?;
+    let inbound = inbound::open(&shared).await?;
     let operator_token = Private::new(http::local_operator_token(shared.vault.index_key()?.expose()));
     let tasks = TaskTracker::new();
     let (stop, failed) = (shared.stop.clone(), CancellationToken::new());
@@ -303,11 +312,12 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
             lost.cancel();
         }
     });
+    let inbound = inbound.map(|open| open.start(&shared, &tasks));
     tasks.close();
     let watchdog = status::watchdog::spawn(Arc::clone(&shared.live), Duration::from_secs(1), housekeeping::alarm)
         .map_err(|error| StartError::Io { what: "watchdog".to_owned(), error })?;
     tracing::info!(%address, facilities = shared.config.facilities.len(), lanes = lanes.len(), "the bridge is up");
-    Ok(Running { address, operator_token, opened, stop, failed, tasks, store, watchdog: Some(watchdog) })
+    Ok(Running { address, inbound, operator_token, opened, stop, failed, tasks, store, watchdog: Some(watchdog) })
 }
 
 /// One lane per facility and configured service: each is watched, also where nothing is written.
@@ -371,7 +381,10 @@ fn start_tasks(shared: &Shared, tasks: &TaskTracker, failed: &CancellationToken)
     tasks.spawn(leases::run(Arc::clone(store), clock.clone(), shared.base(), observe(), stop.clone()));
     let (live, facilities) = (Arc::clone(&shared.live), shared.config.facilities.clone());
     let confirmed = move || facilities.iter().any(|facility| live.clock_confirmed(&facility.code));
-    tasks.spawn(overdue::run(Arc::clone(store), clock.clone(), shared.base(), confirmed, observe(), stop.clone()));
+    let zones = shared.config.facilities.iter().map(|one| (one.code.clone(), one.timezone.clone())).collect();
+    let redate = redating(&shared.contracts, zones);
+    let (store, clock) = (Arc::clone(store), clock.clone());
+    tasks.spawn(overdue::run(store, clock, shared.base(), confirmed, redate, observe(), stop.clone()));
     tasks.spawn(housekeeping::run(shared.clone(), failed.clone()));
     let scheduled = shared.config.reconcile.daily.is_some() || shared.config.reconcile.after_outage;
     if scheduled {

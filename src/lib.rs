@@ -15,6 +15,7 @@
 //! * [`intake`], [`push`], [`reconcile`] are the stages; they share rows and wake-ups, never call one another.
 //! * [`keep`] keeps what reads brought, for outages.
 //! * [`remote`] is the only way out; [`http`] and [`status`] are the faces; [`cli`] the commands.
+//! * [`inbound`] is what Mobile JKN calls at the facility.
 //! * [`simulator`] plays BPJS; [`daemon`] puts everything together.
 #![forbid(unsafe_code)]
 
@@ -46,6 +47,7 @@ pub mod report;
 pub mod cli;
 pub mod daemon;
 pub mod http;
+pub mod inbound;
 pub mod simulator;
 
 pub mod status;

@@ -17,6 +17,15 @@ pub enum Seen<'a> {
         /// Word of the outcome or finding.
         outcome: &'a str,
     },
+    /// Mobile JKN was answered.
+    Inbound {
+        /// A word of ours for the route.
+        route: &'a str,
+        /// kdProvider; empty while nobody proved who calls.
+        facility: &'a str,
+        /// The code in the answer's `metadata`.
+        code: i64,
+    },
     /// BPJS's `Date` was compared with our clock.
     Skew {
         /// kdProvider.

@@ -84,10 +84,16 @@ pub struct Field {
     /// The greatest number allowed; for a list, how many items.
     pub max: Option<f64>,
     /// An invented value for documentation, the simulator and the walk over the catalogue.
-    pub example: Option<toml::Value>,
+    example: Option<toml::Value>,
 }
 
 impl Field {
+    /// The table's example as JSON.
+    #[must_use]
+    pub fn example(&self) -> Option<Value> {
+        serde_json::to_value(self.example.as_ref()?).ok()
+    }
+
     /// What is wrong with a value, if anything.
     pub(super) fn fault(&self, value: &Value) -> Option<String> {
         if value.is_null() {

@@ -11,7 +11,7 @@ use std::path::Path;
 use super::Catalogue;
 use super::dialect::DialectPatch;
 use super::operation::{Operation, Service};
-use super::table::{self, Fault};
+use super::table::{self, Fault, Table};
 
 /// The tables of this program: name and text, one or more per service.
 const SHIPPED: &[(&str, &str)] = &[
@@ -167,16 +167,16 @@ fn tables_in(directory: &Path) -> Result<Vec<(String, String)>, BadTable> {
 #[derive(Default)]
 struct Loading {
     patches: BTreeMap<Service, DialectPatch>,
-    texts: Vec<(String, String, bool)>,
+    tables: Vec<(String, String, Table, bool)>,
 }
 
 impl Loading {
     /// Takes a table; its dialect counts for every table of its service.
     fn take(&mut self, name: &str, text: &str, over: bool) -> Result<(), BadTable> {
-        let table = table::read(text).map_err(|fault| bad(name, fault))?;
+        let mut table = table::read(text).map_err(|fault| bad(name, fault))?;
         let earlier = self.patches.remove(&table.service).unwrap_or_default();
-        self.patches.insert(table.service, table.dialect.over(earlier));
-        self.texts.push((name.to_owned(), text.to_owned(), over));
+        self.patches.insert(table.service, std::mem::take(&mut table.dialect).over(earlier));
+        self.tables.push((name.to_owned(), text.to_owned(), table, over));
         Ok(())
     }
 
@@ -190,20 +190,19 @@ impl Loading {
         let mut catalogue =
             Catalogue { operations: BTreeMap::new(), answers: BTreeMap::new(), dialects, changes: Vec::new() };
         let mut places = BTreeMap::new();
-        for (name, text, over) in &self.texts {
-            let table = table::read(text).map_err(|fault| bad(name, fault))?;
+        for (name, text, table, over) in self.tables {
             let service = table.service;
             let patch = self.patches.get(&service).cloned().unwrap_or_default();
-            let parts = table.into_parts(text, &patch);
-            catalogue.add_answers(service, parts.answers, *over);
+            let parts = table.into_parts(&text, &patch);
+            catalogue.add_answers(service, parts.answers, over);
             let mut own = BTreeMap::new();
             for (operation, line, read) in parts.operations {
-                let fault = |what: String| bad(name, Fault { line: Some(line), what: format!("{operation}: {what}") });
+                let fault = |what: String| bad(&name, Fault { line: Some(line), what: format!("{operation}: {what}") });
                 if own.insert(operation.clone(), ()).is_some() {
                     return Err(fault("stands twice".to_owned()));
                 }
                 let read = read.map_err(fault)?;
-                catalogue.add(service, &operation, read, *over, (name, line)).map_err(fault)?;
+                catalogue.add(service, &operation, read, over, (&name, line)).map_err(fault)?;
                 places.insert(operation, (name.clone(), line));
             }
         }

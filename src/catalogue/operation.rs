@@ -201,8 +201,6 @@ pub struct Operation {
     pub never_kept: bool,
     /// BPJS has withdrawn it: known for the entries that exist, not offered any more.
     pub retired: bool,
-    /// An example payload, invented.
-    pub example: Option<Value>,
     pub(super) dialect: Dialect,
     /// Where all this is known from.
     pub source: String,
@@ -213,6 +211,24 @@ impl Operation {
     #[must_use]
     pub fn is_write(&self) -> bool {
         self.kind != Kind::Read
+    }
+
+    /// Its name without a generation (`vclaim.sep.v1.add` → `vclaim.sep.add`): what its generations make at BPJS is of
+    /// one kind with one row of numbers, so that one number has one owner whichever of them made it.
+    #[must_use]
+    pub fn family(&self) -> String {
+        let is_generation = |part: &&str| {
+            part.strip_prefix('v')
+                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        self.name.split('.').filter(|part| !is_generation(part)).collect::<Vec<_>>().join(".")
+    }
+
+    /// Whether a list of BPJS shows what it makes, by its id.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        let id = self.gives.first().or(self.own_id.as_ref());
+        id.zip(self.look_up.as_ref()).is_some_and(|(id, plan)| plan.ids.contains_key(id))
     }
 
     /// Whether BPJS itself refuses a second copy.

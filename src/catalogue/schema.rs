@@ -127,6 +127,9 @@ fn decorate(field: &Field, map: &mut Map<String, Value>) {
         }
         map.insert("enum".to_owned(), json!(values));
     }
+    if let Some(example) = field.example() {
+        map.insert("examples".to_owned(), json!([example]));
+    }
     map.insert("description".to_owned(), json!(field.title));
 }
 

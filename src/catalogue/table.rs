@@ -86,7 +86,6 @@ pub(super) struct Row {
     prefetch: Vec<BTreeMap<String, String>>,
     #[serde(default)]
     never_kept: bool,
-    example: Option<toml::Table>,
 }
 
 /// One shared list of fields, or several.
@@ -151,10 +150,6 @@ impl Row {
         Ok(Operation {
             service,
             fields: fields(self.fields_of.as_ref().map_or(&[], Shared::names), &self.fields, shared)?,
-            example: self
-                .example
-                .map(|example| serde_json::to_value(example).map_err(|e| e.to_string()))
-                .transpose()?,
             name: self.name.into_inner(),
             title: self.title.ok_or_else(|| missing("title"))?,
             kind: self.kind.ok_or_else(|| missing("kind"))?,

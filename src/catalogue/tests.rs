@@ -2,14 +2,18 @@
 
 mod answers;
 mod look_up;
+mod nested;
+mod overrides;
 mod payload;
 
 use serde_json::{Value, json};
 
 use super::*;
 
-fn shipped() -> Catalogue {
-    Catalogue::shipped().unwrap()
+/// Read once: the properties ask for it hundreds of times.
+fn shipped() -> &'static Catalogue {
+    static SHIPPED: std::sync::LazyLock<Catalogue> = std::sync::LazyLock::new(|| Catalogue::shipped().unwrap());
+    &SHIPPED
 }
 
 /// The entries of the demonstration day: operation and payload, with the day filled in.

@@ -160,6 +160,8 @@ fn everything(args: &CheckArgs, path: &Path, config: &Config, language: Language
     findings.extend(vault.iter().flat_map(|vault| local::credentials(config, vault, language)));
     findings.extend(local::clients(config, now, language));
     findings.push(local::profile(config, now, language));
+    findings.extend(local::holidays(config, now, language));
+    findings.extend(local::certificates(config, path, now, language));
     let (catalogue, usable) = local::catalogue(config, language);
     findings.push(catalogue);
     findings.push(local::disk(config, language));
@@ -226,6 +228,8 @@ fn title(name: &str, language: Language) -> &str {
         "dns" => "DNS",
         "tcp" => "TCP",
         "tls" => "TLS",
+        "holidays" => "hari libur",
+        "certificates" => "sertifikat",
         "http" => "HTTP",
         "bpjs" => "BPJS",
         other => other,

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Console;
 use crate::config::VaultConfig;
-use crate::vault::{ClientInfo, Clients, Grant, KeyAccess, NewClient, Role, Vault, VaultError};
+use crate::vault::{ClientInfo, Clients, Grant, KeyAccess, Kind, NewClient, Role, Vault, VaultError};
 
 /// Arguments of `jembatan client`.
 #[derive(Debug, Args)]
@@ -37,7 +37,10 @@ pub enum ClientCommand {
         /// Peran (role)
         #[arg(long, value_enum, default_value_t = Role::Sim)]
         role: Role,
-        /// Masa berlaku token dalam hari (days the token lives)
+        /// Jenis klien jejaring, untuk laporan bulanan dan klaim; hanya dengan --role network (kind of the network)
+        #[arg(long, value_enum, value_name = "JENIS")]
+        kind: Option<Kind>,
+        /// Masa berlaku token dalam hari; sandi mobile-jkn berlaku sampai dicabut (days the token lives)
         #[arg(long, value_name = "HARI", default_value_t = 365, value_parser = clap::value_parser!(u16).range(0..=365))]
         days: u16,
         /// Sebagai JSON (as JSON)
@@ -71,8 +74,10 @@ pub fn run(
 ) -> Result<(), VaultError> {
     let clients = Clients::open(&place.path)?;
     match &args.command {
-        ClientCommand::Add { name, facility, gateway, role, days, json } => {
-            let new = NewClient { name: name.clone(), facilities: facility.clone(), role: *role, days: *days };
+        ClientCommand::Add { gateway: true, role: Role::MobileJkn, .. } => Err(VaultError::MobileJknAlone),
+        ClientCommand::Add { name, facility, gateway, role, kind, days, json } => {
+            let (name, facilities) = (name.clone(), facility.clone());
+            let new = NewClient { name, facilities, role: *role, kind: *kind, days: *days };
             // Only a gateway client has something to seal, so only then is the key needed.
             let vault = gateway.then(|| Vault::open(&place.path, &place.key, access)).transpose()?;
             let grant = clients.add(&new, vault.as_ref(), now)?;
@@ -88,6 +93,10 @@ pub fn run(
 }
 
 fn print_json(grant: &Grant, console: &mut Console<'_>) -> Result<(), VaultError> {
+    if grant.client.role == Role::MobileJkn {
+        let (name, password) = (&grant.client.name, grant.token.expose().as_str());
+        return console.json(&json!({ "name": name, "username": name, "password": password }));
+    }
     let mut value = json!({ "name": grant.client.name, "token": grant.token.expose().as_str() });
     if let Some(local) = &grant.gateway {
         value["cons_id"] = local.cons_id.expose().into();
@@ -100,6 +109,14 @@ fn print_json(grant: &Grant, console: &mut Console<'_>) -> Result<(), VaultError
 }
 
 fn print(grant: &Grant, console: &mut Console<'_>) -> Result<(), VaultError> {
+    if grant.client.role == Role::MobileJkn {
+        console.say(&format!("username    {}", grant.client.name))?;
+        console.say(&format!("password    {}", grant.token.expose().as_str()))?;
+        return console.remark(
+            "Berikan keduanya kepada BPJS (header x-username dan x-password). Catat sekarang: tidak akan ditampilkan lagi.",
+            "Give both to BPJS (headers x-username and x-password). Write them down now: they will not be shown again.",
+        );
+    }
     console.say(&format!("name        {}", grant.client.name))?;
     console.say(&format!("token       {}", grant.token.expose().as_str()))?;
     if let Some(local) = &grant.gateway {
@@ -123,7 +140,10 @@ fn list(clients: &Clients, json: bool, now: Timestamp, console: &mut Console<'_>
     for client in &items {
         let state = state(client, now, console);
         let facilities = client.facilities.join(",");
-        let kind = if client.gateway { "gateway" } else { "" };
+        let kind = match (client.gateway, client.kind) {
+            (true, _) => "gateway".to_owned(),
+            (false, kind) => kind.map(|kind| kind.to_string()).unwrap_or_default(),
+        };
         let ClientInfo { id, name, role, .. } = client;
         console.say(&format!("{id}  {name:<24} {role:<8} {facilities}  {kind:<7} {state}"))?;
     }

@@ -14,6 +14,7 @@ macro_rules! say {
 
 pub mod api;
 pub mod audit;
+pub mod books;
 pub mod catalogue;
 pub mod check;
 pub mod client;

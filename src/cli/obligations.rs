@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use super::words::{local, short, table, text};
 use crate::report::render::csv;
 
 /// Columns of the CSV.
-const COLUMNS: &[&str] = &["id", "facility", "due", "remind_from", "state", "title", "clause", "note"];
+const COLUMNS: &[&str] = &["id", "facility", "due", "remind_from", "state", "title", "clause", "note", "uncertain"];
 
 /// Arguments of `jembatan obligations`.
 #[derive(Debug, Args)]
@@ -31,6 +32,15 @@ pub enum ObligationsCommand {
         /// Kode faskes (facility code)
         #[arg(long, value_name = "KODE")]
         facility: Option<String>,
+        /// Sebagai JSON (as JSON)
+        #[arg(long)]
+        json: bool,
+    },
+    /// Menjelaskan satu kewajiban: dasar, tanggal, apa yang menggesernya (explain one)
+    Explain {
+        /// Id dari daftar (id of the listing)
+        #[arg(value_name = "ID")]
+        id: String,
         /// Sebagai JSON (as JSON)
         #[arg(long)]
         json: bool,
@@ -110,6 +120,17 @@ pub fn run(args: &ObligationsArgs, api: &Api, language: Language) -> Result<(), 
                 list(&page, language);
             }
         }
+        ObligationsCommand::Explain { id, json } => {
+            let page = api.get("/v1/obligations", &[])?;
+            let found = page["items"].as_array().and_then(|items| items.iter().find(|duty| duty["id"] == id.as_str()));
+            let duty =
+                found.ok_or_else(|| anyhow!("{id}: {}", language.pick("tidak ada dalam daftar", "not listed")))?;
+            if *json {
+                say!("{duty}");
+            } else {
+                explain(duty, language);
+            }
+        }
         ObligationsCommand::Done { id, reason, json } => {
             let duty = api.post(&format!("/v1/obligations/{id}/done"), &json!({ "reason": reason }))?;
             if *json {
@@ -146,7 +167,8 @@ fn list(page: &Value, language: Language) {
         Language::English => ["DUE", "STATE", "FACILITY", "DUTY", "ID"],
     };
     let row = |duty: &Value| {
-        let due = duty["due"].as_str().map_or_else(|| "-".to_owned(), local);
+        let doubt = if duty["uncertain"].is_null() { "" } else { " *" };
+        let due = duty["due"].as_str().map_or_else(|| "-".to_owned(), |due| local(due) + doubt);
         vec![
             due,
             state(text(duty, "state"), language).to_owned(),
@@ -157,10 +179,45 @@ fn list(page: &Value, language: Language) {
     };
     let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     say!("{}", table(&head, &items.iter().map(row).collect::<Vec<_>>()));
+    if items.iter().any(|duty| !duty["uncertain"].is_null()) {
+        say!("{}", language.pick(UNCERTAIN.0, UNCERTAIN.1));
+    }
     for warning in page["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         say!("! {warning}");
     }
 }
+
+/// One duty in full.
+fn explain(duty: &Value, language: Language) {
+    let when = |name: &str| duty[name].as_str().map(local);
+    let own = |name: &str| duty[name].as_str().map(str::to_owned);
+    let done = duty["done"].as_object().map(|_| {
+        let done = &duty["done"];
+        format!("{} · {} · {}", local(text(done, "at")), text(done, "actor"), text(done, "reason"))
+    });
+    let lines = [
+        (language.pick("Kewajiban", "Duty"), own("title")),
+        (language.pick("Dasar", "Clause"), own("clause")),
+        (language.pick("Perjanjian", "Agreement"), own("profile")),
+        (language.pick("Faskes", "Facility"), own("facility")),
+        (language.pick("Keadaan", "State"), Some(state(text(duty, "state"), language).to_owned())),
+        (language.pick("Tenggat", "Due"), when("due")),
+        (language.pick("Diingatkan", "Reminded"), when("remind_from")),
+        (language.pick("Keterangan", "Note"), own("note")),
+        (language.pick("Belum pasti", "Uncertain"), own("uncertain")),
+        (language.pick("Lebih ketat", "Stricter"), own("stricter")),
+        (language.pick("Selesai", "Done"), done),
+    ];
+    for (label, value) in lines.into_iter().filter_map(|(label, value)| Some((label, value?))) {
+        say!("{label:<12} {value}");
+    }
+}
+
+/// Below a listing in which a date is marked with `*`: Indonesian and English.
+pub(super) const UNCERTAIN: (&str, &str) = (
+    "* bergantung pada hari libur yang belum dicocokkan dengan SKB: cocokkan hari-libur.toml",
+    "* rests on a holiday that was not compared with the decree: compare hari-libur.toml",
+);
 
 fn state(word: &str, language: Language) -> &str {
     match word {

@@ -176,6 +176,17 @@ fn render(report: &Value, language: Language) -> String {
             pick("entri sedang dikirim, tidak ikut dibandingkan", "entries are moving and were left out")
         ));
     }
+    let unlisted: Vec<String> = report["incomparable"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, count)| format!("{name} ({count})"))
+        .collect();
+    if !unlisted.is_empty() {
+        let words =
+            pick("Tidak dapat dibandingkan, BPJS tidak menyediakan daftar", "Cannot be compared, BPJS has no list");
+        out.push_str(&format!("{words}: {}\n", unlisted.join(", ")));
+    }
     if report["complete"] == false {
         let unread = report["unread"].as_array().into_iter().flatten();
         let mut lists: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();

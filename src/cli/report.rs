@@ -39,8 +39,12 @@ pub enum ReportCommand {
     Claims(ClaimsArgs),
     /// Perkiraan kapitasi berbasis kinerja (estimate of performance-based capitation)
     Kbk(KbkArgs),
-    /// Daftar peserta kegiatan Prolanis (Prolanis participation)
+    /// Kegiatan kelompok Prolanis dan daftar pesertanya (Prolanis activities and participants)
     Prolanis(PeriodArgs),
+    /// Laporan bulanan jejaring per klien (monthly report of the network)
+    Network(PeriodArgs),
+    /// Buku catatan telekonsultasi (log book of telekonsultasi)
+    Telekonsultasi(PeriodArgs),
 }
 
 /// Form and file.
@@ -134,9 +138,43 @@ pub struct ClaimsArgs {
     /// Tanggal dibayar; tanpa ini dihitung sampai hari ini (day of payment)
     #[arg(long, value_name = "TANGGAL")]
     pub paid: Option<Date>,
-    /// Hari libur; boleh berulang (holiday, may be repeated)
-    #[arg(long, value_name = "TANGGAL")]
-    pub holiday: Vec<Date>,
+    /// Nilai klaim yang disetujui BPJS, rupiah; tanpa ini jumlah biaya menurut entri (approved amount)
+    #[arg(long, value_name = "RUPIAH")]
+    pub amount: Option<u32>,
+    /// Klaim siapa (whose claims)
+    #[command(flatten)]
+    pub share: ShareArgs,
+}
+
+/// Whose claims.
+#[derive(Debug, Args)]
+pub struct ShareArgs {
+    /// Bagian penagih: puskesmas sendiri, atau bidan dan jejaring yang menagih sendiri (part)
+    #[arg(long, value_enum, value_name = "BAGIAN", conflicts_with = "client")]
+    pub part: Option<SharePart>,
+    /// Hanya klaim satu klien jejaring (one client of the network)
+    #[arg(long, value_name = "NAMA")]
+    pub client: Option<String>,
+}
+
+/// Parts of the claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SharePart {
+    /// Semua (everybody's)
+    All,
+    /// Puskesmas sendiri (the facility's own)
+    Facility,
+    /// Bidan dan jejaring yang menagih sendiri (the network's)
+    Network,
+}
+
+impl ShareArgs {
+    /// As query parameters.
+    pub(super) fn query(&self) -> Query {
+        let word = |part: SharePart| part.to_possible_value().map(|value| value.get_name().to_owned());
+        let part = self.part.and_then(word).map(|part| ("part", part));
+        part.into_iter().chain(self.client.clone().map(|name| ("client", name))).collect()
+    }
 }
 
 /// Performance, and what only BPJS knows.
@@ -165,7 +203,8 @@ pub struct KbkArgs {
     pub ht_controlled: Option<u32>,
 }
 
-type Query = Vec<(&'static str, String)>;
+/// Query parameters.
+pub(super) type Query = Vec<(&'static str, String)>;
 
 impl PeriodArgs {
     fn query(&self) -> Query {
@@ -182,10 +221,8 @@ impl ClaimsArgs {
         let mut query = self.period.query();
         query.extend(self.claimed.map(|day| ("claimed", day.to_string())));
         query.extend(self.paid.map(|day| ("paid", day.to_string())));
-        if !self.holiday.is_empty() {
-            let days: Vec<String> = self.holiday.iter().map(Date::to_string).collect();
-            query.push(("holidays", days.join(",")));
-        }
+        query.extend(self.amount.map(|amount| ("amount", amount.to_string())));
+        query.extend(self.share.query());
         query
     }
 }
@@ -222,6 +259,8 @@ pub fn run(args: &ReportArgs, api: &Api, language: Language) -> Result<(), CliEr
         ReportCommand::Claims(args) => ("claims", args.query(), &args.period.out),
         ReportCommand::Kbk(args) => ("kbk", args.query(), &args.period.out),
         ReportCommand::Prolanis(args) => ("prolanis", args.query(), &args.out),
+        ReportCommand::Network(args) => ("network", args.query(), &args.out),
+        ReportCommand::Telekonsultasi(args) => ("telekonsultasi", args.query(), &args.out),
     };
     let format = out.format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     query.push(("format", format));

@@ -13,8 +13,8 @@ use clap::{Parser, Subcommand};
 
 use super::api::Api;
 use super::{
-    Console, Language, audit, catalogue, check, client, demo, keep, obligations, outage, pause, queue, reconcile,
-    report, serve, simulate, status, vault,
+    Console, Language, audit, books, catalogue, check, client, demo, keep, obligations, outage, pause, queue,
+    reconcile, report, serve, simulate, status, vault,
 };
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
@@ -74,6 +74,12 @@ pub enum Command {
     Reconcile(reconcile::ReconcileArgs),
     /// Dokumen: berita acara, laporan, klaim, KBK (documents)
     Report(report::ReportArgs),
+    /// Klaim nonkapitasi, entri demi entri (non-capitation claims)
+    Claims(books::ClaimsArgs),
+    /// Entri jejaring dalam satu bulan, per klien (what the network handed in)
+    Network(books::MonthArgs),
+    /// Buku catatan telekonsultasi satu bulan (log book of telekonsultasi)
+    Telekonsultasi(books::MonthArgs),
     /// Log keamanan dan rantainya (security log)
     Audit(audit::AuditArgs),
 }
@@ -181,6 +187,9 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
         | Command::Keep(_)
         | Command::Reconcile(_)
         | Command::Report(_)
+        | Command::Claims(_)
+        | Command::Network(_)
+        | Command::Telekonsultasi(_)
         | Command::Audit(_) => ask(cli, language),
     }
 }
@@ -198,6 +207,9 @@ fn ask(cli: &Cli, language: Language) -> Result<(), CliError> {
         Command::Keep(args) => keep::run(args, &api, language),
         Command::Reconcile(args) => reconcile::run(args, &api, language),
         Command::Report(args) => report::run(args, &api, language),
+        Command::Claims(args) => books::claims(args, &api, language),
+        Command::Network(args) => books::network(args, &api, language),
+        Command::Telekonsultasi(args) => books::telekonsultasi(args, &api, language),
         Command::Obligations(args) => obligations::run(args, &api, language),
         Command::Audit(args) => audit::run(args, &api, language),
         Command::Demo(_)

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::Language;
 use super::api::Api;
+use super::obligations::UNCERTAIN;
 use super::root::CliError;
-use super::words::{cause, instant, service, side, span, state, table, text, who};
+use super::words::{cause, instant, local, service, side, span, state, table, text, who};
 use crate::config::Config;
 use crate::queue::State;
 
@@ -18,6 +19,9 @@ pub struct StatusArgs {
     /// Hanya faskes ini (only this facility)
     #[arg(long, value_name = "KODE")]
     pub facility: Option<String>,
+    /// Entri yang akan terlambat menurut laju sekarang, satu per satu (which entries will miss which date)
+    #[arg(long)]
+    pub forecast: bool,
     /// Sebagai JSON (as JSON)
     #[arg(long)]
     pub json: bool,
@@ -29,6 +33,9 @@ pub struct StatusArgs {
 /// The daemon does not answer; [`CliError::NeedsPerson`] if the bridge stands still.
 pub fn run(args: &StatusArgs, api: &Api, config: &Config, language: Language) -> Result<(), CliError> {
     let query: Vec<(&str, &str)> = args.facility.iter().map(|code| ("facility", code.as_str())).collect();
+    if args.forecast {
+        return foretell(args, api, &query, language);
+    }
     let view = api.get("/v1/status", &query)?;
     if args.json {
         say!("{view}");
@@ -44,6 +51,68 @@ pub fn run(args: &StatusArgs, api: &Api, config: &Config, language: Language) ->
     Ok(())
 }
 
+/// Entries shown at most.
+const FORETOLD: usize = 1000;
+
+/// Every lane's outlook and every entry at risk, in dispatch order.
+fn foretell(args: &StatusArgs, api: &Api, query: &[(&str, &str)], language: Language) -> Result<(), CliError> {
+    let page = api.get("/v1/forecast", &[query, &[("limit", &FORETOLD.to_string())]].concat())?;
+    if args.json {
+        say!("{page}");
+        return Ok(());
+    }
+    let when = |value: &Value| value.as_str().map_or_else(|| "-".to_owned(), local);
+    let lane = |row: &Value| {
+        let rate = if row["stopped_since"].is_null() {
+            format!("{:.1}", row["per_minute"].as_f64().unwrap_or_default())
+        } else {
+            format!("{} {}", language.pick("berhenti sejak", "stopped since"), when(&row["stopped_since"]))
+        };
+        vec![
+            text(row, "facility").to_owned(),
+            service(text(row, "service")).to_owned(),
+            row["unfinished"].to_string(),
+            rate,
+            row["late"].to_string(),
+            row["at_risk"].to_string(),
+            when(&row["first_at_risk"]),
+            when(&row["empty_at"]),
+        ]
+    };
+    let entry = |row: &Value| {
+        let seen = &row["forecast"];
+        vec![
+            text(row, "id").to_owned(),
+            text(row, "facility").to_owned(),
+            text(row, "operation").to_owned(),
+            text(row, "ref").to_owned(),
+            when(&seen["misses"]),
+            when(&seen["expected"]),
+        ]
+    };
+    let rows = |name: &str| page[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let (lanes, entries) = match language {
+        Language::Indonesian => (
+            ["FASKES", "LAYANAN", "BELUM", "PER MENIT", "LEWAT", "AKAN LEWAT", "BATAS PERTAMA", "HABIS"],
+            ["ID", "FASKES", "OPERASI", "REF", "BATAS", "PERKIRAAN SAMPAI"],
+        ),
+        Language::English => (
+            ["FACILITY", "SERVICE", "OPEN", "A MINUTE", "LATE", "WILL BE", "FIRST LIMIT", "EMPTY"],
+            ["ID", "FACILITY", "OPERATION", "REF", "LIMIT", "EXPECTED"],
+        ),
+    };
+    say!("{}", table(&lanes, &rows("lanes").iter().map(lane).collect::<Vec<_>>()));
+    if rows("items").is_empty() {
+        say!("{}", language.pick("Tidak ada entri yang akan terlambat.", "No entry will be late."));
+    } else {
+        say!("\n{}", table(&entries, &rows("items").iter().map(entry).collect::<Vec<_>>()));
+    }
+    if page["capped"] == true || !page["next"].is_null() {
+        say!("{}", language.pick("Antrean besar: angka di atas paling sedikit.", "A long queue: at least these."));
+    }
+    Ok(())
+}
+
 struct Screen<'a> {
     view: &'a Value,
     zone: &'a TimeZone,
@@ -53,7 +122,8 @@ struct Screen<'a> {
 impl Screen<'_> {
     fn render(&self) -> String {
         let mut out = self.light();
-        for part in [self.attention(), self.counts(), self.outages(), self.pauses(), self.credentials()] {
+        for part in [self.attention(), self.duties(), self.counts(), self.outages(), self.pauses(), self.credentials()]
+        {
             if !part.is_empty() {
                 out.push('\n');
                 out.push_str(&part);
@@ -119,6 +189,16 @@ impl Screen<'_> {
             );
             lines.push((self.say("Terlambat", "Late"), late));
         }
+        if time["foreseen"].as_i64().is_some_and(|count| count > 0) {
+            let first = self.when(&time["foreseen_first"]);
+            let words =
+                self.say("entri menurut laju sekarang, batas pertama", "entries at the present rate, first limit");
+            let more = self.say("rincian: jembatan status --forecast", "details: jembatan status --forecast");
+            lines.push((
+                self.say("Akan terlambat", "Will be late"),
+                format!("{} {words} {first} ({more})", time["foreseen"]),
+            ));
+        }
         lines.into_iter().map(|(label, value)| format!("{label:<15} {value}").trim_end().to_owned() + "\n").collect()
     }
 
@@ -142,6 +222,24 @@ impl Screen<'_> {
             lines.push(format!("  → {}{who}", text(item, "next")));
         }
         self.section(self.say("Yang harus dikerjakan", "To do"), &lines)
+    }
+
+    fn duties(&self) -> String {
+        let line = |duty: &Value| {
+            let word = match (duty["overdue"] == true, duty["due"].is_null()) {
+                (_, true) => "!",
+                (true, false) => self.say("TERLAMBAT", "OVERDUE"),
+                (false, false) => self.say("segera", "due soon"),
+            };
+            let due = if duty["due"].is_null() { String::new() } else { format!("{} · ", self.when(&duty["due"])) };
+            let doubt = if duty["uncertain"].is_null() { "" } else { " *" };
+            format!("{word} {due}{}{doubt}", text(duty, "title"))
+        };
+        let mut lines: Vec<String> = self.items("duties").map(line).collect();
+        if self.items("duties").any(|duty| !duty["uncertain"].is_null()) {
+            lines.push(self.say(UNCERTAIN.0, UNCERTAIN.1).to_owned());
+        }
+        self.section(self.say("Kewajiban perjanjian", "Duties of the agreement"), &lines)
     }
 
     fn counts(&self) -> String {

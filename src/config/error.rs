@@ -108,6 +108,14 @@ pub enum Fault {
     Listen,
     /// Reachable from outside without TLS.
     ListenNeedsTls,
+    /// Mobile JKN is listened to from outside without TLS.
+    InboundNeedsTls,
+    /// Not a prefix of a path.
+    BasePath,
+    /// Not a lifetime of a token.
+    TokenLifetime,
+    /// None of these words.
+    OneOf(&'static str),
     /// Neither `sqlite:` nor `postgres://`.
     StoreUrl,
     /// Not a key source.
@@ -174,6 +182,7 @@ impl Fault {
                     format!("harus bilangan bulat {least} sampai {most}"),
                 );
             }
+            Self::OneOf(known) => return (format!("must be one of {known}"), format!("harus salah satu dari {known}")),
             Self::Secret => (
                 "secrets do not belong here: remove it and use `jembatan vault put`",
                 "rahasia tidak boleh di sini: hapus lalu pakai `jembatan vault put`",
@@ -198,9 +207,25 @@ impl Fault {
                 "must be a number of calls per second, 0 for no limit",
                 "harus jumlah panggilan per detik, 0 berarti tanpa batas",
             ),
+            Self::InboundNeedsTls | Self::BasePath | Self::TokenLifetime => self.inbound_text(),
             other => other.address_text(),
         };
         (english.to_owned(), indonesian.to_owned())
+    }
+
+    /// Of `[antrean_inbound]`.
+    const fn inbound_text(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::InboundNeedsTls => (
+                "others can reach this address: add [antrean_inbound.tls] certificate and key, or listen on 127.0.0.1",
+                "alamat ini terjangkau komputer lain: tambahkan [antrean_inbound.tls] certificate dan key, atau pakai 127.0.0.1",
+            ),
+            Self::BasePath => (
+                "must be \"\" or like \"/antrean\": letters, digits, - _ . and no slash at the end",
+                "harus \"\" atau seperti \"/antrean\": huruf, angka, - _ . tanpa garis miring di akhir",
+            ),
+            _token_lifetime => ("must be from \"60s\" to \"24h\"", "harus dari \"60s\" sampai \"24h\""),
+        }
     }
 
     fn address_text(&self) -> (&'static str, &'static str) {
@@ -256,6 +281,10 @@ impl Fault {
             | Self::Syntax(_)
             | Self::Unknown(_)
             | Self::Secret
+            | Self::OneOf(_)
+            | Self::InboundNeedsTls
+            | Self::BasePath
+            | Self::TokenLifetime
             | Self::Missing
             | Self::Table
             | Self::Tables

@@ -21,6 +21,7 @@ pub use error::{ConfigErrors, Fault, Place, Problem};
 
 use crate::secret::Private;
 use crate::vault::KeySource;
+use crate::words::words;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,6 +42,8 @@ pub struct Config {
     pub keep: KeepConfig,
     /// The tables of the remote services.
     pub catalogue: CatalogueConfig,
+    /// What Mobile JKN calls at the facility.
+    pub antrean_inbound: AntreanInboundConfig,
     /// Reconciliations by themselves.
     pub reconcile: ReconcileConfig,
     /// How long things are remembered.
@@ -120,6 +123,36 @@ pub struct ContractConfig {
     pub profile: PathBuf,
     /// Its successor, in force from its own first day on.
     pub next: Option<PathBuf>,
+    /// `[contract.bpjs]`: PIHAK KESATU.
+    pub bpjs: Party,
+    /// `[contract.dinkes]`: the health office.
+    pub dinkes: Party,
+}
+
+/// One side of the agreement, as papers name it. Names and numbers of staff are personal data: they are printed on papers
+/// and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Party {
+    /// What it is called, e.g. the branch office.
+    pub name: Option<String>,
+    /// Where it is.
+    pub address: Option<String>,
+    /// Who signs for it.
+    pub head: Option<Private<String>>,
+    /// What the head is, e.g. Kepala Cabang.
+    pub head_position: Option<String>,
+    /// NIP or NPP of the head, with its kind.
+    pub head_number: Option<Private<String>>,
+    /// PIC of the integration (Lampiran X angka 4).
+    pub pic: Option<Private<String>>,
+    /// What the PIC is.
+    pub pic_position: Option<String>,
+    /// How the PIC is reached.
+    pub pic_phone: Option<Private<String>>,
+    /// The treasurer; of a facility only.
+    pub treasurer: Option<Private<String>>,
+    /// NIP of the treasurer, with its kind.
+    pub treasurer_number: Option<Private<String>>,
 }
 
 /// `[remote]`
@@ -188,6 +221,65 @@ pub struct CatalogueConfig {
     pub dir: Option<PathBuf>,
 }
 
+/// `[antrean_inbound]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct AntreanInboundConfig {
+    /// Where Mobile JKN is listened to; off unless given, and anything but loopback needs TLS.
+    pub listen: Option<SocketAddr>,
+    /// What stands before the fixed paths: empty, or `/…` without a slash at the end.
+    pub base_path: String,
+    /// `[antrean_inbound.tls]`
+    pub tls: Option<TlsConfig>,
+    /// `[antrean_inbound.limits]`
+    pub limits: HttpLimits,
+    /// How long a token lives.
+    pub token_lifetime: Duration,
+    /// Calls per second of one user name; `None` (written 0) is no limit.
+    pub rate_per_second: Option<f64>,
+    /// Failed logins per minute of one address.
+    pub failed_logins_per_minute: u32,
+    /// Which form `GET /antrean/status` has on the plain path.
+    pub status_form: StatusForm,
+    /// What a status without any booking says.
+    pub empty_status: EmptyStatus,
+    /// What a card that the SIM does not know is told.
+    pub unknown_patient: UnknownPatient,
+}
+
+words! {
+    /// The catalogue has two forms of the status on one path.
+    StatusForm {
+        /// One object for the whole poli, numbers as texts.
+        V1 = "v1",
+        /// A list with one object per doctor.
+        V2 = "v2",
+    }
+}
+
+words! {
+    /// Implementations differ in what a day without bookings says.
+    EmptyStatus {
+        /// The status with zeros.
+        Zeros = "zeros",
+        /// Code 200 with a sentence.
+        Success = "200",
+        /// Code 201 with a sentence.
+        Failure = "201",
+    }
+}
+
+words! {
+    /// Implementations differ in what a patient without a record is told.
+    UnknownPatient {
+        /// Code 202: Mobile JKN then sends the registration.
+        New = "new",
+        /// Code 201: go to the counter.
+        Refuse = "refuse",
+        /// A number all the same.
+        Accept = "accept",
+    }
+}
+
 /// `[reconcile]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReconcileConfig {
@@ -213,6 +305,8 @@ pub struct Facility {
     pub name: String,
     /// Its own zone: Asia/Jakarta (WIB), Asia/Makassar (WITA), Asia/Jayapura (WIT).
     pub timezone: TimeZone,
+    /// `[facility.party]`: PIHAK KEDUA's puskesmas on papers.
+    pub party: Party,
     /// `[facility.pcare]`
     pub pcare: Option<ServiceConfig>,
     /// `[facility.vclaim]`
@@ -270,7 +364,8 @@ impl Default for VaultConfig {
 
 impl Default for ContractConfig {
     fn default() -> Self {
-        Self { profile: PathBuf::from("contracts/bontang-2024.toml"), next: None }
+        let (bpjs, dinkes) = (Party::default(), Party::default());
+        Self { profile: PathBuf::from("contracts/bontang-2024.toml"), next: None, bpjs, dinkes }
     }
 }
 
@@ -313,6 +408,23 @@ impl Default for KeepConfig {
             max_rows: 1_000_000,
             max_members: 50_000,
             max_bytes: 512 * 1024 * 1024,
+        }
+    }
+}
+
+impl Default for AntreanInboundConfig {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            base_path: String::new(),
+            tls: None,
+            limits: HttpLimits { body: 16 * 1024, ..HttpLimits::default() },
+            token_lifetime: Duration::from_hours(1),
+            rate_per_second: Some(20.0),
+            failed_logins_per_minute: 10,
+            status_form: StatusForm::V2,
+            empty_status: EmptyStatus::Zeros,
+            unknown_patient: UnknownPatient::New,
         }
     }
 }
@@ -362,7 +474,7 @@ impl Config {
         if let StoreUrl::Sqlite(path) = &mut self.store.url {
             under(path);
         }
-        if let Some(tls) = &mut self.http.tls {
+        for tls in [&mut self.http.tls, &mut self.antrean_inbound.tls].into_iter().flatten() {
             under(&mut tls.certificate);
             under(&mut tls.key);
         }

@@ -13,10 +13,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
-    CatalogueConfig, Config, ContractConfig, Facility, GatewayConfig, HttpConfig, HttpLimits, KeepConfig,
-    PCARE_APP_CODE, ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig, StoreConfig, TlsConfig, VaultConfig,
-    value,
+    AntreanInboundConfig, CatalogueConfig, Config, ContractConfig, EmptyStatus, Facility, GatewayConfig, HttpConfig,
+    HttpLimits, KeepConfig, PCARE_APP_CODE, Party, ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig,
+    StatusForm, StoreConfig, TlsConfig, UnknownPatient, VaultConfig, value,
 };
+use crate::secret::Private;
 
 /// The contract profiles inside the binary (`contract::SHIPPED`; a test there holds the two together).
 const SHIPPED_PROFILES: &[&str] = &["bontang-2024.toml", "empat-lawang-2020.toml", "pekalongan-2021.toml"];
@@ -129,6 +130,7 @@ impl Reader {
             gateway: self.section(root, "gateway", Self::gateway),
             keep: self.section(root, "keep", Self::keep),
             catalogue: self.section(root, "catalogue", Self::catalogue),
+            antrean_inbound: self.section(root, "antrean_inbound", Self::antrean_inbound),
             reconcile: self.section(root, "reconcile", Self::reconcile),
             retention: self.section(root, "retention", Self::retention),
             facilities: self.facilities(root, allow_local),
@@ -146,7 +148,7 @@ impl Reader {
         if tls.is_none() && !listen.ip().is_loopback() {
             self.report("http.listen", Some(format!("\"{listen}\"")), Fault::ListenNeedsTls);
         }
-        HttpConfig { listen, hosts, tls, limits: self.section(table, "limits", Self::limits) }
+        HttpConfig { listen, hosts, tls, limits: self.limits_of(table, &default.limits) }
     }
 
     fn tls(&mut self, table: &mut Table) -> TlsConfig {
@@ -156,14 +158,62 @@ impl Reader {
         }
     }
 
-    fn limits(&mut self, table: &mut Table) -> HttpLimits {
-        let default = HttpLimits::default();
+    fn limits(&mut self, table: &mut Table, default: &HttpLimits) -> HttpLimits {
         HttpLimits {
             body: self.read(table, "body", value::size, default.body),
             connections: self.count(table, "connections", 1, 65_536, default.connections),
             connections_per_peer: self.count(table, "connections_per_peer", 1, 65_536, default.connections_per_peer),
             header_timeout: self.read(table, "header_timeout", value::timeout, default.header_timeout),
             read_timeout: self.read(table, "read_timeout", value::timeout, default.read_timeout),
+        }
+    }
+
+    fn limits_of(&mut self, table: &mut Table, default: &HttpLimits) -> HttpLimits {
+        self.section(table, "limits", |reader, table| reader.limits(table, default))
+    }
+
+    fn antrean_inbound(&mut self, table: &mut Table) -> AntreanInboundConfig {
+        let default = AntreanInboundConfig::default();
+        let listen = self.read(table, "listen", |given| value::listen(given).map(Some), default.listen);
+        let tls = table.values.contains_key("tls").then(|| self.section(table, "tls", Self::tls));
+        self.known.insert("antrean_inbound.tls".to_owned());
+        if let Some(listen) = listen
+            && tls.is_none()
+            && !listen.ip().is_loopback()
+        {
+            self.report("antrean_inbound.listen", Some(format!("\"{listen}\"")), Fault::InboundNeedsTls);
+        }
+        AntreanInboundConfig {
+            listen,
+            tls,
+            base_path: self.read(table, "base_path", value::base_path, default.base_path),
+            limits: self.limits_of(table, &default.limits),
+            token_lifetime: self.read(table, "token_lifetime", value::token_lifetime, default.token_lifetime),
+            rate_per_second: self.read(table, "rate_per_second", value::rate, default.rate_per_second),
+            failed_logins_per_minute: self.read(
+                table,
+                "failed_logins_per_minute",
+                |given| value::number(given, 1, 10_000).map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+                default.failed_logins_per_minute,
+            ),
+            status_form: self.read(
+                table,
+                "status_form",
+                value::word(StatusForm::of_word, "v1, v2"),
+                default.status_form,
+            ),
+            empty_status: self.read(
+                table,
+                "empty_status",
+                value::word(EmptyStatus::of_word, "zeros, 200, 201"),
+                default.empty_status,
+            ),
+            unknown_patient: self.read(
+                table,
+                "unknown_patient",
+                value::word(UnknownPatient::of_word, "new, refuse, accept"),
+                default.unknown_patient,
+            ),
         }
     }
 
@@ -190,6 +240,30 @@ impl Reader {
         ContractConfig {
             profile: self.read(table, "profile", value::path, default.profile),
             next: self.read(table, "next", |given| value::path(given).map(Some), default.next),
+            bpjs: self.section(table, "bpjs", |reader, table| reader.party(table, false)),
+            dinkes: self.section(table, "dinkes", |reader, table| reader.party(table, false)),
+        }
+    }
+
+    /// What concerns a person is not repeated in a message.
+    fn party(&mut self, table: &mut Table, treasurer: bool) -> Party {
+        let mut person = |key| self.value(table, key, Echo::Hide, value::line).map(Private::new);
+        let (head, head_number) = (person("head"), person("head_number"));
+        let (pic, pic_phone) = (person("pic"), person("pic_phone"));
+        let [treasurer, treasurer_number] =
+            ["treasurer", "treasurer_number"].map(|key| if treasurer { person(key) } else { None });
+        let mut words = |key| self.value(table, key, Echo::Show, value::line);
+        Party {
+            name: words("name"),
+            address: words("address"),
+            head,
+            head_position: words("head_position"),
+            head_number,
+            pic,
+            pic_position: words("pic_position"),
+            pic_phone,
+            treasurer,
+            treasurer_number,
         }
     }
 
@@ -285,6 +359,7 @@ impl Reader {
         let timezone = self.require(table, "timezone", value::time_zone);
         let [pcare, vclaim, antrean_fktp, icare] =
             ["pcare", "vclaim", "antrean_fktp", "icare"].map(|key| self.service(table, key, allow_local));
+        let party = self.section(table, "party", |reader, table| reader.party(table, true));
         let path = table.path.clone();
         self.finish(table, &path);
         let (code, timezone) = (code?, timezone?);
@@ -292,6 +367,7 @@ impl Reader {
             name: name.unwrap_or_else(|| code.clone()),
             code,
             timezone,
+            party,
             pcare,
             vclaim,
             antrean_fktp,
@@ -438,6 +514,10 @@ impl Reader {
         files.extend(profiles.filter(|(_, path)| !shipped(path)));
         if let Some(tls) = &config.http.tls {
             files.extend([("http.tls.certificate", &tls.certificate), ("http.tls.key", &tls.key)]);
+        }
+        if let Some(tls) = &config.antrean_inbound.tls {
+            files
+                .extend([("antrean_inbound.tls.certificate", &tls.certificate), ("antrean_inbound.tls.key", &tls.key)]);
         }
         for (key, path) in files {
             let reported = self.problems.iter().any(|problem| problem.key == key);

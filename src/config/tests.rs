@@ -287,3 +287,24 @@ fn durations_sizes_and_rates_are_read_with_their_units_only() {
     assert_eq!(value::rate(&::config::Value::from(f64::NAN)), Err(Fault::Rate));
     assert_eq!(value::rate(&::config::Value::from(-1)), Err(Fault::Rate));
 }
+
+#[test]
+fn parties_are_optional_and_what_concerns_a_person_is_neither_echoed_nor_printed() {
+    let (config, _) = read::parse(&everything_on(), []).unwrap();
+    let head = config.facilities[0].party.head.as_ref().unwrap();
+    assert_eq!(head.expose(), "dr. EKA CONTOH");
+    assert_eq!(config.contract.bpjs.name.as_deref(), Some("BPJS Kesehatan Cabang Contoh"));
+    assert_eq!(config.contract.dinkes.pic_phone.as_ref().unwrap().expose(), "0800-0000-0001");
+    let shown = format!("{config:?}");
+    for word in ["EKA", "BUDI", "0800-0000", "NIP 0"] {
+        assert!(!shown.contains(word), "{word}");
+    }
+    assert_eq!(load(FACILITY).unwrap().contract.bpjs, Party::default());
+    let long = "SITI ".repeat(60);
+    let wrong = format!("[contract.bpjs]\nhead = \"{long}\"\npic = \"ANI\\nCONTOH\"\ntreasurer = \"x\"\n{FACILITY}");
+    let errors = load(&wrong).unwrap_err();
+    let keys: Vec<&str> = errors.problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["contract.bpjs.head", "contract.bpjs.pic", "contract.bpjs.treasurer"]);
+    let said = errors.to_string() + &errors.indonesian();
+    assert!(!said.contains("SITI") && !said.contains("ANI"), "{said}");
+}

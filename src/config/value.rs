@@ -24,6 +24,13 @@ pub(super) fn text(value: &Value) -> Result<String, Fault> {
     }
 }
 
+/// A text of one line for papers, at most 200 characters.
+pub(super) fn line(value: &Value) -> Result<String, Fault> {
+    let given = text(value)?.trim().to_owned();
+    let fits = (1..=200).contains(&given.chars().count()) && !given.chars().any(char::is_control);
+    if fits { Ok(given) } else { Err(Fault::Text) }
+}
+
 /// True or false; the environment knows only texts.
 pub(super) fn boolean(value: &Value) -> Result<bool, Fault> {
     match &value.kind {
@@ -121,6 +128,32 @@ pub(super) fn time_of_day(value: &Value) -> Result<Option<jiff::civil::Time>, Fa
 pub(super) fn names(value: &Value) -> Result<Vec<String>, Fault> {
     let text = text(value)?;
     Ok(text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
+/// What stands before the fixed paths of a listener.
+pub(super) fn base_path(value: &Value) -> Result<String, Fault> {
+    if matches!(&value.kind, ValueKind::String(text) if text.is_empty()) {
+        return Ok(String::new());
+    }
+    let text = text(value).map_err(|_| Fault::BasePath)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+    let fits = text.starts_with('/') && !text.ends_with('/') && text.chars().all(plain) && !text.contains("//");
+    if fits { Ok(text) } else { Err(Fault::BasePath) }
+}
+
+/// How long a token of Mobile JKN may live: a minute to a day.
+pub(super) fn token_lifetime(value: &Value) -> Result<Duration, Fault> {
+    let day = Duration::from_hours(24);
+    let given = duration(value)?;
+    if (Duration::from_secs(60)..=day).contains(&given) { Ok(given) } else { Err(Fault::TokenLifetime) }
+}
+
+/// One of a few words.
+pub(super) fn word<T>(
+    of_word: impl Fn(&str) -> Option<T>,
+    known: &'static str,
+) -> impl FnOnce(&Value) -> Result<T, Fault> {
+    move |value| text(value).ok().and_then(|text| of_word(&text)).ok_or(Fault::OneOf(known))
 }
 
 /// The database.

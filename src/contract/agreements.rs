@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::civil::Date;
 
 use super::holidays::Holidays;
-use super::profile::Profile;
+use super::profile::{Profile, RuleKind};
 use super::read::{ProfileError, ProfileFault, single};
 use super::{Deadline, ServiceTime};
 
@@ -65,6 +65,13 @@ impl Contracts {
         self.of(service.service_date).deadline(rule, service)
     }
 
+    /// Whether any clause moves the dates of an entry.
+    #[must_use]
+    pub fn move_dates(&self) -> bool {
+        let mut rules = self.profiles().flat_map(|profile| &profile.rules);
+        rules.any(|rule| matches!(&rule.kind, RuleKind::Entry { moves, .. } if !moves.is_empty()))
+    }
+
     /// What somebody should know on `today`, in Indonesian: a profile past its term, a year without holidays.
     #[must_use]
     pub fn warnings(&self, today: Date) -> Vec<String> {
@@ -76,10 +83,27 @@ impl Contracts {
                 profile.id, profile.to
             ));
         }
+        warnings.extend(self.holiday_warnings(today));
+        warnings
+    }
+
+    /// What is not known for certain about the holidays of `today`'s year, and of the next one a month before it begins.
+    #[must_use]
+    pub fn holiday_warnings(&self, today: Date) -> Vec<String> {
+        let mut warnings = Vec::new();
         // Dates of the coming month are reckoned already.
         let soon = super::calendar::months_later(today, 1).unwrap_or(today);
         let mut years = vec![today.year()];
         years.extend((soon.year() != today.year()).then(|| soon.year()));
+        for year in &years {
+            let count = self.holidays.uncertain(*year);
+            if count > 0 {
+                warnings.push(format!(
+                    "{count} hari libur tahun {year} belum dicocokkan dengan SKB (certain = false): cocokkan {}, lalu hapus tandanya",
+                    Holidays::FILE
+                ));
+            }
+        }
         for year in years.into_iter().filter(|year| !self.holidays.knows(*year)) {
             warnings.push(format!(
                 "hari libur tahun {year} tidak ada dalam {}: hanya akhir pekan yang dihitung",

@@ -13,7 +13,7 @@ use super::read::{ProfileError, ProfileFault, single, table, text_or_shipped};
 /// Never inherited.
 const OWN: &[&str] = &["id", "title", "number", "from", "to", "based_on", "without"];
 /// Arrays whose members are replaced one by one, by their `id`.
-const BY_ID: &[&str] = &["rule", "tariff"];
+const BY_ID: &[&str] = &["rule", "tariff", "procedure", "activity", "expect"];
 
 /// The whole table: `own`, or `own` over the base that it names.
 pub(super) fn on_its_base(path: &Path, mut own: Table) -> Result<Table, ProfileError> {
@@ -62,7 +62,9 @@ fn cite(value: &mut Value, number: &str) {
         Value::Table(table) => {
             for (key, inner) in table {
                 match inner {
-                    Value::String(clause) if key == "clause" => *clause = format!("{number}: {clause}"),
+                    Value::String(clause) if key == "clause" || key == "claimants_clause" => {
+                        *clause = format!("{number}: {clause}")
+                    }
                     inner => cite(inner, number),
                 }
             }

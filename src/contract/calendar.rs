@@ -25,10 +25,7 @@ impl WorkingDays {
     /// Why `day` is no working day, in Indonesian; `None` if it is one.
     #[must_use]
     pub fn free<'a>(&self, day: Date, holidays: &'a Holidays) -> Option<&'a str> {
-        let holiday = holidays.on(day).find(|holiday| match holiday.kind {
-            HolidayKind::National => true,
-            HolidayKind::JointLeave => self.joint_leave,
-        });
+        let holiday = holidays.on(day).find(|holiday| self.counts(holiday.kind));
         let named = holiday.map(|holiday| holiday.name.as_str());
         named.or_else(|| (!self.days.contains(&Day::of(day.weekday()))).then_some("bukan hari kerja"))
     }
@@ -47,6 +44,24 @@ impl WorkingDays {
         day
     }
 
+    /// Days from `first` to `last` that are free only because of holidays that nobody compared with the decree yet.
+    #[must_use]
+    pub fn uncertain(&self, first: Date, last: Date, holidays: &Holidays) -> Vec<Date> {
+        let doubtful = |day: &Date| {
+            let mut counted = holidays.on(*day).filter(|holiday| self.counts(holiday.kind)).peekable();
+            let works = self.days.contains(&Day::of(day.weekday()));
+            works && counted.peek().is_some() && counted.all(|holiday| !holiday.certain)
+        };
+        first.series(1.day()).take_while(|day| *day <= last).filter(doubtful).collect()
+    }
+
+    const fn counts(&self, kind: HolidayKind) -> bool {
+        match kind {
+            HolidayKind::National => true,
+            HolidayKind::JointLeave => self.joint_leave,
+        }
+    }
+
     /// The `count`-th working day after `day` (which itself does not count).
     #[must_use]
     pub fn after(&self, mut day: Date, count: u16, holidays: &Holidays) -> Date {
@@ -56,6 +71,19 @@ impl WorkingDays {
         }
         day
     }
+}
+
+/// Says, in Indonesian, that a date rests on holidays nobody compared with the decree; `None` if it does not.
+#[must_use]
+pub fn uncertain_words(days: &[Date]) -> Option<String> {
+    let days: Vec<String> = days.iter().map(Date::to_string).collect();
+    let file = Holidays::FILE;
+    (!days.is_empty()).then(|| {
+        format!(
+            "bergantung pada hari libur yang belum dicocokkan dengan SKB: {} (certain = false, {file})",
+            days.join(", ")
+        )
+    })
 }
 
 /// The last millisecond of `day` in `zone`; `None` only at the end of the calendar (year 9999).

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::agreements::Contracts;
 use super::calendar::{day_of_month, months_later};
-use super::profile::{Profile, RuleKind, Shift, Trigger};
+use super::profile::{Moves, Profile, RuleKind, Shift, Trigger};
 use super::{Deadline, ServiceTime};
 
 /// Something declared that may move dates.
@@ -51,6 +51,8 @@ pub struct MonthlyDate {
     pub due: Date,
     /// The day as the rule names it, and why that is free, if it was shifted.
     pub shifted: Option<(Date, String)>,
+    /// Holidays on the way that nobody compared with the decree: without them `due` would be earlier.
+    pub uncertain: Vec<Date>,
 }
 
 /// A move of the dates.
@@ -80,11 +82,9 @@ impl Contracts {
         let Some(rule) = profile.rule(rule) else { return dated };
         dated.clause.clone_from(&rule.clause);
         let RuleKind::Entry { warn, month, moves, .. } = &rule.kind else { return dated };
-        for clause in moves {
-            for circumstance in declared.iter().filter(|declared| declared.kind == clause.by) {
-                dated.shift(circumstance, &clause.clause, service, now);
-            }
-        }
+        let mut spans: Vec<Span<'_>> = declared.iter().filter_map(|one| Span::of(one, moves, now)).collect();
+        spans.sort_by_key(|span| (span.from, span.to));
+        dated.shift(&spans, service);
         let before = |late: Timestamp| late.checked_sub(SignedDuration::try_from((*warn)?).ok()?).ok();
         dated.warn = dated.deadline.late.and_then(before);
         dated.month = month.as_deref().and_then(|rule| self.monthly(profile, rule, service.service_date));
@@ -99,35 +99,63 @@ impl Contracts {
         // From the first, so that the 31st does not fall into a shorter month.
         let month = months_later(day.first_of_month(), u16::from(*months_after))?;
         let named = day_of_month(month, *wanted)?;
-        let (due, shifted) = match shift {
-            Shift::None => (named, None),
+        let (due, shifted, uncertain) = match shift {
+            Shift::None => (named, None, Vec::new()),
             Shift::NextWorkingDay => {
                 let due = profile.working.on_or_after(named, self.holidays());
                 let why = profile.working.free(named, self.holidays());
-                (due, why.map(|why| (named, why.to_owned())))
+                let uncertain = profile.working.uncertain(named, due, self.holidays());
+                (due, why.map(|why| (named, why.to_owned())), uncertain)
             }
         };
-        Some(MonthlyDate { rule: rule.id.clone(), clause: rule.clause.clone(), due, shifted })
+        Some(MonthlyDate { rule: rule.id.clone(), clause: rule.clause.clone(), due, shifted, uncertain })
+    }
+}
+
+/// A circumstance that a clause lets move dates.
+struct Span<'a> {
+    from: Timestamp,
+    to: Timestamp,
+    clause: &'a Moves,
+}
+
+impl<'a> Span<'a> {
+    /// `None` unless a clause names it.
+    fn of(declared: &Circumstance, moves: &'a [Moves], now: Timestamp) -> Option<Self> {
+        let clause = moves.iter().find(|clause| clause.by == declared.kind)?;
+        Some(Self { from: declared.from, to: declared.to.unwrap_or(now), clause })
     }
 }
 
 impl Dated {
-    /// Adds the part of the circumstance that lies between the service and the date.
-    fn shift(&mut self, declared: &Circumstance, clause: &str, service: &ServiceTime, now: Timestamp) {
-        let begun = service.occurred_at.unwrap_or(service.accepted_at).max(declared.from);
-        let ended = declared.to.unwrap_or(now);
-        let overlap = |date: Timestamp| {
-            let span = ended.min(date).duration_since(begun);
-            if span.is_positive() { span } else { SignedDuration::ZERO }
-        };
-        let mut longest = SignedDuration::ZERO;
+    /// The clock of the dates stands still while a circumstance lasts that begins before the date and ends after the
+    /// service; what two declarations have in common counts once. `spans` in order of their beginning.
+    fn shift(&mut self, spans: &[Span<'_>], service: &ServiceTime) {
+        let begun = service.occurred_at.unwrap_or(service.accepted_at);
+        let mut stood: Vec<Moved> = Vec::new();
         for date in [&mut self.deadline.late, &mut self.deadline.last].into_iter().flatten() {
-            let span = overlap(*date);
-            longest = longest.max(span);
-            *date = date.checked_add(span).unwrap_or(*date);
+            let mut counted = begun;
+            let mut own: Vec<Moved> = Vec::new();
+            for span in spans {
+                let from = span.from.max(counted);
+                if span.to <= from || from >= *date {
+                    continue;
+                }
+                let length = span.to.duration_since(from);
+                *date = date.checked_add(length).unwrap_or(*date);
+                counted = span.to;
+                match own.iter_mut().find(|moved| moved.by == span.clause.by) {
+                    Some(moved) => moved.span = moved.span.saturating_add(length),
+                    None => own.push(Moved { by: span.clause.by, clause: span.clause.clause.clone(), span: length }),
+                }
+            }
+            for moved in own {
+                match stood.iter_mut().find(|known| known.by == moved.by) {
+                    Some(known) => known.span = known.span.max(moved.span),
+                    None => stood.push(moved),
+                }
+            }
         }
-        if longest.is_positive() {
-            self.moved.push(Moved { by: declared.kind, clause: clause.to_owned(), span: longest });
-        }
+        self.moved = stood;
     }
 }

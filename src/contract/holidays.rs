@@ -102,6 +102,13 @@ impl Holidays {
         years.flat_map(|year| &year.day).filter(move |day| day.date == date)
     }
 
+    /// How many days of a year nobody compared with the decree.
+    #[must_use]
+    pub fn uncertain(&self, year: i16) -> usize {
+        let days = self.year.iter().filter(|own| own.year == year).flat_map(|own| &own.day);
+        days.filter(|day| !day.certain).count()
+    }
+
     /// Whether the year's decree is in the file; without it only weekdays count, and a warning is due.
     #[must_use]
     pub fn knows(&self, year: i16) -> bool {

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::calendar::uncertain_words;
 use super::obligation::{Obligation, ObligationState};
 
 /// `Content-Type` of the text.
@@ -45,6 +46,7 @@ fn event(text: &mut String, duty: &Obligation, now: Timestamp) {
     };
     let mut words = vec![format!("Dasar: {}", duty.clause)];
     words.extend(duty.note.clone());
+    words.extend(uncertain_words(&duty.uncertain));
     words.extend(duty.stricter.as_ref().map(|id| format!("Yang lebih ketat: {id}")));
     fold(text, "BEGIN:VEVENT");
     fold(text, &format!("UID:{}@jembatan", escape(&duty.id)));

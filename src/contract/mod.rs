@@ -9,11 +9,13 @@
 mod agreements;
 mod based;
 mod calendar;
+mod claiming;
 mod dates;
 pub mod figures;
 pub mod forecast;
 mod holidays;
 pub mod ics;
+mod known;
 mod money;
 mod obligation;
 mod profile;
@@ -27,9 +29,11 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 pub use agreements::Contracts;
-pub use calendar::{WorkingDays, month_name, zone_label};
+pub use calendar::{WorkingDays, month_name, uncertain_words, zone_label};
+pub use claiming::{Claims, Coded, Expected, GroupSize, Seen, Times};
 pub use dates::{Circumstance, Dated, MonthlyDate, Moved};
 pub use holidays::{Holiday, HolidayKind, HolidayYear, Holidays};
+pub use known::{Calendar, Certificate, Certificates, CertificatesNow, Places};
 pub use money::{Capitation, CapitationRate, Indicator, Kbk, Money, Payment, Penalty, Rating, Risk, Tariff};
 pub use obligation::{Asked, Done, Event, Obligation, ObligationState, Place, obligations};
 pub use profile::{Day, Each, Moves, Offset, Profile, Rule, RuleKind, ServiceHours, Shift, Trigger, Unit};

@@ -5,6 +5,8 @@
 
 use serde::Deserialize;
 
+use super::claiming::{Claims, Coded, Expected};
+
 /// Everything about money in one agreement; what the document does not have is absent.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Money {
@@ -16,6 +18,14 @@ pub struct Money {
     pub capitation: Option<Capitation>,
     /// Penalty for late payment.
     pub penalty: Option<Penalty>,
+    /// How claims are watched.
+    pub claims: Option<Claims>,
+    /// Tariffs by `kdTindakan`.
+    pub procedures: Vec<Coded>,
+    /// Tariffs by `kdKegiatan`.
+    pub activities: Vec<Coded>,
+    /// Visits that should have a procedure.
+    pub expected: Vec<Expected>,
 }
 
 /// One tariff.

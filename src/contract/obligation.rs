@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agreements::Contracts;
 use super::calendar::{day_of_month, end_of_day, months_earlier, months_later, start_of_day};
+use super::known::Certificate;
 use super::profile::{Each, Profile, Rule, RuleKind, Trigger, Unit};
 use crate::words::words;
 
@@ -97,6 +98,8 @@ pub struct Obligation {
     pub remind_from: Option<Timestamp>,
     /// What moved it, or what it waits for, in Indonesian.
     pub note: Option<String>,
+    /// Holidays that its date rests on and that nobody compared with the decree.
+    pub uncertain: Vec<Date>,
     /// The stricter duty on the same matter, if this is not it.
     pub stricter: Option<String>,
     /// The mark.
@@ -127,6 +130,8 @@ pub struct Asked<'a> {
     pub events: &'a [Event],
     /// Marks.
     pub done: &'a [Done],
+    /// Certificates in use.
+    pub certificates: &'a [Certificate],
     /// The present.
     pub now: Timestamp,
 }
@@ -177,6 +182,7 @@ struct Occurrence {
     due: Timestamp,
     day: Date,
     note: Option<String>,
+    uncertain: Vec<Date>,
 }
 
 fn collect(asked: Asked<'_>, profile: &Profile, rule: &Rule, place: &Place, found: &mut Vec<Obligation>) {
@@ -206,6 +212,7 @@ fn duty(profile: &Profile, rule: &Rule, place: &Place, occurrence: Occurrence) -
         day: Some(occurrence.day),
         remind_from: start_of_day(first, &place.zone),
         note: occurrence.note,
+        uncertain: occurrence.uncertain,
         ..waiting(profile, rule, place)
     }
 }
@@ -232,6 +239,7 @@ fn waiting(profile: &Profile, rule: &Rule, place: &Place) -> Obligation {
         day: None,
         remind_from: None,
         note,
+        uncertain: Vec::new(),
         stricter: None,
         done: None,
         state: ObligationState::Open,
@@ -256,7 +264,7 @@ fn months(asked: Asked<'_>, profile: &Profile, rule: &Rule, place: &Place) -> Ve
         let moved = |(named, why): (Date, String)| format!("{named} {why}: menjadi {}", date.due);
         let name = format!("{:04}-{:02}", month.year(), month.month());
         let (due, note) = (end_of_day(date.due, &place.zone)?, date.shifted.clone().map(moved));
-        Some(Occurrence { name, due, day: date.due, note })
+        Some(Occurrence { name, due, day: date.due, note, uncertain: date.uncertain })
     });
     dated.filter(|occurrence| within(occurrence.day, today, AHEAD)).collect()
 }
@@ -272,6 +280,7 @@ fn years(asked: Asked<'_>, profile: &Profile, (month, day): (u8, u8), place: &Pl
             due,
             day,
             note: None,
+            uncertain: Vec::new(),
         })
     });
     dated.filter(|occurrence| within(occurrence.day, today, 365)).collect()
@@ -295,6 +304,15 @@ fn spans(asked: Asked<'_>, profile: &Profile, rule: &Rule, trigger: Trigger, pla
             let one = set.and_then(|at| Some((at, span(asked, profile, rule, at, place)?)));
             let named = one.map(|(at, dated)| Occurrence { name: at.as_second().to_string(), ..dated });
             named.into_iter().collect()
+        }
+        Trigger::TlsCertificate => {
+            let ends = asked.certificates.iter().filter(|_| asked.contracts.of(today).id == profile.id);
+            let dated = ends.filter_map(|one| {
+                let (at, name) = (one.not_after, format!("{}-{}", slug(&one.name), one.not_after.as_second()));
+                let note = format!("{}: berlaku sampai {}{}", one.name, shown(at, &place.zone), one.note);
+                Some(Occurrence { name, note: Some(note), ..span(asked, profile, rule, at, place)? })
+            });
+            dated.collect()
         }
         Trigger::Commitment
         | Trigger::VendorChange
@@ -343,14 +361,27 @@ fn span(asked: Asked<'_>, profile: &Profile, rule: &Rule, at: Timestamp, place: 
             let hours = SignedDuration::from_hours(i64::from(*count));
             let due = if *before { at.checked_sub(hours) } else { at.checked_add(hours) }.ok()?;
             let day = due.to_zoned(place.zone.clone()).date();
-            return Some(Occurrence { name: String::new(), due, day, note: None });
+            return Some(Occurrence { name: String::new(), due, day, note: None, uncertain: Vec::new() });
         }
         Unit::Day => days(i32::from(*count)),
         Unit::WorkingDay => Some(profile.working.after(began, *count, asked.contracts.holidays())).filter(|_| !before),
         Unit::Month => months(*count),
         Unit::Year => months(count.saturating_mul(12)),
     }?;
-    Some(Occurrence { name: String::new(), due: end_of_day(day, &place.zone)?, day, note: None })
+    let uncertain = match unit {
+        Unit::WorkingDay => profile.working.uncertain(began.tomorrow().ok()?, day, asked.contracts.holidays()),
+        Unit::Hour | Unit::Day | Unit::Month | Unit::Year => Vec::new(),
+    };
+    Some(Occurrence { name: String::new(), due: end_of_day(day, &place.zone)?, day, note: None, uncertain })
+}
+
+/// What may stand in an id, and in the path of a request.
+fn slug(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' }).collect()
+}
+
+fn shown(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// Of the duties of one group and event the one with the earliest date reminds for all.

@@ -171,6 +171,8 @@ words! {
         ContractEnd = "contract_end",
         /// The P-Care password was put into the vault.
         PcarePassword = "pcare_password",
+        /// A TLS certificate of ours runs out.
+        TlsCertificate = "tls_certificate",
         /// The Lembar Komitmen of the integration was signed.
         Commitment = "commitment",
         /// The vendor of the SIM changes.
@@ -206,7 +208,7 @@ impl Trigger {
     /// Whether a person records it; the others the bridge knows by itself.
     #[must_use]
     pub const fn is_recorded(self) -> bool {
-        !matches!(self, Self::ContractEnd | Self::PcarePassword)
+        !matches!(self, Self::ContractEnd | Self::PcarePassword | Self::TlsCertificate)
     }
 }
 

@@ -12,6 +12,7 @@ use jiff::civil::{Date, Time};
 use toml::{Table, Value};
 
 use super::calendar::WorkingDays;
+use super::claiming::{Claims, Coded, Expected};
 use super::money::{Capitation, Kbk, Money, Penalty, Tariff};
 use super::profile::{Day, Each, Moves, Offset, Profile, Rule, RuleKind, ServiceHours, Shift, Trigger, Unit};
 
@@ -68,6 +69,8 @@ pub enum ProfileFault {
     Nested,
     /// Names a rule that does not exist, or is of another kind.
     NoSuchRule,
+    /// Names a tariff that does not exist.
+    NoSuchTariff,
     /// Must be a span like `30m`, `2h` or `1d`.
     Span,
     /// The successor begins no later than the profile that it follows.
@@ -127,6 +130,7 @@ impl ProfileFault {
             Self::Backwards => ("ends before it begins", "berakhir sebelum mulai"),
             Self::Nested => ("is itself based on another profile", "berkas dasarnya sendiri punya dasar lain"),
             Self::NoSuchRule => ("names no rule of the right kind", "tidak menunjuk aturan yang sesuai"),
+            Self::NoSuchTariff => ("names no [[tariff]] of the file", "tidak menunjuk [[tariff]] yang ada"),
             Self::Span => ("must be like \"30m\", \"2h\" or \"1d\"", "harus seperti \"30m\", \"2h\", atau \"1d\""),
             Self::Successor => {
                 ("must begin after the profile that it follows", "harus mulai sesudah perjanjian yang digantikannya")
@@ -232,26 +236,50 @@ impl Reader {
 
     /// Figures in rupiah; what an agreement does not have, its file leaves out.
     fn money(&mut self, root: &mut Section) -> Money {
-        let mut tariffs: Vec<Tariff> = Vec::new();
-        if root.values.contains_key("tariff") {
-            for section in self.tables(root, "tariff") {
-                let name = section.values.get("id").and_then(Value::as_str).map(|id| format!("tariff[{id}]"));
-                let path = name.unwrap_or(section.path);
-                let Some(tariff) = self.typed::<Tariff>(path.clone(), Value::Table(section.values)) else { continue };
-                if tariffs.iter().any(|other| other.id == tariff.id) {
-                    self.fault::<()>(path, ProfileFault::Twice);
-                }
-                tariffs.push(tariff);
+        let tariffs: Vec<Tariff> = self.named(root, "tariff", |tariff: &Tariff| &tariff.id);
+        let procedures: Vec<Coded> = self.named(root, "procedure", |row: &Coded| &row.id);
+        let activities: Vec<Coded> = self.named(root, "activity", |row: &Coded| &row.id);
+        let expected: Vec<Expected> = self.named(root, "expect", |row: &Expected| &row.id);
+        for (name, rows) in [("procedure", &procedures), ("activity", &activities)] {
+            for row in rows.iter().filter(|row| tariffs.iter().all(|tariff| tariff.id != row.tariff)) {
+                self.fault::<()>(format!("{name}[{}].tariff", row.id), ProfileFault::NoSuchTariff);
             }
         }
         let mut one = |name: &str| root.values.remove(name).map(|value| (name.to_owned(), value));
-        let (kbk, capitation, penalty) = (one("kbk"), one("capitation"), one("penalty"));
+        let (kbk, capitation, penalty, claims) = (one("kbk"), one("capitation"), one("penalty"), one("claims"));
         Money {
             tariffs,
             kbk: kbk.and_then(|(name, value)| self.typed::<Kbk>(name, value)),
             capitation: capitation.and_then(|(name, value)| self.typed::<Capitation>(name, value)),
             penalty: penalty.and_then(|(name, value)| self.typed::<Penalty>(name, value)),
+            claims: claims.and_then(|(name, value)| self.typed::<Claims>(name, value)),
+            procedures,
+            activities,
+            expected,
         }
+    }
+
+    /// An array of tables that each have an `id` of their own; absent: empty.
+    fn named<T: serde::de::DeserializeOwned>(
+        &mut self,
+        root: &mut Section,
+        name: &str,
+        id: impl Fn(&T) -> &String,
+    ) -> Vec<T> {
+        let mut rows: Vec<T> = Vec::new();
+        if !root.values.contains_key(name) {
+            return rows;
+        }
+        for section in self.tables(root, name) {
+            let own = section.values.get("id").and_then(Value::as_str).map(|id| format!("{name}[{id}]"));
+            let path = own.unwrap_or(section.path);
+            let Some(row) = self.typed::<T>(path.clone(), Value::Table(section.values)) else { continue };
+            if rows.iter().any(|other| id(other) == id(&row)) {
+                self.fault::<()>(path, ProfileFault::Twice);
+            }
+            rows.push(row);
+        }
+        rows
     }
 
     fn typed<T: serde::de::DeserializeOwned>(&mut self, key: String, value: Value) -> Option<T> {

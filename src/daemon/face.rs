@@ -8,17 +8,20 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::{Shared, StartError, housekeeping, intake, order_of, reconciler};
-use crate::config::{Config, StoreUrl};
+use super::certificates::Watched;
+use super::{Parts, Shared, StartError, housekeeping, intake, order_of, reconciler};
+use crate::config::{Config, Facility, StoreUrl, TlsConfig};
+use crate::contract::{Calendar, Contracts, Place};
 use crate::http::{self, App, RATE, Rates, ReconcileFault};
 use crate::remote::Lane;
+use crate::report::frame::Parties;
 use crate::secret::Private;
 use crate::status::{self, Scope, StatusState, StatusView, Visitor};
-use crate::vault::Role;
+use crate::vault::{Listed, Role, Vault};
 
-/// The TLS side of `[http.tls]`, if it is configured.
-pub(super) fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
-    let Some(files) = &config.http.tls else { return Ok(None) };
+/// The TLS side of a listener, if it is configured.
+pub(super) fn tls(files: Option<&TlsConfig>) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+    let Some(files) = files else { return Ok(None) };
     let fault = |path: &Path, what: String| StartError::Io {
         what: path.display().to_string(),
         error: std::io::Error::other(what),
@@ -65,7 +68,12 @@ pub(super) fn router(
         rates: Arc::new(Rates::new(RATE)),
         reconciler: reconcile(shared),
         contracts: Arc::clone(&shared.contracts),
-        password_set: password_set(shared),
+        calendar: shared.calendar.clone(),
+        parties: Arc::new(Parties {
+            bpjs: config.contract.bpjs.clone(),
+            dinkes: config.contract.dinkes.clone(),
+            ..Parties::default()
+        }),
         status: status_screen(shared),
         closing: shared.stop.clone(),
         keep: Arc::clone(&shared.keep),
@@ -89,14 +97,28 @@ fn gateway(shared: &Shared, lanes: &[Arc<Lane>]) -> http::gateway::Gateway {
     )
 }
 
-/// Unknown while the vault cannot be read; the reminder then waits.
-fn password_set(shared: &Shared) -> http::PasswordSet {
-    let vault = shared.vault.clone();
-    Arc::new(move |facility| {
-        let listed = vault.list().ok()?;
-        let found = listed.into_iter().find(|one| one.facility == facility && one.name == "pcare.password");
-        found.map(|one| one.set_at)
-    })
+/// The calendar of duties with what only the running bridge knows.
+pub(super) fn calendar(config: &Config, vault: &Vault, contracts: &Arc<Contracts>, parts: &Parts) -> Calendar {
+    let (vault, facilities) = (vault.clone(), config.facilities.clone());
+    let watched = Watched::new(config, parts.certs.clone());
+    Calendar {
+        contracts: Arc::clone(contracts),
+        places: Arc::new(move || {
+            // Unknown while the vault cannot be read; the reminder then waits.
+            let listed = vault.list().unwrap_or_default();
+            let set = |facility: &str| {
+                let mine = |one: &&Listed| one.facility == facility && one.name == "pcare.password";
+                listed.iter().find(mine).map(|one| one.set_at)
+            };
+            let place = |facility: &Facility| Place {
+                code: facility.code.clone(),
+                zone: facility.timezone.clone(),
+                password_set: set(&facility.code),
+            };
+            facilities.iter().map(place).collect()
+        }),
+        certificates: Arc::new(move || watched.now()),
+    }
 }
 
 fn reconcile(shared: &Shared) -> http::Reconciler {
@@ -118,7 +140,7 @@ fn status_screen(shared: &Shared) -> http::StatusScreen {
         Box::pin(async move {
             let scope = Scope { configured: &shared.config.facilities, only: &only };
             let now = shared.parts.clock.now();
-            let view = StatusView::gather(shared.store.as_ref(), &shared.live, scope, now).await;
+            let view = StatusView::gather(shared.store.as_ref(), &shared.live, scope, &shared.calendar, now).await;
             // A view of plain words and numbers always has a JSON form.
             serde_json::to_value(view).unwrap_or_default()
         })
@@ -142,6 +164,7 @@ fn status_state(shared: &Shared, operator_token: &Private<Zeroizing<String>>, se
         live: Arc::clone(&shared.live),
         clock: shared.parts.clock.clone(),
         facilities: shared.config.facilities.clone().into(),
+        calendar: shared.calendar.clone(),
         authenticate: Arc::new(authenticate),
         secure,
     }

@@ -93,6 +93,11 @@ async fn retire(shared: &Shared) {
         Ok(gone) => tracing::info!(gone, "payloads past their retention were destroyed"),
         Err(error) => tracing::warn!(%error, "old payloads not looked for"),
     }
+    match shared.store.retire_antrean(before, RETIRE_BATCH).await {
+        Ok(0) => {}
+        Ok(gone) => tracing::info!(gone, "bookings past their retention were stripped of persons"),
+        Err(error) => tracing::warn!(%error, "old bookings not looked for"),
+    }
 }
 
 /// What is kept for outages goes by its age and its amount.

@@ -311,7 +311,7 @@ fn own_refused_only(caller: &Caller, delivery: &Delivery) -> Result<(), Problem>
     let may = match caller.role {
         Role::Operator => true,
         Role::Sim => delivery.progress.state == State::Refused,
-        Role::Network | Role::Viewer => false,
+        Role::Network | Role::Viewer | Role::MobileJkn => false,
     };
     if may {
         return Ok(());

@@ -41,7 +41,7 @@ impl Caller {
     pub const fn sees_only_own(&self) -> bool {
         match self.role {
             Role::Sim | Role::Network => true,
-            Role::Operator | Role::Viewer => false,
+            Role::Operator | Role::Viewer | Role::MobileJkn => false,
         }
     }
 

@@ -5,20 +5,24 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State as AppState};
 use axum::{Extension, Json};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::App;
 use super::auth::Caller;
 use super::extract::{Params, id};
+use super::forecast;
 use super::problem::Problem;
 use super::view::{self, Around};
-use crate::contract::{Circumstance, ServiceTime};
+use crate::contract::ServiceTime;
 use crate::queue::{Delivery, State, SubmissionId};
-use crate::store::{DeliveryFilter, StoreError, SubmissionRow};
+use crate::store::{DeliveryFilter, StoreError, SubmissionRow, circumstances};
 
 /// How many pages of foreign rows are skipped before an answer goes out with fewer rows than asked for.
 const SKIP_PAGES: usize = 20;
+/// Outages read for what was declared: the newest.
+const OUTAGES: usize = 10_000;
 
 pub(super) async fn list(
     AppState(app): AppState<Arc<App>>,
@@ -37,9 +41,14 @@ pub(super) async fn list(
         facilities: caller.scope(facility.as_deref())?,
     };
     params.finish()?;
+    let foretold = filter.late.is_some().then(|| filter.facilities.clone());
     let (rows, next) = visible(&app, &caller, filter).await?;
     let around = Around::read(app.store.as_ref(), now).await?;
-    Ok(Json(view::page(rows.iter().map(|row| shown(&app, row, &around)).collect(), next)))
+    let mut page = view::page(rows.iter().map(|row| shown(&app, row, &around)).collect(), next);
+    if let Some(scope) = foretold {
+        page["forecast"] = forecast::summary(&app, &scope, &around).await?;
+    }
+    Ok(Json(page))
 }
 
 pub(super) async fn show(
@@ -77,9 +86,8 @@ async fn dates(app: &App, delivery: &Delivery, zone: &TimeZone) -> Result<Value,
         zone: zone.clone(),
     };
     let events = app.store.events().await?;
-    let here = events.iter().filter(|event| event.facility == "*" || event.facility == delivery.facility);
-    let declared: Vec<Circumstance> =
-        here.map(|event| Circumstance { kind: event.kind, from: event.at, to: event.until }).collect();
+    let (outages, plans) = (app.store.outages(OUTAGES).await?, app.store.outage_plans(Timestamp::UNIX_EPOCH).await?);
+    let declared = circumstances(&delivery.facility, &events, &outages, &plans);
     let dated = app.contracts.explain(&delivery.deadline.rule, &service, &declared, app.clock.now());
     Ok(view::dates(&dated, zone))
 }

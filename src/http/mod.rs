@@ -8,13 +8,18 @@
 //! secrets (of `vault` it knows only the clients).
 
 mod actions;
+mod antrean;
+mod antrean_rows;
+mod antrean_schema;
 mod audit;
 mod auth;
 mod books;
 mod changes;
+mod claims;
 mod deliveries;
 mod evaluation;
 mod extract;
+mod forecast;
 pub mod gateway;
 mod guard;
 mod kept;
@@ -47,12 +52,13 @@ use crate::catalogue::Catalogue;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Facility;
-use crate::contract::Contracts;
+use crate::contract::{Calendar, Contracts};
 use crate::intake::Intake;
 use crate::keep::Keep;
 use crate::queue::BootId;
+use crate::report::frame::Parties;
 use crate::secret::Private;
-use crate::store::{Base, SharedStore};
+use crate::store::{Base, SharedStore, StoreError, redating};
 use crate::vault::Clients;
 
 pub use actions::Action;
@@ -100,9 +106,6 @@ pub type Reconciler = Arc<dyn Fn(ReconcileRequest) -> BoxFuture<'static, Result<
 /// The status screen of these facilities (empty: all) as JSON; the daemon injects it, because `http` never calls `status`.
 pub type StatusScreen = Arc<dyn Fn(Vec<String>) -> BoxFuture<'static, Value> + Send + Sync>;
 
-/// When a facility's P-Care password was put into the vault; the daemon injects it, because `http` holds no secrets.
-pub type PasswordSet = Arc<dyn Fn(&str) -> Option<jiff::Timestamp> + Send + Sync>;
-
 /// Free bytes on the store's disk, if they can be told.
 pub type FreeBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
 
@@ -145,8 +148,10 @@ pub struct App {
     pub reconciler: Reconciler,
     /// The agreement with BPJS.
     pub contracts: Arc<Contracts>,
-    /// For the reminder to change the P-Care password.
-    pub password_set: PasswordSet,
+    /// The duties of the agreement, with what the running bridge knows.
+    pub calendar: Calendar,
+    /// BPJS and the health office as papers name them; the facility's own side is in its configuration.
+    pub parties: Arc<Parties>,
     /// Shows the status screen.
     pub status: StatusScreen,
     /// Ends long polls when the process stops.
@@ -168,6 +173,15 @@ impl fmt::Debug for App {
 impl App {
     fn facility(&self, code: &str) -> Option<&Facility> {
         self.facilities.iter().find(|facility| facility.code == code)
+    }
+
+    /// Moves stored dates where a clause says so, after something was declared.
+    async fn redate(&self) -> Result<(), StoreError> {
+        let zones = self.facilities.iter().map(|one| (one.code.clone(), one.timezone.clone())).collect();
+        if let Some(redate) = redating(&self.contracts, zones) {
+            self.store.redate(self.clock.now(), redate).await?;
+        }
+        Ok(())
     }
 
     fn base(&self) -> Base {

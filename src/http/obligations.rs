@@ -17,11 +17,13 @@ use super::deliveries::zone;
 use super::extract::{Body, Fields, Params};
 use super::problem::{Kind, Problem};
 use super::view;
-use crate::contract::{Asked, Done, Event, Obligation, Place, Trigger, ics, obligations};
+use crate::contract::{Done, Event, Obligation, Trigger, ics};
 use crate::store::OutageRow;
 
 /// The agreement as a whole.
 const WHOLE: &str = "*";
+/// Duties, and what could not be dated.
+type Duties = (Vec<Obligation>, Vec<String>);
 /// How far back an outage is looked for.
 const OUTAGES: usize = 100_000;
 
@@ -32,11 +34,13 @@ pub(super) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let facility = params.text("facility")?;
     params.finish()?;
-    let duties = visible(&app, &caller, facility.as_deref()).await?;
+    let (duties, unreadable) = visible(&app, &caller, facility.as_deref()).await?;
     let items = duties.iter().map(|duty| view::obligation(duty, &zone_of(&app, &duty.facility))).collect();
     let mut page = view::page(items, None);
     let today = app.clock.now().to_zoned(zone_of(&app, WHOLE)).date();
-    page["warnings"] = app.contracts.warnings(today).into();
+    let mut warnings = app.contracts.warnings(today);
+    warnings.extend(unreadable);
+    page["warnings"] = warnings.into();
     Ok(Json(page))
 }
 
@@ -47,7 +51,7 @@ pub(super) async fn calendar(
 ) -> Result<Response, Problem> {
     let facility = params.text("facility")?;
     params.finish()?;
-    let duties = visible(&app, &caller, facility.as_deref()).await?;
+    let (duties, _) = visible(&app, &caller, facility.as_deref()).await?;
     let text = ics::calendar(&duties, app.clock.now());
     Ok(([(header::CONTENT_TYPE, ics::CONTENT_TYPE)], text).into_response())
 }
@@ -63,7 +67,7 @@ pub(super) async fn done(
     let mut fields = Fields::of(body)?;
     let remark = fields.reason();
     fields.finish()?;
-    let duties = all(&app).await?;
+    let (duties, _) = all(&app).await?;
     let duty = duties.into_iter().find(|duty| duty.id == id).ok_or_else(Problem::not_found)?;
     require(&app, &caller, &duty.facility)?;
     if duty.due.is_none() {
@@ -71,7 +75,7 @@ pub(super) async fn done(
         return Err(Problem::new(Kind::State, detail));
     }
     app.store.mark_done(Done { id: id.clone(), at: app.clock.now(), actor: caller.name.clone(), remark }).await?;
-    let duties = all(&app).await?;
+    let (duties, _) = all(&app).await?;
     let duty = duties.iter().find(|duty| duty.id == id).ok_or_else(Problem::not_found)?;
     Ok(Json(view::obligation(duty, &zone_of(&app, &duty.facility))))
 }
@@ -122,6 +126,7 @@ pub(super) async fn record(
     };
     require(&app, &caller, &event.facility)?;
     let event = app.store.record_event(event).await?;
+    app.redate().await?;
     Ok(Json(view::event(&event, &zone_of(&app, &event.facility))))
 }
 
@@ -151,23 +156,17 @@ fn require(app: &App, caller: &Caller, facility: &str) -> Result<(), Problem> {
     app.facilities.iter().try_for_each(|facility| caller.require(&facility.code))
 }
 
-async fn visible(app: &App, caller: &Caller, facility: Option<&str>) -> Result<Vec<Obligation>, Problem> {
+/// The duties that the caller may see, and what could not be dated.
+async fn visible(app: &App, caller: &Caller, facility: Option<&str>) -> Result<Duties, Problem> {
     let scope = caller.scope(facility)?;
-    let mut duties = all(app).await?;
+    let (mut duties, unreadable) = all(app).await?;
     duties.retain(|duty| scope.is_empty() || duty.facility == WHOLE || scope.contains(&duty.facility));
-    Ok(duties)
+    Ok((duties, unreadable))
 }
 
-async fn all(app: &App) -> Result<Vec<Obligation>, Problem> {
+async fn all(app: &App) -> Result<Duties, Problem> {
     let (events, done) = (app.store.events().await?, app.store.marks().await?);
-    let place = |facility: &crate::config::Facility| Place {
-        code: facility.code.clone(),
-        zone: facility.timezone.clone(),
-        password_set: (app.password_set)(&facility.code),
-    };
-    let places: Vec<Place> = app.facilities.iter().map(place).collect();
-    let now = app.clock.now();
-    Ok(obligations(Asked { contracts: &app.contracts, places: &places, events: &events, done: &done, now }))
+    Ok(app.calendar.duties(&events, &done, app.clock.now()))
 }
 
 /// The agreement's own zone is its first facility's.

@@ -103,11 +103,15 @@ fn query_of(rule: &Rule) -> &'static [&'static str] {
     match (rule.method, rule.path) {
         ("GET", "/v1/submissions") => &["facility", "ref", "state", "after", "limit"],
         ("GET", "/v1/deliveries") => &["facility", "state", "operation", "why", "late", "after", "limit"],
-        ("GET", "/v1/changes") => &["facility", "after", "limit", "wait"],
+        ("GET", "/v1/changes") => &["facility", "kinds", "after", "limit", "wait"],
+        ("GET", "/v1/antrean") => &["facility", "from", "to", "kodepoli", "state", "after", "limit"],
+        ("GET", "/v1/antrean/jadwal") => &["facility", "from", "to", "kodepoli"],
+        ("GET", "/v1/antrean/peserta") => &["facility", "state", "after", "limit"],
         ("GET", "/v1/obligations" | "/v1/obligations.ics") => &["facility"],
         ("GET", "/v1/outages" | "/v1/reconciliations") => &["facility", "limit"],
         ("GET", "/v1/status" | "/v1/outages/plans" | "/v1/kept") => &["facility"],
         ("GET", "/v1/network") => &["facility", "month"],
+        ("GET", "/v1/claims") => &["facility", "month", "section", "part", "client"],
         ("GET", "/v1/telekonsultasi") => &["facility", "month", "format"],
         ("GET", "/v1/audit") => &["after", "limit"],
         (_, _) => &[],
@@ -118,6 +122,13 @@ fn query_of(rule: &Rule) -> &'static [&'static str] {
 fn schemas_of(rule: &Rule) -> (&'static str, &'static str) {
     match (rule.method, rule.path) {
         ("POST", "/v1/submissions") => ("NewSubmission", "Submission"),
+        ("POST", "/v1/antrean") => ("NewBooking", "Booking"),
+        ("GET", "/v1/antrean/{id}") => ("", "Booking"),
+        ("POST", "/v1/antrean/{id}/state") => ("BookingState", "Booking"),
+        ("PUT", "/v1/antrean/jadwal") => ("Schedule", ""),
+        ("PUT", "/v1/antrean/pasien") => ("KnownPatients", ""),
+        ("POST", "/v1/antrean/panggil") => ("Call", ""),
+        ("POST", "/v1/antrean/peserta/{id}") => ("RegistrationAnswer", ""),
         ("GET", "/v1/submissions/{id}") => ("", "Submission"),
         ("GET", "/v1/deliveries/{id}") => ("", "Delivery"),
         ("POST", "/v1/deliveries/actions") => ("Bulk", ""),
@@ -207,7 +218,7 @@ fn fixed() -> Map<String, Value> {
         ("List", list_schema()),
         ("Problem", problem()),
     ];
-    list.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+    list.into_iter().map(|(name, schema)| (name.to_owned(), schema)).chain(super::antrean_schema::schemas()).collect()
 }
 
 fn new_submission() -> Value {

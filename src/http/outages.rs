@@ -73,6 +73,7 @@ pub(super) async fn classify(
     let actor = format!("{}: {reason}", caller.name);
     let row = app.store.change_outage(OutageChange::Classify { id: row.id, class, actor }).await?;
     log(&app, &caller, "outage.classify", row.id, format!("{}: {reason}", class.word())).await?;
+    app.redate().await?;
     Ok(Json(view::outage(&row, &zone(&app, &row.facility))))
 }
 
@@ -126,6 +127,7 @@ pub(super) async fn plan(
     };
     let plan = OutagePlan { id: 0, facility, from, to, verdict, reason, actor, announced_at };
     let row = app.store.plan_outage(plan, audit).await?;
+    app.redate().await?;
     Ok(Json(view::plan(&row, &zone(&app, &row.facility))))
 }
 

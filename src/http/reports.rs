@@ -12,14 +12,14 @@ use super::auth::Caller;
 use super::deliveries::zone;
 use super::extract::Params;
 use super::problem::{Kind as Fault, Problem};
-use super::{App, view};
+use super::{App, books, view};
 use crate::contract::figures::Kbk;
-use crate::report::frame::{Frame, Period};
+use crate::report::frame::{Frame, Parties, Period};
 use crate::report::journal::Journal;
 use crate::report::paper::Paper;
 use crate::report::reconciliation::Reconciliation;
 use crate::report::render::Form;
-use crate::report::{claims, deadlines, kbk, minutes, outage, visits};
+use crate::report::{claims, deadlines, kbk, minutes, network, outage, prolanis, telekonsultasi, visits};
 use crate::store::{AuditEntry, ReconciliationRow};
 
 /// Most days of one document.
@@ -27,7 +27,8 @@ const DAYS_MAX: i32 = 366;
 /// How far back outages are looked for.
 const OUTAGES: usize = 100_000;
 /// Documents there are.
-const KINDS: [&str; 8] = ["reconciliation", "outage", "rjtp", "ritp", "deadlines", "claims", "kbk", "prolanis"];
+const KINDS: [&str; 10] =
+    ["reconciliation", "outage", "rjtp", "ritp", "deadlines", "claims", "kbk", "prolanis", "network", "telekonsultasi"];
 
 type File = ([(HeaderName, String); 3], Vec<u8>);
 
@@ -38,6 +39,7 @@ struct Asked {
     period: Option<Period>,
     form: Form,
     claims: claims::Asked,
+    share: claims::Share,
     kbk: kbk::Asked,
 }
 
@@ -85,7 +87,8 @@ fn read(mut params: Params) -> Result<Asked, Problem> {
     let form = params.parsed("format", forms, Form::of_word)?.unwrap_or(Form::Html);
     let claimed = day(&mut params, "claimed")?;
     let paid = day(&mut params, "paid")?;
-    let holidays = params.parsed("holidays", "tanggal YYYY-MM-DD dipisah koma", dates)?.unwrap_or_default();
+    let amount = count(&mut params, "amount")?;
+    let share = books::share(&mut params)?;
     let list = |text: &str| Some(text.split(',').map(|code| code.trim().to_owned()).collect::<Vec<_>>());
     let nonspecialist = params.parsed("nonspecialist", "kode ICD-10 dipisah koma", list)?.unwrap_or_default();
     let asked = Asked {
@@ -93,7 +96,8 @@ fn read(mut params: Params) -> Result<Asked, Problem> {
         id,
         period: period(month, from, to)?,
         form,
-        claims: claims::Asked { claimed, paid, holidays },
+        claims: claims::Asked { claimed, paid, amount },
+        share,
         kbk: kbk::Asked {
             registered: count(&mut params, "registered")?,
             nonspecialist,
@@ -117,10 +121,6 @@ fn count(params: &mut Params, name: &'static str) -> Result<Option<i64>, Problem
     params.parsed(name, "bilangan bulat, 0 atau lebih", |text| text.parse().ok().filter(fits))
 }
 
-fn dates(text: &str) -> Option<Vec<Date>> {
-    text.split(',').map(|day| day.trim().parse().ok()).collect()
-}
-
 /// A month, or a first and a last day.
 fn period(month: Option<Period>, from: Option<Date>, to: Option<Date>) -> Result<Option<Period>, Problem> {
     let period = match (month, from, to) {
@@ -140,8 +140,9 @@ fn period(month: Option<Period>, from: Option<Date>, to: Option<Date>) -> Result
 // ---- the documents ------------------------------------------------------------------------------------------------
 
 impl App {
-    async fn frame(&self, facility: &str, caller: &Caller) -> Result<Frame, Problem> {
+    pub(super) async fn frame(&self, facility: &str, caller: &Caller) -> Result<Frame, Problem> {
         let head = self.store.audit_head().await?;
+        let own = self.facility(facility).map(|known| known.party.clone()).unwrap_or_default();
         Ok(Frame {
             facility: facility.to_owned(),
             facility_name: self.facility(facility).map_or(facility, |known| &known.name).to_owned(),
@@ -149,6 +150,7 @@ impl App {
             now: self.clock.now(),
             actor: caller.name.clone(),
             checkpoint: head.map(|entry| (entry.seq, entry.hash)),
+            parties: Parties { own, ..self.parties.as_ref().clone() },
         })
     }
 
@@ -211,18 +213,30 @@ async fn of_journal(app: &App, caller: &Caller, kind: &str, asked: Asked) -> Res
         return Err(Problem::query("facility", "faskes ini tidak dikonfigurasi; periksa kodenya"));
     }
     let frame = app.frame(&facility, caller).await?;
-    let rows = app.store.journal(&facility, period.from, period.to).await?;
+    let rows = books::journal(app, &facility, period).await?;
     let journal = Journal::new(&rows);
     let paper = match kind {
         "rjtp" => visits::form(&frame, period, visits::Care::Rjtp, &journal),
         "ritp" => visits::form(&frame, period, visits::Care::Ritp, &journal),
         "deadlines" => deadlines::timeliness(&frame, period, &journal),
-        "claims" => claims::claims(&frame, period, &journal, app.contracts.of(period.from), &asked.claims),
+        "claims" | "prolanis" => {
+            let sides = books::Sides::of(app, &frame, period, asked.share).await?;
+            let (input, older) = (sides.input(app, &frame), Journal::new(&sides.older));
+            match kind {
+                "claims" => claims::claims(&input, &journal, &older, &asked.claims),
+                _ => prolanis::participation(&input, &journal),
+            }
+        }
         "kbk" => {
             let rules = app.contracts.of(period.from).money.kbk.as_ref().and_then(Kbk::of);
             kbk::estimate(&frame, period, &journal, rules.as_ref(), &asked.kbk)
         }
-        _ => kbk::participation(&frame, period, &journal),
+        "network" => {
+            let of =
+                |name: &str| app.catalogue.operation(name).map_or_else(|| name.to_owned(), |own| own.title.clone());
+            network::monthly(&frame, period, &rows, &books::network_kinds(app)?, of)
+        }
+        _ => telekonsultasi::book(&frame, period, &journal),
     };
     app.note(caller, kind, &facility, format!("{} {} {}", period.from, period.to, asked.form)).await?;
     Ok(paper)

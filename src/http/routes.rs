@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::routing::{self, MethodRouter};
 
 use super::{
-    actions, audit, books, changes, deliveries, kept, obligations, openapi, outages, pauses, reconciliations, reports,
-    settle, status, submissions,
+    actions, antrean, audit, books, changes, claims, deliveries, forecast, kept, obligations, openapi, outages, pauses,
+    reconciliations, reports, settle, status, submissions,
 };
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
 
@@ -46,6 +46,9 @@ const LOOK: Access = Access::Roles(&[Operator, Viewer]);
 const COMPARE: Access = Access::Roles(&[Sim, Operator]);
 const COMPARED: Access = Access::Roles(&[Sim, Operator, Viewer]);
 
+/// The facility's own queue: whose patients they are, and who helps out.
+const DESK: Access = Access::Roles(&[Sim, Operator]);
+
 /// A row and its handler.
 pub(super) struct Route {
     pub(super) path: &'static str,
@@ -79,7 +82,18 @@ routes! {
     "POST" post "/v1/deliveries/{id}/cancel" MEND 30 "Batalkan" actions::cancel;
     "POST" post "/v1/deliveries/{id}/resolve" ACT 30 "Putuskan: ada di BPJS, atau tidak ada" actions::resolve;
     "POST" post "/v1/deliveries/{id}/amend" MEND 30 "Perbaiki isi" actions::amend;
+    "GET" get "/v1/forecast" COMPARED 30 "Entri yang akan terlambat menurut laju sekarang" forecast::list;
     "GET" get "/v1/changes" ALL 80 "Yang menjadi final sejak kursor (long poll)" changes::feed;
+    "GET" get "/v1/antrean" DESK 30 "Antrean pasien yang diambil" antrean::list;
+    "POST" post "/v1/antrean" DESK 30 "Ambil nomor antrean di loket" antrean::book;
+    "GET" get "/v1/antrean/jadwal" DESK 30 "Jadwal, kuota dan antrean hari itu" antrean::schedule;
+    "PUT" put "/v1/antrean/jadwal" DESK 30 "Tetapkan jadwal dan kuota" antrean::set_schedule;
+    "PUT" put "/v1/antrean/pasien" DESK 30 "Pasien yang dikenal SIM (nomor rekam medis)" antrean::put_patients;
+    "POST" post "/v1/antrean/panggil" DESK 30 "Panggil nomor antrean" antrean::call;
+    "GET" get "/v1/antrean/peserta" DESK 30 "Pendaftaran pasien baru dari Mobile JKN" antrean::registrations;
+    "POST" post "/v1/antrean/peserta/{id}" DESK 30 "Terima atau tolak pendaftaran pasien baru" antrean::answer_registration;
+    "GET" get "/v1/antrean/{id}" DESK 30 "Satu antrean" antrean::show;
+    "POST" post "/v1/antrean/{id}/state" DESK 30 "Ubah keadaan antrean" antrean::set_state;
     "GET" get "/v1/outages" ALL 30 "Daftar gangguan" outages::list;
     "POST" post "/v1/outages" ACT 30 "Buka gangguan secara manual" outages::open;
     "GET" get "/v1/outages/plans" ALL 30 "Pemeliharaan yang diumumkan" outages::plans;
@@ -98,6 +112,7 @@ routes! {
     "POST" post "/v1/reconciliations/{id}/items/{n}/settle" ACT 30 "Selesaikan satu perbedaan" settle::settle;
     "GET" get "/v1/network" LOOK 30 "Entri jejaring dalam satu bulan" books::network;
     "GET" get "/v1/telekonsultasi" LOOK 30 "Buku catatan telekonsultasi satu bulan" books::telekonsultasi;
+    "GET" get "/v1/claims" LOOK 60 "Klaim nonkapitasi satu bulan, entri demi entri" claims::list;
     "GET" get "/v1/reports/{kind}" LOOK 120 "Dokumen: PDF, XLSX, CSV, HTML, JSON" reports::make;
     "GET" get "/v1/pauses" LOOK 30 "Yang sedang dijeda" pauses::list;
     "POST" post "/v1/pauses" ACT 30 "Jeda pengiriman" pauses::pause;

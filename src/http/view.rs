@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use crate::contract::{Dated, Event, Moved, Obligation};
+use crate::contract::{Dated, Event, Moved, Obligation, uncertain_words};
 use crate::queue::{BlockedKind, Delivery, State, Why};
 use crate::store::{
     AttemptRecord, CircuitRow, LaneStop, OutagePlan, OutageRow, PauseRow, ReconciliationRow, Settlement, Store,
@@ -37,6 +37,18 @@ impl Around {
             circuits: store.circuits().await?,
             now,
         })
+    }
+}
+
+impl Around {
+    /// Since when a lane stands still, if it does.
+    #[must_use]
+    pub fn stopped_since(&self, facility: &str, service: &str) -> Option<Timestamp> {
+        let pauses = self.pauses.iter().filter(|row| row.facility == facility || row.facility == "*");
+        let stops = self.stops.iter().filter(|row| row.facility == facility && row.service == service);
+        let open = |row: &&CircuitRow| row.open && row.facility == facility && row.service == service;
+        let circuits = self.circuits.iter().filter(open).map(|row| row.since);
+        pauses.map(|row| row.since).chain(stops.map(|row| row.since)).chain(circuits).min()
     }
 }
 
@@ -189,6 +201,7 @@ pub fn obligation(duty: &Obligation, zone: &TimeZone) -> Value {
         "due": maybe(duty.due, zone),
         "remind_from": maybe(duty.remind_from, zone),
         "note": duty.note,
+        "uncertain": uncertain_words(&duty.uncertain),
         "stricter": duty.stricter,
         "done": done.map(|done| json!({ "at": instant(done.at, zone), "actor": done.actor, "reason": done.remark })),
     })
@@ -220,6 +233,7 @@ pub fn dates(dated: &Dated, zone: &TimeZone) -> Value {
             "due": month.due.to_string(),
             "named": shifted.map(|(named, _)| named.to_string()),
             "why": shifted.map(|(_, why)| why),
+            "uncertain": uncertain_words(&month.uncertain),
         })
     });
     let moved =

@@ -200,7 +200,7 @@ pub fn about(catalogue: &Catalogue, operation: &Operation, payload: &Value) -> O
         let Some(owner) = owner.into_iter().find(|from| from.gives.first() == Some(&need.id)) else { continue };
         let Some(scope) = scope_values(owner, |field| at(payload, field).and_then(text_of)) else { continue };
         if best.as_ref().is_none_or(|(_, best, _)| scope.len() < best.len()) {
-            best = Some((owner.name.clone(), scope, id));
+            best = Some((owner.family(), scope, id));
         }
     }
     best

@@ -124,6 +124,59 @@ fn an_edit_without_a_card_is_about_the_visit_it_names() {
     assert_eq!(about_of("pcare.obat.add", json!({ "noKunjungan": null })), None);
 }
 
+const SEP_FORMS: &str = include_str!("../../tests/data/operations.json");
+
+#[test]
+fn a_payload_in_the_form_of_the_wire_becomes_the_inner_one() {
+    let catalogue = Catalogue::shipped().unwrap();
+    let examples: Value = serde_json::from_str(SEP_FORMS).unwrap();
+    let inner = &examples["vclaim.sep.add"];
+    let wrapped = json!({ "request": { "t_sep": inner } });
+    let strange = json!({ "request": { "t_sep": inner }, "lain": 1 });
+    let mut body = body(&json!([
+        entry("wire", "vclaim.sep.add", &[], &wrapped),
+        entry("inner", "vclaim.sep.add", &[], inner),
+        entry("strange", "vclaim.sep.add", &[], &strange),
+        entry("unknown", "x", &[], &wrapped),
+    ]));
+    entry::unwrap_payloads(&catalogue, &mut body);
+    let payloads: Vec<&Value> = body.entries.iter().map(|entry| entry.payload.expose()).collect();
+    assert_eq!(payloads, [inner, inner, &strange, &wrapped]);
+    let operation = catalogue.operation("vclaim.sep.add").unwrap();
+    let faults = payload_faults(operation, &strange, "/entries/2/payload");
+    assert!(pointers(&faults).contains(&"/entries/2/payload/lain"), "{faults:?}");
+    assert_eq!(payload_date(operation, inner), Some(date(2026, 11, 21)));
+    assert_eq!(card_of(operation, inner), Some("0009900000001"));
+    let wrong = json!({ "rujukan": { "noRujukn": "x" } });
+    let faults = payload_faults(operation, &wrong, "/entries/0/payload");
+    assert!(pointers(&faults).contains(&"/entries/0/payload/rujukan/noRujukn"), "{faults:?}");
+}
+
+#[test]
+fn a_service_that_is_not_configured_names_the_key_that_is_missing() {
+    let catalogue = Catalogue::shipped().unwrap();
+    let facility = Facility {
+        code: "0114A026".to_owned(),
+        name: "PKM Contoh".to_owned(),
+        timezone: TimeZone::UTC,
+        party: crate::config::Party::default(),
+        pcare: None,
+        vclaim: None,
+        antrean_fktp: None,
+        icare: None,
+    };
+    let names = ["vclaim.sep.add", "antrean_fktp.antrean.add", "pcare.obat.add", "icare.fktp.validate"];
+    let entries: Vec<Value> = names.iter().map(|name| entry(name, name, &[], &json!({}))).collect();
+    let mut faults = Vec::new();
+    let found = entry::operations(&catalogue, &facility, &body(&json!(entries)), &mut faults);
+    assert!(found.iter().all(Option::is_none));
+    let said: Vec<&str> = faults.iter().map(|fault| fault.detail.as_str()).collect();
+    for (said, key) in said.iter().zip(["[facility.vclaim]", "[facility.antrean_fktp]", "[facility.pcare]"]) {
+        assert!(said.contains(key), "{said}");
+    }
+    assert!(said[3].contains("operasi baca"), "{}", said[3]);
+}
+
 #[test]
 fn a_day_ahead_at_bpjs_waits_for_its_start_there() {
     let jakarta = TimeZone::get("Asia/Jakarta").unwrap();

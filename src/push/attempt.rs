@@ -132,7 +132,7 @@ pub(super) fn owns(operation: &Operation, payload: &Value, ids: &RemoteIds) -> O
         (None, None) => None,
     }?;
     operation.look_up.as_ref()?;
-    Some((operation.name.clone(), scope_of(operation, payload), id))
+    Some((operation.family(), scope_of(operation, payload), id))
 }
 
 pub(super) fn text(payload: &Value, field: &str) -> Option<String> {

@@ -115,7 +115,7 @@ impl Push {
         let About { operation, payload, delivery, .. } = about;
         let ids: Vec<String> = found.iter().map(|candidate| primary_id(operation, candidate)).collect();
         let scope = scope_of(operation, payload);
-        let owners = self.store.owners(&delivery.facility, &operation.name, &scope, &ids).await;
+        let owners = self.store.owners(&delivery.facility, &operation.family(), &scope, &ids).await;
         owners.map_err(Stopped::Store)
     }
 

@@ -127,7 +127,7 @@ fn frees(
     let made = catalogue.operation(operation.releases.as_ref()?)?;
     let field = made.gives.first().or(made.own_id.as_ref())?;
     let id = text(payload, field).or_else(|| claimed.delivery.progress.remote.expose().get(field).cloned())?;
-    Some((made.name.clone(), scope_of(operation, payload), id))
+    Some((made.family(), scope_of(operation, payload), id))
 }
 
 fn detail(outcome: &Outcome, changed: &[String]) -> String {

@@ -1,6 +1,6 @@
 //! The comparison itself: journal against BPJS's rows. Pure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -93,7 +93,7 @@ pub struct Adoptable {
 }
 
 /// The comparison's result. Every add of the journal is in exactly one of: an item with its entry, `adoptable`, `moving`,
-/// `withdrawn`, `cancelled`, `unread`; every row is an item's, an adoptable's, taken by a moving entry, or `elsewhere`.
+/// `withdrawn`, `cancelled`, `unread`, `incomparable`; every row is an item's, an adoptable's, taken by a moving entry, or `elsewhere`.
 #[derive(Debug, Default)]
 pub struct Compared {
     /// Every entry and row that counts: entries in order of acceptance, then rows that nobody has.
@@ -112,6 +112,8 @@ pub struct Compared {
     pub unread: usize,
     /// Rows owned by entries of other days.
     pub elsewhere: usize,
+    /// Entries, by operation, that no list of BPJS shows: nothing is said of them.
+    pub incomparable: BTreeMap<String, usize>,
 }
 
 /// Compares. `moving` says of a delivery that it must be left out (being sent, younger than settle, or changed since
@@ -125,6 +127,7 @@ pub fn compare(
     unread: impl Fn(&Entry) -> bool,
 ) -> Compared {
     let mut work = Work::new(catalogue, entries, rows);
+    work.unlisted();
     // Owned rows first, so that an undelivered twin cannot take them.
     work.delivered(&moving, &unread);
     work.undelivered(&moving, &unread);
@@ -143,16 +146,17 @@ pub fn lay_edits_over(catalogue: &Catalogue, entries: &mut [Entry]) {
         // An id means something only within its scope: the same number in another visit is another thing.
         let scope: Option<Vec<String>> = made.id_scope.iter().map(|field| text(at(&edit.payload, field)?)).collect();
         let id = at(&edit.payload, made.gives.first()?).and_then(text)?;
-        is_edit.then_some((made.name.clone(), scope?, id))
+        is_edit.then_some((made.family(), scope?, id))
     };
     let edits: Vec<(RowKey, Value)> =
         entries.iter().filter_map(|edit| Some((made_by(edit)?, edit.payload.clone()))).collect();
     let mut adds: HashMap<RowKey, usize> = HashMap::new();
     for (at, entry) in entries.iter().enumerate().filter(|_| !edits.is_empty()) {
-        let made = catalogue.operation(&entry.delivery.operation).and_then(|operation| operation.gives.first());
+        let Some(operation) = catalogue.operation(&entry.delivery.operation) else { continue };
+        let made = operation.gives.first();
         let id = made.and_then(|name| entry.delivery.progress.remote.expose().get(name));
         if let (Some(id), Some(scope)) = (id, &entry.scope) {
-            adds.insert((entry.delivery.operation.clone(), scope.clone(), id.clone()), at);
+            adds.insert((operation.family(), scope.clone(), id.clone()), at);
         }
     }
     for (key, edit) in edits {
@@ -207,8 +211,19 @@ impl<'a> Work<'a> {
         let (entries, catalogue) = (self.entries, self.catalogue);
         entries.iter().enumerate().filter_map(|(at, entry)| {
             let operation = catalogue.operation(&entry.delivery.operation)?;
-            (operation.kind == Kind::Add).then_some((at, entry, operation))
+            (operation.kind == Kind::Add && operation.is_listed()).then_some((at, entry, operation))
         })
+    }
+
+    /// Antrean, LPK, requests for a SEP: BPJS has no list of them, and silence is not absence.
+    fn unlisted(&mut self) {
+        for entry in self.entries {
+            let operation = self.catalogue.operation(&entry.delivery.operation);
+            let cancelled = entry.delivery.progress.state == State::Cancelled;
+            if operation.is_some_and(|operation| operation.kind == Kind::Add && !operation.is_listed()) && !cancelled {
+                *self.out.incomparable.entry(entry.delivery.operation.clone()).or_default() += 1;
+            }
+        }
     }
 
     fn delivered(&mut self, moving: &impl Fn(&Delivery) -> bool, unread: &impl Fn(&Entry) -> bool) {
@@ -261,7 +276,7 @@ impl<'a> Work<'a> {
                 self.out.moving_rows += usize::from(found.is_some());
                 self.taken.extend(found.map(|(row, _)| row));
                 self.out.moving += 1;
-            } else if let Some((row, found)) = found {
+            } else if let Some((row, found)) = found.filter(|_| !needs_confirmation(operation)) {
                 self.taken.insert(row);
                 let key = self.rows[row].key.clone();
                 self.out.adoptable.push(Adoptable { entry: at, key, ids: found.ids });
@@ -278,7 +293,8 @@ impl<'a> Work<'a> {
 
     fn own(&self, entry: &Entry) -> Option<usize> {
         let rows = self.owned.get(&entry.delivery.id)?;
-        rows.iter().copied().find(|row| self.rows[*row].key.0 == entry.delivery.operation)
+        let family = self.catalogue.operation(&entry.delivery.operation)?.family();
+        rows.iter().copied().find(|row| self.rows[*row].key.0 == family)
     }
 
     /// Rows that nobody has and that are about the same thing as the entry.
@@ -286,7 +302,7 @@ impl<'a> Work<'a> {
         let Some(scope) = &entry.scope else { return Vec::new() };
         let patient = patient_path(operation).and(operation.patient_field.as_ref());
         let patient = patient.and_then(|field| at(&entry.payload, field)).and_then(text);
-        let shelf = (operation.name.clone(), scope.clone(), trimmed(patient));
+        let shelf = (operation.family(), scope.clone(), trimmed(patient));
         let rows = self.free.get(&shelf).into_iter().flatten().filter(|row| !self.taken.contains(row));
         rows.flat_map(|row| {
             let value = std::slice::from_ref(&self.rows[*row].value);
@@ -320,6 +336,11 @@ impl<'a> Work<'a> {
         let key = row.map(|row| self.rows[row].key.clone());
         self.out.items.push(Item { class, operation, entry: Some(entry), key, fields, near });
     }
+}
+
+/// A list that shows too little to be certain: the queue's own look-up reads each by its number before it adopts.
+fn needs_confirmation(operation: &Operation) -> bool {
+    operation.look_up.as_ref().is_some_and(|plan| plan.confirm.is_some())
 }
 
 fn turn(entry: &Entry, moving: &impl Fn(&Delivery) -> bool) -> Turn {

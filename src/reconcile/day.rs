@@ -158,7 +158,7 @@ impl Reconciler {
                 given.or_else(|| at(&entry.payload, name).and_then(text))
             });
             let (Some(id), Some(scope)) = (id, &entry.scope) else { continue };
-            let owner = self.store.owners(facility, &operation.name, scope, &[id]).await?;
+            let owner = self.store.owners(facility, &operation.family(), scope, &[id]).await?;
             entry.released = owner.first().copied().flatten() != Some(delivery.id);
         }
         Ok(())
@@ -267,6 +267,7 @@ impl Reconciler {
             "cancelled": compared.cancelled,
             "unread_entries": compared.unread,
             "elsewhere": compared.elsewhere,
+            "incomparable": compared.incomparable,
             "journal": by_operation(entries.iter().map(|entry| entry.delivery.operation.as_str())),
             "bpjs": by_operation(theirs.rows.keys().map(|(operation, _, _)| operation.as_str())),
             "adopted": adopted.len(),

@@ -19,7 +19,7 @@ const FRESH: Duration = Duration::from_hours(24);
 /// Members of a day's report that are added up.
 const SUMS: [&str; 6] = ["moving", "withdrawn", "cancelled", "unread_entries", "elsewhere", "adopted"];
 /// Members whose own members are added up.
-const TABLES: [&str; 3] = ["counts", "journal", "bpjs"];
+const TABLES: [&str; 4] = ["counts", "journal", "bpjs", "incomparable"];
 /// Members whose elements are put one after another.
 const LISTS: [&str; 2] = ["unread", "items"];
 

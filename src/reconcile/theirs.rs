@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt as _;
+use jiff::civil::Date;
 use serde_json::Value;
 
 use super::compare::{Entry, RowKey};
@@ -104,6 +105,10 @@ impl Reconciler {
                 reads.extend(values.map(|value| (operation.name.clone(), vec![(name.clone(), value.clone())])));
                 continue;
             }
+            // A whole day where the day says all (V-Claim's visits): what others typed in shows too.
+            if plan.unique && operation.family() == operation.name {
+                reads.extend(of_days(order, operation, plan).into_iter().map(|args| (operation.name.clone(), args)));
+            }
             let own = entries.iter().filter(|entry| entry.delivery.operation == operation.name);
             let asked = own.filter_map(|entry| arguments_of(operation, plan, entry));
             reads.extend(asked.map(|args| (operation.name.clone(), args)));
@@ -192,7 +197,41 @@ fn row_key(operation: &Operation, plan: &LookUp, args: &[(String, String)], row:
         .collect();
     let name = operation.gives.first().or(operation.own_id.as_ref())?;
     let id = at(row, plan.ids.get(name)?).and_then(text)?;
-    Some((operation.name.clone(), scope?, id))
+    Some((operation.family(), scope?, id))
+}
+
+/// The reads that show whole days, where a plan's arguments follow from the day, or are of a short list of values.
+fn of_days(order: &Order, operation: &Operation, plan: &LookUp) -> Vec<Vec<(String, String)>> {
+    let days = order.from.series(jiff::Span::new().days(1)).take_while(|day| *day <= order.to);
+    let of_day = |day: Date| {
+        let mut sets = vec![Vec::new()];
+        for (name, arg) in &plan.args {
+            let values = values_on(operation, arg, day)?;
+            let longer = |set: &Vec<(String, String)>| {
+                let set = set.clone();
+                values.iter().map(move |value| [set.clone(), vec![(name.clone(), value.clone())]].concat()).collect()
+            };
+            sets = sets.iter().flat_map::<Vec<_>, _>(longer).collect();
+        }
+        Some(sets)
+    };
+    days.filter_map(of_day).flatten().collect()
+}
+
+fn values_on(operation: &Operation, arg: &Arg, day: Date) -> Option<Vec<String>> {
+    let is_day = |field: &String| Some(field) == operation.date_field.as_ref();
+    match arg {
+        Arg::Literal(text) => Some(vec![text.clone()]),
+        Arg::Field(name) => {
+            let field = operation.field(name)?;
+            let values = if is_day(name) { vec![field.kind.write_day(day)] } else { field.values.clone() };
+            (!values.is_empty()).then_some(values)
+        }
+        Arg::Month(Some(name)) if is_day(name) => Some(vec![format!("{:02}", day.month())]),
+        Arg::MonthPlain(Some(name)) if is_day(name) => Some(vec![day.month().to_string()]),
+        Arg::Year(Some(name)) if is_day(name) => Some(vec![format!("{:04}", day.year())]),
+        Arg::Month(_) | Arg::MonthPlain(_) | Arg::Year(_) | Arg::Today(_) => None,
+    }
 }
 
 /// The arguments of the very read that would show an entry; `@today` is the entry's own day: what it made is listed there.

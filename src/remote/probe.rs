@@ -202,7 +202,7 @@ impl Remote {
 
     /// Knocks at the service without credentials: whoever answers lives, unless it is what stands before a dead one.
     async fn probe_door(&self, base_url: &str, timeout: Duration, mut probing: Probing) -> ProbeReport {
-        let url = Private::new(base_url.to_owned());
+        let url = Private::new(format!("{base_url}/"));
         let headers = vec![("Accept", Private::new("application/json".to_owned()))];
         let (begun, request) = (self.0.clock.now(), Request { method: Method::Get, url, headers, body: None, timeout });
         let reply = self.0.transport.send(request).await;

@@ -121,6 +121,7 @@ pub(super) fn bench_at(transport: Arc<dyn Transport>, base_url: &str, config: &R
         vclaim: beside("vclaim-rest"),
         antrean_fktp: beside("antreanfktp"),
         icare: beside("wsihs"),
+        party: crate::config::Party::default(),
     };
     let catalogue = Arc::new(Catalogue::shipped().unwrap());
     let clock = Clock::manual(start());

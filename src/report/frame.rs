@@ -7,7 +7,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::paper::{Cell, Fact, Signature};
+use crate::config::Party;
 use crate::contract::{month_name, zone_label};
+use crate::secret::Private;
 
 /// The surroundings of a document.
 #[derive(Debug, Clone)]
@@ -24,6 +26,19 @@ pub struct Frame {
     pub actor: String,
     /// The last entry of the security log then: number and hash.
     pub checkpoint: Option<(i64, String)>,
+    /// Who signs, as far as the configuration says.
+    pub parties: Parties,
+}
+
+/// The sides of the agreement as configured; what is not given is left blank on paper.
+#[derive(Debug, Clone, Default)]
+pub struct Parties {
+    /// PIHAK KESATU.
+    pub bpjs: Party,
+    /// The health office.
+    pub dinkes: Party,
+    /// The facility.
+    pub own: Party,
 }
 
 /// Days, both ends included.
@@ -109,28 +124,89 @@ impl Frame {
         vec![made, cap]
     }
 
+    /// Both parties with address and PIC, as a berita acara names them.
+    #[must_use]
+    pub fn parties(&self) -> Vec<Fact> {
+        let given = |value: &Option<String>| value.clone().map_or(Cell::Blank, Cell::Text);
+        let (bpjs, dinkes, own) = (&self.parties.bpjs, &self.parties.dinkes, &self.parties.own);
+        let mut facts = vec![
+            Fact::new("PIHAK KESATU", Cell::text("BPJS Kesehatan")),
+            Fact::new("Kantor Cabang", given(&bpjs.name)),
+        ];
+        facts.extend(bpjs.address.clone().map(|address| Fact::new("Alamat PIHAK KESATU", Cell::Text(address))));
+        facts.push(Fact::new("PIC integrasi PIHAK KESATU", pic(bpjs)));
+        let name = own.name.as_ref().unwrap_or(&self.facility_name);
+        facts.push(Fact::new("PIHAK KEDUA", Cell::Text(format!("{name} (kode faskes {})", self.facility))));
+        facts.extend(own.address.clone().map(|address| Fact::new("Alamat PIHAK KEDUA", Cell::Text(address))));
+        facts.push(Fact::new("PIC integrasi PIHAK KEDUA", pic(own)));
+        if dinkes.name.is_some() {
+            facts.push(Fact::new("Dinas Kesehatan", given(&dinkes.name)));
+            facts.extend(dinkes.pic.as_ref().map(|_| Fact::new("PIC Dinas Kesehatan", pic(dinkes))));
+        }
+        facts
+    }
+
     /// Both parties.
     #[must_use]
     pub fn both(&self) -> Vec<Signature> {
+        let bpjs = &self.parties.bpjs;
         vec![
             Signature {
                 role: "PIHAK KESATU".to_owned(),
-                party: "BPJS Kesehatan".to_owned(),
-                under: "Nama / NPP".to_owned(),
+                party: bpjs.name.clone().unwrap_or_else(|| "BPJS Kesehatan".to_owned()),
+                under: signer(bpjs.head.as_ref(), bpjs.head_number.as_ref(), "Nama / NPP"),
             },
             self.facility_signs("PIHAK KEDUA"),
         ]
     }
 
+    /// The facility's treasurer and its head: who answers for a claim.
+    #[must_use]
+    pub fn claimants(&self) -> Vec<Signature> {
+        let own = &self.parties.own;
+        let treasurer = Signature {
+            role: "Bendahara".to_owned(),
+            party: own.name.clone().unwrap_or_else(|| self.facility_name.clone()),
+            under: signer(own.treasurer.as_ref(), own.treasurer_number.as_ref(), "Nama / NIP"),
+        };
+        vec![treasurer, self.facility_signs(self.head_position())]
+    }
+
     /// The facility's head.
     #[must_use]
     pub fn head_signs(&self) -> Vec<Signature> {
-        vec![self.facility_signs("Kepala Puskesmas")]
+        vec![self.facility_signs(self.head_position())]
+    }
+
+    fn head_position(&self) -> &str {
+        self.parties.own.head_position.as_deref().unwrap_or("Kepala Puskesmas")
     }
 
     fn facility_signs(&self, role: &str) -> Signature {
-        Signature { role: role.to_owned(), party: self.facility_name.clone(), under: "Nama / NIP".to_owned() }
+        let own = &self.parties.own;
+        Signature {
+            role: role.to_owned(),
+            party: own.name.clone().unwrap_or_else(|| self.facility_name.clone()),
+            under: signer(own.head.as_ref(), own.head_number.as_ref(), "Nama / NIP"),
+        }
     }
+}
+
+/// Below the line: the name with its number, or what is to be written there.
+fn signer(name: Option<&Private<String>>, number: Option<&Private<String>>, blank: &str) -> String {
+    match (name, number) {
+        (Some(name), Some(number)) => format!("{} ({})", name.expose(), number.expose()),
+        (Some(name), None) => name.expose().clone(),
+        (None, _) => blank.to_owned(),
+    }
+}
+
+/// Name, position and telephone of a PIC, or room for a pen.
+fn pic(party: &Party) -> Cell {
+    let Some(name) = &party.pic else { return Cell::Blank };
+    let phone = party.pic_phone.as_ref().map(|phone| format!("telepon {}", phone.expose()));
+    let parts = [Some(name.expose().clone()), party.pic_position.clone(), phone];
+    Cell::Text(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -146,7 +222,60 @@ pub(super) mod tests {
             now: "2026-12-05T02:00:00Z".parse().unwrap(),
             actor: "operator".into(),
             checkpoint: Some((12, "ab".repeat(32))),
+            parties: Parties::default(),
         }
+    }
+
+    /// The same with every name given.
+    pub(in crate::report) fn named() -> Frame {
+        let some = |text: &str| Some(text.to_owned());
+        let person = |text: &str| Some(Private::new(text.to_owned()));
+        let bpjs = Party {
+            name: some("BPJS Kesehatan Cabang Contoh"),
+            address: some("Jalan Contoh 1"),
+            head: person("BUDI CONTOH"),
+            head_number: person("NPP 00001"),
+            pic: person("ANI CONTOH"),
+            pic_position: some("Staf TI"),
+            pic_phone: person("0800-0000"),
+            ..Party::default()
+        };
+        let own = Party {
+            head: person("dr. EKA CONTOH"),
+            head_position: some("Plt. Kepala Puskesmas"),
+            treasurer: person("GITA CONTOH"),
+            treasurer_number: person("NIP 0002"),
+            ..Party::default()
+        };
+        let dinkes = Party { name: some("Dinas Kesehatan Contoh"), ..Party::default() };
+        Frame { parties: Parties { bpjs, dinkes, own }, ..frame() }
+    }
+
+    #[test]
+    fn names_stand_where_they_are_given_and_lines_where_not() {
+        let said = |frame: &Frame, name: &str| {
+            let facts = frame.parties();
+            facts.into_iter().find(|fact| fact.name == name).map(|fact| fact.value)
+        };
+        let (named, blank) = (named(), frame());
+        assert_eq!(
+            said(&named, "PIC integrasi PIHAK KESATU").unwrap().shown(),
+            "ANI CONTOH, Staf TI, telepon 0800-0000"
+        );
+        assert_eq!(said(&named, "PIC integrasi PIHAK KEDUA"), Some(Cell::Blank));
+        assert_eq!(said(&named, "Kantor Cabang").unwrap().shown(), "BPJS Kesehatan Cabang Contoh");
+        assert_eq!(said(&named, "Dinas Kesehatan").unwrap().shown(), "Dinas Kesehatan Contoh");
+        assert_eq!((said(&blank, "Kantor Cabang"), said(&blank, "Dinas Kesehatan")), (Some(Cell::Blank), None));
+        let under = |signs: Vec<Signature>| signs.into_iter().map(|one| one.under).collect::<Vec<_>>();
+        assert_eq!(under(named.both()), ["BUDI CONTOH (NPP 00001)", "dr. EKA CONTOH"]);
+        assert_eq!(under(blank.both()), ["Nama / NPP", "Nama / NIP"]);
+        assert_eq!(under(named.claimants()), ["GITA CONTOH (NIP 0002)", "dr. EKA CONTOH"]);
+        assert_eq!(named.head_signs()[0].role, "Plt. Kepala Puskesmas");
+        let debugged = format!("{named:?}");
+        assert!(
+            !debugged.contains("CONTOH (") && !debugged.contains("EKA") && !debugged.contains("0800"),
+            "{debugged}"
+        );
     }
 
     #[test]

@@ -63,6 +63,13 @@ pub fn day(text: &str) -> Option<Date> {
     Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
+/// Day of leaving minus day of coming, at least 1; `None` if it lies before it.
+#[must_use]
+pub fn days_of_stay(came: Date, left: Date) -> Option<i64> {
+    let days = i64::from(left.since(came).ok()?.get_days());
+    (days >= 0).then(|| days.max(1))
+}
+
 impl<'a> Journal<'a> {
     /// Reads the rows of [`crate::store::Store::journal`].
     #[must_use]
@@ -89,6 +96,12 @@ impl<'a> Journal<'a> {
     /// Every row, whatever became of it.
     pub const fn rows(&self) -> &'a [JournalRow] {
         self.rows
+    }
+
+    /// How many entries that stand have lost their content to the retention rule.
+    #[must_use]
+    pub fn retired(&self, stems: &[&str]) -> usize {
+        stems.iter().flat_map(|stem| self.entries(stem)).filter(Entry::retired).count()
     }
 
     /// The entries of an adding operation that stand, e.g. of `pcare.kunjungan`, in order of acceptance.
@@ -208,12 +221,16 @@ impl Visit<'_> {
         self.entry.text("kdStatusPulang").as_deref() == Some("4")
     }
 
+    /// Day of leaving, if it was entered.
+    #[must_use]
+    pub fn left(&self) -> Option<Date> {
+        self.entry.text("tglPulang").as_deref().and_then(day)
+    }
+
     /// Days of stay: day of leaving minus day of coming, at least 1; `None` without both.
     #[must_use]
     pub fn stay(&self) -> Option<i64> {
-        let out = self.entry.text("tglPulang").as_deref().and_then(day)?;
-        let days = i64::from(out.since(self.day()?).ok()?.get_days());
-        (days >= 0).then(|| days.max(1))
+        days_of_stay(self.day()?, self.left()?)
     }
 
     /// The patient's name, from the visit's submission or the registration's.

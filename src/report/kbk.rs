@@ -1,8 +1,8 @@
-//! An estimate of performance-based capitation (KBK) and the list of Prolanis participation.
+//! An estimate of performance-based capitation (KBK).
 //!
 //! Invariant: what only BPJS knows is asked for; without it a figure is missing, not guessed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::frame::{Frame, Period};
 use super::journal::{Journal, Visit};
@@ -120,13 +120,33 @@ fn reckoned(frame: &Frame, journal: &Journal<'_>, rules: &Kbk, asked: &Asked) ->
             })],
         ),
         Section::new("2. Hasil", vec![Part::Facts(result), Part::text(format!("Dasar: {}.", rules.clause))]),
-        Section::new("Keterangan", vec![Part::text(NOTE)]),
+        Section::new("Keterangan", vec![Part::Paragraph(note(journal))]),
     ]
 }
 
 const NOTE: &str = "Angka peserta terdaftar, daftar diagnosa nonspesialistik, dan peserta DM/HT hanya diketahui BPJS Kesehatan: \
     diminta sebagai masukan dan tidak diperkirakan. Hanya entri yang sudah sampai di BPJS Kesehatan lewat jembatan yang \
     dihitung; yang dientri langsung di P-Care tidak terlihat di sini.";
+
+/// What the estimate rests on, with what it leaves out.
+fn note(journal: &Journal<'_>) -> String {
+    let stems = ["pcare.pendaftaran", "pcare.kunjungan"];
+    let open = stems.iter().flat_map(|stem| journal.entries(stem)).filter(|entry| !entry.delivered()).count();
+    let mut words = NOTE.to_owned();
+    if open > 0 {
+        words.push_str(&format!(
+            " {open} pendaftaran atau kunjungan belum sampai di BPJS Kesehatan dan tidak dihitung."
+        ));
+    }
+    let retired = journal.retired(&stems);
+    if retired > 0 {
+        words.push_str(&format!(
+            " {retired} pendaftaran atau kunjungan tanpa isi (dihapus menurut aturan retensi) tidak dapat dihitung: \
+             perkiraan ini kurang lengkap."
+        ));
+    }
+    words
+}
 
 /// Distinct participants registered here with a contact: a delivered registration of the month.
 fn contact<'a>(frame: &Frame, journal: &Journal<'_>, rules: &'a Kbk, asked: &Asked) -> Reckoned<'a> {
@@ -187,83 +207,5 @@ fn prolanis<'a>(rules: &'a Kbk, asked: &Asked) -> Reckoned<'a> {
             shown(asked.ht)
         ),
         value: dm.zip(ht).map(|(dm, ht)| mean(dm, ht)),
-    }
-}
-
-/// Who took part in which Prolanis activity.
-#[must_use]
-pub fn participation(frame: &Frame, period: Period, journal: &Journal<'_>) -> Paper {
-    let mut present: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for entry in journal.entries("pcare.kelompok.peserta") {
-        if let Some((activity, card)) = entry.text("eduId").zip(entry.text("noKartu")) {
-            present.entry(activity).or_default().push(card);
-        }
-    }
-    let mut rows = Vec::new();
-    let (mut activities, mut heads) = (0, 0);
-    for entry in journal.entries("pcare.kelompok.kegiatan") {
-        activities += 1;
-        let id = entry.text("eduId").unwrap_or_default();
-        let mut cards = present.get(&id).cloned().unwrap_or_default();
-        cards.sort();
-        heads += cards.len();
-        let line = |card: Option<&String>| {
-            vec![
-                Cell::maybe(entry.day(), Cell::Day),
-                Cell::text(id.clone()),
-                Cell::maybe(entry.text("clubId"), Cell::Text),
-                Cell::text(activity(entry.text("kdKegiatan").as_deref())),
-                Cell::text(group(entry.text("kdKelompok").as_deref())),
-                card.map_or_else(|| Cell::text("belum ada peserta"), |card| Cell::Text(card.clone())),
-                Cell::Blank,
-            ]
-        };
-        if cards.is_empty() {
-            rows.push(line(None));
-        }
-        rows.extend(cards.iter().map(|card| line(Some(card))));
-    }
-    let columns = vec![
-        Column::words("Tanggal", 3),
-        Column::words("No. kegiatan", 4),
-        Column::words("Klub", 2),
-        Column::words("Kegiatan", 4),
-        Column::words("Kelompok", 3),
-        Column::words("No. kartu peserta", 5),
-        Column::words("Tanda tangan", 4),
-    ];
-    let mut facts = frame.facts(period);
-    facts.push(Fact::new("Jumlah kegiatan", Cell::Whole(activities)));
-    facts.push(Fact::new("Jumlah kehadiran", Cell::count(heads)));
-    Paper {
-        kind: "prolanis",
-        title: "Daftar Peserta Kegiatan Prolanis".to_owned(),
-        subtitle: vec![period.words()],
-        facts,
-        sections: vec![Section::new(
-            "",
-            vec![Part::Table(Table { name: "Peserta", columns, rows, totals: Vec::new() })],
-        )],
-        signatures: frame.head_signs(),
-        footer: frame.footer(),
-        made: frame.now,
-        wide: false,
-    }
-}
-
-fn activity(code: Option<&str>) -> &str {
-    match code {
-        Some("01") => "senam",
-        Some("10") => "penyuluhan",
-        Some("11") => "penyuluhan dan senam",
-        other => other.unwrap_or_default(),
-    }
-}
-
-fn group(code: Option<&str>) -> &str {
-    match code {
-        Some("01") => "DM",
-        Some("02") => "hipertensi",
-        other => other.unwrap_or_default(),
     }
 }

@@ -15,16 +15,7 @@ pub fn minutes(frame: &Frame, report: &Reconciliation) -> Paper {
         kind: "reconciliation",
         title: "Berita Acara Rekonsiliasi Data Pelayanan".to_owned(),
         subtitle: vec![period.words()],
-        facts: vec![
-            Fact::new("Nomor", Cell::Blank),
-            Fact::new("Hari, tanggal", Cell::Blank),
-            Fact::new("PIHAK KESATU", Cell::text("BPJS Kesehatan")),
-            Fact::new("Kantor Cabang", Cell::Blank),
-            Fact::new("PIC integrasi PIHAK KESATU", Cell::Blank),
-            Fact::new("PIHAK KEDUA", Cell::Text(format!("{} (kode faskes {})", report.facility_name, report.facility))),
-            Fact::new("PIC integrasi PIHAK KEDUA", Cell::Blank),
-            Fact::new("Periode", Cell::Text(period.words())),
-        ],
+        facts: facts(&frame, period),
         sections: vec![
             Section::new("1. Yang dibandingkan", compared(report)),
             Section::new("2. Hasil", vec![Part::text(agreement(report)), Part::Table(counts(report))]),
@@ -40,6 +31,13 @@ pub fn minutes(frame: &Frame, report: &Reconciliation) -> Paper {
         made: frame.now,
         wide: false,
     }
+}
+
+fn facts(frame: &Frame, period: Period) -> Vec<Fact> {
+    let mut facts = vec![Fact::new("Nomor", Cell::Blank), Fact::new("Hari, tanggal", Cell::Blank)];
+    facts.extend(frame.parties());
+    facts.push(Fact::new("Periode", Cell::Text(period.words())));
+    facts
 }
 
 fn compared(report: &Reconciliation) -> Vec<Part> {
@@ -168,7 +166,7 @@ fn outages(lines: &[OutageLine]) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::frame::tests::frame;
+    use crate::report::frame::tests::{frame, named};
     use crate::report::reconciliation::tests::sample;
     use crate::report::render::Form;
 
@@ -194,6 +192,17 @@ mod tests {
         }
         assert!(!page.contains("<script"), "{page}");
         assert_eq!(page.matches("class=\"signature\"").count(), 2);
+    }
+
+    #[test]
+    fn names_and_pics_of_the_configuration_are_printed_in_every_form() {
+        let paper = minutes(&named(), &sample());
+        for form in [Form::Html, Form::Json] {
+            let page = String::from_utf8(form.render(&paper).unwrap()).unwrap();
+            for wanted in ["BUDI CONTOH (NPP 00001)", "dr. EKA CONTOH", "ANI CONTOH, Staf TI", "Cabang Contoh"] {
+                assert!(page.contains(wanted), "{form}: {wanted}");
+            }
+        }
     }
 
     #[test]

@@ -11,11 +11,14 @@ pub mod frame;
 pub mod journal;
 pub mod kbk;
 pub mod minutes;
+pub mod network;
 pub mod outage;
 pub mod paper;
+pub mod prolanis;
 pub mod reckon;
 pub mod reconciliation;
 pub mod render;
+pub mod telekonsultasi;
 pub mod visits;
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub fn evaluation(frame: &Frame, row: &OutageRow) -> Paper {
         kind: "outage",
         title: format!("Evaluasi Gangguan Nomor {}", row.id),
         subtitle: vec!["Lampiran X angka 6".to_owned()],
-        facts: frame.facts(period),
+        facts: frame.facts(period).into_iter().chain(frame.parties()).collect(),
         sections,
         signatures: frame.both(),
         footer: frame.footer(),

@@ -1,24 +1,10 @@
-//! Arithmetic of the agreement: working days, penalty, ratings. Exact, whole numbers only; worked by hand in
+//! Arithmetic of the agreement: days late, penalty, ratings (working days: `contract::WorkingDays`). Exact, whole numbers only; worked by hand in
 //! `docs/hitungan.md`.
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 
 use crate::contract::Penalty;
 use crate::contract::figures::{Band, Indicator};
-
-/// The `count`th working day after `day`: Monday to Friday without `holidays`. `None` at the end of the calendar.
-#[must_use]
-pub fn working_days_after(day: Date, count: u16, holidays: &[Date]) -> Option<Date> {
-    let mut at = day;
-    let mut left = count;
-    while left > 0 {
-        at = at.tomorrow().ok()?;
-        if !matches!(at.weekday(), Weekday::Saturday | Weekday::Sunday) && !holidays.contains(&at) {
-            left -= 1;
-        }
-    }
-    Some(at)
-}
 
 /// Calendar days from the last day in time to the day of payment; none if it was in time.
 #[must_use]
@@ -85,9 +71,12 @@ pub fn score(parts: &[(&Indicator, i64)]) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::journal::days_of_stay;
     use super::*;
     use crate::contract::figures::Kbk;
-    use crate::contract::{Money, Profile};
+    use crate::contract::{Holidays, Money, Profile};
 
     fn figures() -> Money {
         Profile::shipped_bontang().unwrap().money
@@ -97,15 +86,18 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// docs/hitungan.md, contoh 1 dan 2.
+    /// docs/hitungan.md, contoh 1, 2 dan 2a: with the holidays as shipped.
     #[test]
-    fn payment_is_expected_after_fifteen_working_days() {
-        assert_eq!(working_days_after(day("2026-11-10"), 15, &[]), Some(day("2026-12-01")));
-        assert_eq!(
-            working_days_after(day("2026-12-10"), 15, &[day("2026-12-25"), day("2027-01-01")]),
-            Some(day("2027-01-04"))
-        );
-        assert_eq!(working_days_after(day("2026-11-06"), 1, &[]), Some(day("2026-11-09")));
+    fn payment_is_expected_after_fifteen_working_days_without_holidays_and_joint_leave() {
+        let (working, holidays) = (Profile::shipped_bontang().unwrap().working, Holidays::shipped().unwrap());
+        let due = |from: &str, count| working.after(day(from), count, &holidays);
+        assert_eq!(due("2026-11-10", 15), day("2026-12-01"));
+        // 24 December is joint leave, 25 December Christmas; of 2027 no decree is known.
+        assert_eq!(due("2026-12-10", 15), day("2027-01-04"));
+        assert_eq!(due("2024-04-01", 15), day("2024-04-30"));
+        assert_eq!(due("2026-11-06", 1), day("2026-11-09"));
+        let shifted = Holidays { year: Vec::new() };
+        assert_eq!(working.after(day("2026-12-10"), 15, &shifted), day("2026-12-31"), "without holidays it is earlier");
     }
 
     /// docs/hitungan.md, contoh 3.
@@ -152,5 +144,109 @@ mod tests {
         {
             assert_eq!(given(&kbk.pay, Ratio { over: score, under: 1 }), Some(share), "{score}");
         }
+    }
+
+    /// Any day of 1999 to 2103.
+    fn any_day() -> impl Strategy<Value = Date> {
+        (1999..2104_i16, 1..=12_i8, 1..=31_i8).prop_map(|(year, month, day)| {
+            Date::new(year, month, 1)
+                .unwrap()
+                .with()
+                .day(day.min(Date::new(year, month, 1).unwrap().days_in_month()))
+                .build()
+                .unwrap()
+        })
+    }
+
+    proptest! {
+        /// The penalty lies within half a rupiah of the exact fraction, grows with days and amount, and is what the profile's
+        /// own sum says.
+        #[test]
+        fn a_penalty_is_the_fraction_to_half_a_rupiah(days in 0..5_000_i64, rupiah in 0..10_000_000_000_i64) {
+            let rule = figures().penalty.unwrap();
+            let got = i128::from(penalty(days, rupiah, &rule));
+            // days × 12 ÷ 36 500 × amount, both sides times 36 500.
+            let exact = i128::from(days) * 12 * i128::from(rupiah);
+            prop_assert!((got * 36_500 - exact).abs() * 2 <= 36_500);
+            prop_assert!(penalty(days + 1, rupiah, &rule) >= penalty(days, rupiah, &rule));
+            prop_assert!(penalty(days, rupiah + 1, &rule) >= penalty(days, rupiah, &rule));
+            let own = rule.due(u64::try_from(rupiah).unwrap(), u32::try_from(days).unwrap());
+            prop_assert_eq!(i128::from(own), got);
+        }
+
+        /// Every fraction has exactly one rating, a better one is never rated lower, and floating numbers agree with it away
+        /// from the limits.
+        #[test]
+        fn a_better_fraction_is_never_rated_lower(whole in 1..500_000_i64, a in 0..500_000_i64, b in 0..500_000_i64) {
+            let table = figures().kbk.unwrap();
+            let kbk = Kbk::of(&table).unwrap();
+            let (less, more) = (a.min(b).min(whole), a.max(b).min(whole));
+            for (indicator, times, rising) in
+                [(&kbk.contact, 1000, true), (&kbk.referral, 100, false), (&kbk.prolanis, 100, true)]
+            {
+                let of = |part| Ratio::of(part, whole, times).unwrap();
+                let holds = indicator.bands.iter().filter(|band| band.holds(of(more).over, of(more).under)).count();
+                prop_assert_eq!(holds, 1);
+                let (low, high) = (rating(indicator, of(less)), rating(indicator, of(more)));
+                let (worse, better) = if rising { (low, high) } else { (high, low) };
+                prop_assert!(worse <= better);
+            }
+        }
+
+        /// Every score is between 1 and 4 and pays a part that rises with it.
+        #[test]
+        fn a_score_pays_what_its_range_says(a in 1..=4_i64, b in 1..=4_i64, c in 1..=4_i64) {
+            let kbk = Kbk::of(&figures().kbk.unwrap()).unwrap();
+            let score = score(&[(&kbk.contact, a), (&kbk.referral, b), (&kbk.prolanis, c)]);
+            prop_assert_eq!(score, 400 * a + 500 * b + 100 * c);
+            let share = given(&kbk.pay, Ratio { over: score, under: 1 });
+            prop_assert_eq!(share, Some(if score == 4_000 { 100 } else { 80 + score / 1_000 * 5 }));
+        }
+
+        /// Days late count calendar days, whatever months and leap years lie between.
+        #[test]
+        fn days_late_are_calendar_days(due in any_day(), days in 0..4_000_i64) {
+            let mut paid = due;
+            for _ in 0..days { paid = paid.tomorrow().unwrap(); }
+            prop_assert_eq!(days_late(due, paid), days);
+            prop_assert_eq!(days_late(paid, due), 0);
+        }
+
+        /// The length of stay is the number of nights, and at least one day.
+        #[test]
+        fn a_stay_counts_nights(came in any_day(), nights in 0..800_i64) {
+            let mut left = came;
+            for _ in 0..nights { left = left.tomorrow().unwrap(); }
+            prop_assert_eq!(days_of_stay(came, left), Some(nights.max(1)));
+            prop_assert_eq!(days_of_stay(left, came), if nights == 0 { Some(1) } else { None });
+        }
+
+        /// A working day after: working itself, later than the day, with exactly so many working days up to it.
+        #[test]
+        fn so_many_working_days_lie_up_to_the_due_day(year in 2024..=2026_i16, month in 1..=12_i8, at in 1..=28_i8, count in 1..30_u16) {
+            let (working, holidays) = (Profile::shipped_bontang().unwrap().working, Holidays::shipped().unwrap());
+            let from = Date::constant(year, month, at);
+            let due = working.after(from, count, &holidays);
+            let free = |day: Date| working.free(day, &holidays).is_some();
+            prop_assert!(due > from && !free(due));
+            let (mut day, mut worked) = (from, 0);
+            while day < due {
+                day = day.tomorrow().unwrap();
+                worked += u16::from(!free(day));
+            }
+            prop_assert_eq!(worked, count);
+        }
+    }
+
+    /// docs/hitungan.md, lama rawat.
+    #[test]
+    fn a_stay_over_the_end_of_a_month_and_of_february_is_counted_through() {
+        let stay = |came: &str, left: &str| days_of_stay(day(came), day(left));
+        assert_eq!(stay("2026-11-20", "2026-11-23"), Some(3));
+        assert_eq!(stay("2024-02-28", "2024-03-01"), Some(2), "leap year");
+        assert_eq!(stay("2026-02-28", "2026-03-01"), Some(1));
+        assert_eq!(stay("2026-12-31", "2027-01-02"), Some(2));
+        assert_eq!(stay("2026-11-20", "2026-11-20"), Some(1), "the same day");
+        assert_eq!(stay("2026-11-20", "2026-11-19"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The documents on a small month: what is counted, what is left out, and equal figures in all forms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,10 +11,10 @@ use super::frame::tests::frame;
 use super::journal::Journal;
 use super::paper::{Cell, Fact, Paper, Part};
 use super::render::Form;
-use super::{claims, deadlines, kbk, outage, visits};
+use super::{claims, deadlines, kbk, network, outage, prolanis, telekonsultasi, visits};
 use crate::contract::figures::Kbk;
-use crate::contract::{Deadline, Profile};
-use crate::queue::{Delivery, DeliveryId, How, Progress, State, SubmissionId};
+use crate::contract::{Contracts, Deadline, Holidays, Profile};
+use crate::queue::{Delivery, DeliveryId, How, Mark, Progress, State, SubmissionId};
 use crate::secret::Private;
 use crate::store::{JournalRow, OutageRow, Verdict};
 
@@ -62,6 +62,7 @@ fn row(seq: i64, operation: &str, payload: Value, ids: &[(&str, &str)]) -> Journ
         delivery,
         payload: Private::new(payload),
         reference: format!("r{seq}"),
+        client: "sim".into(),
         patient: Some(Private::new(json!({ "nama": "=Peserta; Contoh" }))),
         given: Vec::new(),
     }
@@ -85,8 +86,63 @@ fn visit(seq: i64, card: &str, out: &str, diagnosis: &str) -> JournalRow {
 fn claim(seq: i64, visit: &str, code: &str, cost: i64) -> JournalRow {
     let payload = json!({ "kdTindakanSK": 0, "noKunjungan": visit, "kdTindakan": code, "biaya": cost });
     let mut row = row(seq, "pcare.tindakan.add", payload, &[("kdTindakanSK", &format!("T{seq}"))]);
-    row.delivery.deadline.last = Some(at("2027-05-20T15:59:59.999Z"));
+    row.delivery.deadline.rule = "claim.entry".into();
     row
+}
+
+/// A client's row.
+fn by(client: &str, mut row: JournalRow) -> JournalRow {
+    row.client = client.into();
+    row
+}
+
+fn contracts() -> Contracts {
+    Contracts::new(Profile::shipped_bontang().unwrap(), None, Holidays::shipped().unwrap())
+}
+
+/// A midwife, a pharmacy, and one that nobody described.
+fn the_network() -> claims::Network {
+    [("bidan-sari", Some("bidan")), ("bidan-tuti", Some("bidan")), ("apotek-1", Some("apotek")), ("lain", None)]
+        .map(|(name, kind)| (name.to_owned(), kind.map(str::to_owned)))
+        .into()
+}
+
+/// The claims of a month.
+struct Sides {
+    frame: super::frame::Frame,
+    contracts: Contracts,
+    network: claims::Network,
+    filed: BTreeSet<String>,
+    share: claims::Share,
+    period: Period,
+}
+
+impl Sides {
+    fn november() -> Self {
+        Self {
+            frame: frame(),
+            contracts: contracts(),
+            network: the_network(),
+            filed: BTreeSet::new(),
+            share: claims::Share::All,
+            period: november(),
+        }
+    }
+
+    fn input(&self) -> claims::Input<'_> {
+        claims::Input {
+            frame: &self.frame,
+            period: self.period,
+            contracts: &self.contracts,
+            network: &self.network,
+            filed: &self.filed,
+            share: &self.share,
+        }
+    }
+
+    fn paper(&self, rows: &[JournalRow], older: &[JournalRow], asked: &claims::Asked) -> Paper {
+        claims::claims(&self.input(), &Journal::new(rows), &Journal::new(older), asked)
+    }
 }
 
 /// Two outpatients (one referred), one inpatient, one visit without registration, three claims of which one is deleted
@@ -94,7 +150,6 @@ fn claim(seq: i64, visit: &str, code: &str, cost: i64) -> JournalRow {
 fn month() -> Vec<JournalRow> {
     let mut waiting = claim(12, "K4", "01003", 20_000);
     waiting.delivery.progress.state = State::Waiting;
-    waiting.delivery.deadline.last = Some(at("2026-12-20T15:59:59.999Z"));
     let mut late = visit(6, "0009900000003", "3", "J06.9");
     late.delivery.progress.updated_at = at("2026-11-21T02:00:00Z");
     let mut cancelled = visit(14, CARD, "3", "I10");
@@ -115,6 +170,60 @@ fn month() -> Vec<JournalRow> {
         row(13, "pcare.tindakan.edit", json!({ "kdTindakanSK": "T10", "kdTindakan": "01002", "biaya": 55_000 }), &[]),
         cancelled,
     ]
+}
+
+/// Two midwives, a pharmacy, one of no kind; one waits for approval, one was taken back, one is late, two by distance.
+fn network_month() -> Vec<JournalRow> {
+    let mut waiting = by("bidan-sari", claim(44, "K41", "01006", 20_000));
+    waiting.delivery.progress.state = State::Held;
+    waiting.delivery.progress.why = Some(crate::queue::Why {
+        code: "approval".into(),
+        message: Private::new(String::new()),
+        meaning: String::new(),
+        who: crate::catalogue::Who::Registration,
+        next: String::new(),
+    });
+    let mut taken = by("bidan-tuti", claim(45, "K41", "01006", 20_000));
+    taken.delivery.progress.state = State::Cancelled;
+    let mut late = by("bidan-tuti", claim(46, "K41", "99999", 7_000));
+    late.delivery.progress.updated_at = at("2026-11-21T02:00:00Z");
+    let mut far = registration(47, "0009900000010", "10");
+    (far.delivery.mark, far.delivery.occurred_at) = (Some(Mark::Telekonsultasi), Some(at("2026-11-20T01:05:00Z")));
+    let mut near = registration(48, "0009900000011", "10");
+    near.delivery.mark = Some(Mark::Telekonsultasi);
+    vec![
+        by("bidan-sari", registration(40, "0009900000009", "10")),
+        by("bidan-sari", visit(41, "0009900000009", "3", "Z34.9")),
+        by("bidan-sari", claim(42, "K41", "01006", 20_000)),
+        by("apotek-1", claim(43, "K41", "01006", 20_000)),
+        waiting,
+        taken,
+        late,
+        far,
+        near,
+        visit(49, "0009900000010", "3", "I10"),
+        by("lain", claim(50, "K41", "01006", 15_000)),
+    ]
+}
+
+fn prolanis_month() -> Vec<JournalRow> {
+    let activity =
+        json!({ "clubId": 7, "tglPelayanan": "20-11-2026", "kdKegiatan": "01", "kdKelompok": "02", "biaya": 590_000 });
+    let mut meeting = row(60, "pcare.kelompok.kegiatan.add", activity, &[("eduId", "E1")]);
+    meeting.delivery.deadline.rule = "prolanis.entry".into();
+    let came = |seq: i64| {
+        let card = format!("00099000001{seq}");
+        row(seq, "pcare.kelompok.peserta.add", json!({ "eduId": "E1", "noKartu": card }), &[])
+    };
+    std::iter::once(meeting).chain((61..77).map(came)).collect()
+}
+
+fn asked() -> claims::Asked {
+    claims::Asked {
+        claimed: Some(Date::constant(2026, 11, 10)),
+        paid: Some(Date::constant(2026, 12, 11)),
+        amount: None,
+    }
 }
 
 fn november() -> Period {
@@ -169,33 +278,6 @@ fn a_delivered_edit_of_a_visit_is_what_the_form_shows() {
 }
 
 #[test]
-fn claims_leave_out_the_deleted_and_show_the_changed_amount() {
-    let (month, profile) = (month(), Profile::shipped_bontang().unwrap());
-    let asked = claims::Asked {
-        claimed: Some(Date::constant(2026, 11, 10)),
-        paid: Some(Date::constant(2026, 12, 11)),
-        holidays: Vec::new(),
-    };
-    let paper = claims::claims(&frame(), november(), &Journal::new(&month), &profile, &asked);
-    assert_eq!(fact(&paper, "Jumlah biaya"), Cell::Money(245_000));
-    assert_eq!(fact(&paper, "Paling lambat dibayar"), Cell::Day(Date::constant(2026, 12, 1)));
-    assert_eq!(fact(&paper, "Hari terlambat"), Cell::Whole(10));
-    // 10 × 12 % ÷ 365 × 245.000 = 805,48
-    assert_eq!(fact(&paper, "Denda"), Cell::Money(805));
-    assert_eq!(rows(&paper, "Belum sampai").len(), 1);
-    let near = rows(&paper, "Kedaluwarsa");
-    assert_eq!((near.len(), &near[0][8]), (1, &Cell::Whole(15)));
-}
-
-#[test]
-fn without_the_day_of_the_claim_neither_payment_nor_penalty_is_shown() {
-    let (month, profile) = (month(), Profile::shipped_bontang().unwrap());
-    let paper = claims::claims(&frame(), november(), &Journal::new(&month), &profile, &claims::Asked::default());
-    let said = serde_json::to_string(&paper).unwrap();
-    assert!(said.contains("--claimed") && !said.contains("Denda\""), "{said}");
-}
-
-#[test]
 fn every_entry_is_in_exactly_one_column_of_timeliness() {
     let month = month();
     let paper = deadlines::timeliness(&frame(), november(), &Journal::new(&month));
@@ -244,7 +326,7 @@ fn prolanis_lists_each_participant_of_each_activity() {
         row(3, "pcare.kelompok.peserta.add", json!({ "eduId": "E1", "noKartu": "0009900000001" }), &[]),
         row(4, "pcare.kelompok.peserta.delete", json!({ "eduId": "E1", "noKartu": CARD }), &[]),
     ];
-    let paper = kbk::participation(&frame(), november(), &Journal::new(&month));
+    let paper = prolanis::participation(&Sides::november().input(), &Journal::new(&month));
     let rows = rows(&paper, "Peserta");
     assert_eq!((rows.len(), &rows[0][3], &rows[0][5]), (1, &Cell::text("senam"), &Cell::text("0009900000001")));
 }
@@ -283,7 +365,10 @@ fn the_evaluation_names_layers_duration_and_entries() {
 
 /// Every document of this month.
 fn papers() -> Vec<Paper> {
-    let (month, profile, frame) = (month(), Profile::shipped_bontang().unwrap(), frame());
+    let (mut month, profile, frame) = (month(), Profile::shipped_bontang().unwrap(), frame());
+    month.extend(network_month());
+    month.extend(prolanis_month());
+    let (sides, none) = (Sides::november(), Journal::new(&[]));
     let journal = Journal::new(&month);
     let rules = Kbk::of(&profile.money.kbk.clone().unwrap()).unwrap();
     vec![
@@ -292,11 +377,15 @@ fn papers() -> Vec<Paper> {
         visits::form(&frame, november(), visits::Care::Rjtp, &journal),
         visits::form(&frame, november(), visits::Care::Ritp, &journal),
         deadlines::timeliness(&frame, november(), &journal),
-        claims::claims(&frame, november(), &journal, &profile, &claims::Asked::default()),
+        claims::claims(&sides.input(), &journal, &none, &asked()),
         kbk::estimate(&frame, november(), &journal, Some(&rules), &kbk::Asked::default()),
-        kbk::participation(&frame, november(), &journal),
+        prolanis::participation(&sides.input(), &journal),
+        network::monthly(&frame, november(), &month, &the_network(), |name| name.to_owned()),
+        telekonsultasi::book(&frame, november(), &journal),
     ]
 }
+
+mod claiming;
 
 #[test]
 fn every_document_comes_out_in_every_form_with_rows_as_long_as_their_heads() {

@@ -28,7 +28,12 @@ pub fn form(frame: &Frame, period: Period, care: Care, journal: &Journal<'_>) ->
     let all: Vec<Visit<'_>> =
         journal.visits().into_iter().filter(|visit| visit.day().is_none_or(|day| period.has(day))).collect();
     let mine: Vec<&Visit<'_>> = all.iter().filter(|visit| visit.care().as_deref() == Some(care.code())).collect();
-    let unknown = all.iter().filter(|visit| visit.care().is_none()).count();
+    // Without its content a visit cannot be told from the other form's.
+    let retired = all.iter().filter(|visit| visit.entry.retired() || registration_retired(visit)).count();
+    let unknown = all
+        .iter()
+        .filter(|visit| visit.care().is_none() && !visit.entry.retired() && !registration_retired(visit))
+        .count();
     let (kind, title, annex) = match care {
         Care::Rjtp => ("rjtp", "Laporan Pelayanan RJTP", "Lampiran IV"),
         Care::Ritp => ("ritp", "Laporan Pelayanan RITP", "Lampiran V"),
@@ -36,7 +41,7 @@ pub fn form(frame: &Frame, period: Period, care: Care, journal: &Journal<'_>) ->
     let mut facts = frame.facts(period);
     facts.insert(2, Fact::new("Alamat", Cell::Blank));
     let mut parts = vec![Part::Table(table(care, &mine)), Part::Facts(totals(&mine))];
-    parts.extend(notes(&mine, unknown).into_iter().map(Part::Paragraph));
+    parts.extend(notes(period, care, &mine, (unknown, retired)).into_iter().map(Part::Paragraph));
     let month = format!("BULAN {}", period.words().to_uppercase().replace(' ', " TAHUN "));
     let whole = period.from.first_of_month() == period.from && period.to == period.from.last_of_month();
     Paper {
@@ -93,7 +98,12 @@ fn totals(visits: &[&Visit<'_>]) -> Vec<Fact> {
     ]
 }
 
-fn notes(visits: &[&Visit<'_>], unknown: usize) -> Vec<String> {
+fn registration_retired(visit: &Visit<'_>) -> bool {
+    visit.registration.as_ref().is_some_and(super::journal::Entry::retired)
+}
+
+/// What the form leaves out or cannot tell, each with its count.
+fn notes(period: Period, care: Care, visits: &[&Visit<'_>], (unknown, retired): (usize, usize)) -> Vec<String> {
     let mut notes = Vec::new();
     if unknown > 0 {
         notes.push(format!(
@@ -101,12 +111,44 @@ fn notes(visits: &[&Visit<'_>], unknown: usize) -> Vec<String> {
              jenis pelayanannya (kdTkp) tidak diketahui."
         ));
     }
-    let retired = visits.iter().filter(|visit| visit.entry.retired()).count();
     if retired > 0 {
-        notes.push(format!("{retired} kunjungan tanpa isi: isinya sudah dihapus menurut aturan retensi."));
+        notes.push(format!(
+            "{retired} kunjungan tanpa isi tidak dicantumkan: isinya sudah dihapus menurut aturan retensi, sehingga jenis \
+             pelayanannya tidak diketahui."
+        ));
+    }
+    let open = visits.iter().filter(|visit| !visit.entry.delivered()).count();
+    if open > 0 {
+        notes.push(format!("{open} kunjungan di atas belum sampai di BPJS Kesehatan."));
+    }
+    if care == Care::Ritp {
+        notes.extend(stays(period, visits));
     }
     if visits.iter().any(|visit| visit.name().is_none()) {
         notes.push("Nama kosong: SIM tidak menyertakan patient.nama.".to_owned());
+    }
+    notes
+}
+
+/// Stays that cross the end of the period, and those whose length cannot be told.
+fn stays(period: Period, visits: &[&Visit<'_>]) -> Vec<String> {
+    let mut notes = vec![
+        "Dicantumkan pada bulan masuk; LOS = tanggal pulang dikurangi tanggal masuk, paling sedikit 1 hari.".to_owned(),
+    ];
+    let count = |keep: &dyn Fn(&Visit<'_>) -> bool| visits.iter().filter(|visit| keep(visit)).count();
+    let beyond = count(&|visit| visit.left().is_some_and(|out| out > period.to));
+    if beyond > 0 {
+        notes.push(format!(
+            "{beyond} pasien pulang sesudah akhir periode: LOS-nya dihitung utuh di sini dan tidak diulang bulan berikutnya."
+        ));
+    }
+    let inside = count(&|visit| visit.left().is_none());
+    if inside > 0 {
+        notes.push(format!("{inside} pasien tanpa tanggal pulang: LOS kosong."));
+    }
+    let backwards = count(&|visit| visit.left().is_some() && visit.stay().is_none());
+    if backwards > 0 {
+        notes.push(format!("{backwards} kunjungan dengan tanggal pulang sebelum tanggal masuk: LOS kosong; periksa."));
     }
     notes
 }

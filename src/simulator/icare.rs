@@ -16,7 +16,7 @@ pub(crate) const FKTP: &str = "icare.fktp.validate";
 
 /// Every i-Care operation.
 pub(crate) const ICARE: &[Route] = &[
-    route("POST", "api/pcare/validate", FKTP, |world, call| validate(world, call)),
+    route("POST", "api/pcare/validate", FKTP, validate),
     route("POST", "api/rs/validate", "icare.rs.validate", |world, call| {
         if call.body.get("kodedokter").and_then(Value::as_i64).is_none() {
             return Err(wrong("kodedokter"));

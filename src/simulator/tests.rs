@@ -15,7 +15,9 @@ mod antrean;
 mod control_plane;
 mod day;
 mod door;
+mod generic;
 mod sep;
+mod vclaim;
 
 const CARD: &str = "0009900000000";
 const TODAY: &str = "21-11-2026";

@@ -6,20 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::judge::{BACKLOG_DEGRADED, Facts, Lane, OpenOutage, Outlook};
 use super::live::Live;
 use crate::config::Facility;
-use crate::contract::forecast::{Drain, forecast};
-use crate::store::{CircuitRow, LaneLoad, LaneStop, OutageRow, PauseRow, Store, StoreError, Totals};
+use crate::contract::forecast::{Drain, LOOKED_AT, Queued, WINDOW, forecast};
+use crate::store::antrean::BookingCount;
+use crate::store::{CircuitRow, LaneLoad, LaneStop, OutageRow, PauseRow, QueuedRow, Store, StoreError, Totals};
 
 /// How long the store may take for all questions together.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The drain rate is what was delivered in this span.
-const DRAIN_WINDOW: Duration = Duration::from_mins(5);
-/// Nearest late dates that a forecast looks at.
-const FORESEEN: usize = 5000;
 /// Outages read: the newest; open ones are among them, and the page shows a few.
 const OUTAGES: usize = 50;
 
@@ -36,6 +34,8 @@ pub struct Rows {
     pub circuits: Vec<CircuitRow>,
     /// Outages, newest first.
     pub outages: Vec<OutageRow>,
+    /// Bookings of today by facility and state, where Mobile JKN is listened to.
+    pub bookings: Vec<BookingCount>,
     /// What a forecast needs, by lane.
     pub load: Vec<LaneLoad>,
     /// Earliest due instant by facility and service, where something has been due for long on a free lane.
@@ -62,7 +62,9 @@ pub fn lanes_of(facilities: &[Facility]) -> Vec<(String, String)> {
 /// Asks the store and copies the board. A store that fails or does not answer in time leaves its rows empty and its
 /// code in [`Facts::store_fault`].
 pub async fn gather(store: &dyn Store, live: &Live, lanes: &[(String, String)], now: Timestamp) -> (Facts, Rows) {
-    let (rows, mut store_fault) = match tokio::time::timeout(PATIENCE, ask(store, lanes, now)).await {
+    let places = live.snapshot().inbound.map(|seen| seen.places).unwrap_or_default();
+    let days = places.into_iter().map(|(code, zone)| (code, now.to_zoned(zone).date())).collect();
+    let (rows, mut store_fault) = match tokio::time::timeout(PATIENCE, ask(store, lanes, days, now)).await {
         Ok(Ok(rows)) => (rows, None),
         Ok(Err(error)) => (Rows::default(), Some(code(&error).to_owned())),
         Err(_elapsed) => (Rows::default(), Some("timeout".to_owned())),
@@ -78,11 +80,17 @@ pub async fn gather(store: &dyn Store, live: &Live, lanes: &[(String, String)], 
         nearest_late: rows.totals.nearest_deadline,
         late: rows.totals.late,
         outlook: outlook(&rows, now),
+        bookings: rows.bookings.iter().map(|row| row.count).sum(),
     };
     (facts, rows)
 }
 
-async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> Result<Rows, StoreError> {
+async fn ask(
+    store: &dyn Store,
+    lanes: &[(String, String)],
+    days: Vec<(String, Date)>,
+    now: Timestamp,
+) -> Result<Rows, StoreError> {
     let mut rows = Rows {
         totals: store.totals(now).await?,
         pauses: store.pauses().await?,
@@ -90,7 +98,8 @@ async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> R
         circuits: store.circuits().await?,
         outages: store.outages(OUTAGES).await?,
         due: BTreeMap::new(),
-        load: store.load(now - DRAIN_WINDOW, FORESEEN).await?,
+        bookings: if days.is_empty() { Vec::new() } else { store.booking_counts(days).await? },
+        load: store.load(now - WINDOW, LOOKED_AT).await?,
     };
     // One question per lane is too many for a host of a thousand facilities, and only an old due instant matters.
     let old = |due: Timestamp| now - BACKLOG_DEGRADED > due;
@@ -106,13 +115,16 @@ async fn ask(store: &dyn Store, lanes: &[(String, String)], now: Timestamp) -> R
 
 /// What will be late if every lane goes on as it did in the last minutes.
 fn outlook(rows: &Rows, now: Timestamp) -> Vec<Outlook> {
-    let window = SignedDuration::try_from(DRAIN_WINDOW).unwrap_or(SignedDuration::ZERO);
     let lane = |load: &LaneLoad| {
-        let mine = |row: &&CircuitRow| row.open && row.facility == load.facility && row.service == load.service;
-        let open_since = rows.circuits.iter().find(mine).map(|row| row.since);
-        let dates: Vec<Option<Timestamp>> = load.dates.iter().copied().map(Some).collect();
-        let seen = forecast(&dates, Drain::of(load.delivered, window, open_since), now);
-        Outlook { facility: load.facility.clone(), at_risk: i64::try_from(seen.at_risk).unwrap_or(i64::MAX) }
+        let mine = |facility: &str, service: &str| facility == load.facility && service == load.service;
+        let open = rows.circuits.iter().filter(|row| row.open && mine(&row.facility, &row.service));
+        let refused = rows.stops.iter().filter(|row| mine(&row.facility, &row.service));
+        let paused = rows.pauses.iter().filter(|row| row.facility == load.facility || row.facility == "*");
+        let stopped = open.map(|row| row.since).chain(refused.map(|row| row.since)).chain(paused.map(|row| row.since));
+        let queue: Vec<Queued> = load.queue.iter().map(QueuedRow::queued).collect();
+        let seen = forecast(&queue, Drain::of(load.delivered, WINDOW, stopped.min()), now);
+        let at_risk = i64::try_from(seen.at_risk()).unwrap_or(i64::MAX);
+        Outlook { facility: load.facility.clone(), at_risk, first: seen.first() }
     };
     rows.load.iter().map(lane).collect()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::live::{Snapshot, is_off};
+use super::live::{InboundSeen, Snapshot, is_off};
 use super::text;
 use crate::store::Verdict;
 use crate::words::words;
@@ -39,7 +39,7 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// `store`, `vault`, `clock`, `workers`, `backlog`, `deadline`, `credentials.<facility>.<service>`,
-    /// `circuit.<facility>.<service>`, `disk`, `outage`.
+    /// `circuit.<facility>.<service>`, `disk`, `outage`, `antrean_inbound` where Mobile JKN is listened to.
     pub name: String,
     /// How well it is.
     pub status: Level,
@@ -117,6 +117,8 @@ pub struct Facts {
     pub late: i64,
     /// What will be late at the present rate.
     pub outlook: Vec<Outlook>,
+    /// Bookings for today, cancelled ones too, where Mobile JKN is listened to.
+    pub bookings: i64,
 }
 
 /// What a lane will not manage at its present rate.
@@ -126,6 +128,8 @@ pub struct Outlook {
     pub facility: String,
     /// Unfinished entries that will miss their late date.
     pub at_risk: i64,
+    /// The nearest date that will be missed.
+    pub first: Option<Timestamp>,
 }
 
 /// Judges.
@@ -138,6 +142,7 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Report {
     checks.push(disk(facts));
     checks.push(outage(facts));
     checks.extend(references(facts, now));
+    checks.extend(facts.live.inbound.as_ref().map(|seen| antrean_inbound(seen, facts.bookings, now)));
     let status = checks.iter().map(|check| check.status).max().unwrap_or(Level::Ok);
     Report { status, verdict: verdict(facts, &checks), checks }
 }
@@ -283,13 +288,30 @@ fn outage(facts: &Facts) -> Check {
     check("outage", Level::Degraded, Some(first.since), detail)
 }
 
+/// Nobody calling is no fault: it may be Sunday.
+fn antrean_inbound(seen: &InboundSeen, bookings: i64, now: Timestamp) -> Check {
+    let last = match seen.last.values().max() {
+        Some(last) => format!("panggilan terakhir Mobile JKN {} lalu", text::span(now.duration_since(*last))),
+        None => "belum ada panggilan Mobile JKN sejak menyala".to_owned(),
+    };
+    match &seen.listening.fault {
+        None => {
+            check("antrean_inbound", Level::Ok, None, format!("Mendengarkan; {last}; {bookings} antrean hari ini."))
+        }
+        Some(_) => {
+            let detail = format!("Tidak mendengarkan: mulai ulang layanan; {last}.");
+            check("antrean_inbound", Level::Degraded, Some(seen.listening.since), detail)
+        }
+    }
+}
+
 /// Ours comes first, because only that can be put right here; then the network, because while it is down nobody can
 /// blame BPJS. An open circuit alone accuses nobody: the outage's probes do.
 fn verdict(facts: &Facts, checks: &[Check]) -> Verdict {
     let ours = |check: &Check| {
         let name = check.name.as_str();
         check.status > Level::Ok
-            && (matches!(name, "store" | "vault" | "clock" | "workers" | "backlog" | "disk")
+            && (matches!(name, "store" | "vault" | "clock" | "workers" | "backlog" | "disk" | "antrean_inbound")
                 || name.starts_with("credentials."))
     };
     let blames = |verdict| facts.outages.iter().any(|outage| outage.verdict == verdict);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::store::KeptTotals;
 
@@ -18,6 +19,20 @@ pub struct Live {
     min_free: u64,
     board: Mutex<Board>,
     attempts: Mutex<BTreeMap<(String, String), u64>>,
+    inbound: Mutex<Option<InboundSeen>>,
+}
+
+/// What the listener for Mobile JKN saw since the process began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InboundSeen {
+    /// Whether it listens.
+    pub listening: Fact,
+    /// The facilities it answers for, with their zones.
+    pub places: Vec<(String, TimeZone)>,
+    /// The last call of somebody who proved to be Mobile JKN, by facility.
+    pub last: BTreeMap<String, Timestamp>,
+    /// Answers by route and code.
+    pub calls: BTreeMap<(String, i64), u64>,
 }
 
 #[derive(Debug)]
@@ -95,6 +110,8 @@ pub struct Snapshot {
     pub stalled: Vec<Stalled>,
     /// What is kept of reads, as it was counted last.
     pub kept: Vec<KeptTotals>,
+    /// The listener for Mobile JKN, if there is one.
+    pub inbound: Option<InboundSeen>,
 }
 
 impl Live {
@@ -112,7 +129,13 @@ impl Live {
             stalled: Vec::new(),
             kept: Vec::new(),
         };
-        Self { started: now, min_free, board: Mutex::new(board), attempts: Mutex::new(BTreeMap::new()) }
+        Self {
+            started: now,
+            min_free,
+            board: Mutex::new(board),
+            attempts: Mutex::new(BTreeMap::new()),
+            inbound: Mutex::new(None),
+        }
     }
 
     /// A heartbeat. The first one makes the task one that must go on beating (at most 45 s apart).
@@ -176,6 +199,33 @@ impl Live {
         *attempts.entry(key).or_insert(0) += 1;
     }
 
+    /// The listener for Mobile JKN is up.
+    pub fn inbound_up(&self, places: Vec<(String, TimeZone)>, now: Timestamp) {
+        let listening = Fact { fault: None, since: now };
+        *self.inbound() = Some(InboundSeen { listening, places, last: BTreeMap::new(), calls: BTreeMap::new() });
+    }
+
+    /// It stopped, by a stable code.
+    pub fn inbound_down(&self, fault: &str, now: Timestamp) {
+        if let Some(seen) = self.inbound().as_mut() {
+            seen.listening.set(Some(fault), now);
+        }
+    }
+
+    /// It answered a call; `facility` is empty while nobody proved who calls.
+    pub fn inbound_call(&self, route: &str, facility: &str, code: i64, now: Timestamp) {
+        if let Some(seen) = self.inbound().as_mut() {
+            if !facility.is_empty() {
+                seen.last.insert(facility.to_owned(), now);
+            }
+            *seen.calls.entry((label(route), code)).or_insert(0) += 1;
+        }
+    }
+
+    fn inbound(&self) -> MutexGuard<'_, Option<InboundSeen>> {
+        self.inbound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Attempts by operation and outcome.
     #[must_use]
     pub fn attempts(&self) -> BTreeMap<(String, String), u64> {
@@ -185,6 +235,7 @@ impl Live {
     /// The board as it stands.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        let inbound = self.inbound().clone();
         let board = self.board();
         Snapshot {
             started: self.started,
@@ -197,6 +248,7 @@ impl Live {
             min_free: self.min_free,
             stalled: board.stalled.clone(),
             kept: board.kept.clone(),
+            inbound,
         }
     }
 

@@ -49,6 +49,18 @@ struct AttemptLabels {
     outcome: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabels {
+    route: String,
+    code: i64,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BookingLabels {
+    facility: String,
+    state: String,
+}
+
 /// The text of one scrape.
 #[must_use]
 pub(super) fn encode(facts: &Facts, rows: &Rows, report: &Report, live: &Live, now: Timestamp) -> String {
@@ -62,10 +74,15 @@ pub(super) fn encode(facts: &Facts, rows: &Rows, report: &Report, live: &Live, n
         lanes(&mut registry, facts);
         let at_risk: i64 = facts.outlook.iter().map(|lane| lane.at_risk).sum();
         gauge(&mut registry, "at_risk", "Unfinished deliveries that miss their late date at the present rate", at_risk);
+        let first = facts.outlook.iter().filter_map(|lane| lane.first).min();
+        let left = first.map(|at| at.duration_since(now).as_secs());
+        let help = "Time left until the nearest date that will be missed at the present rate";
+        seconds(&mut registry, "nearest_at_risk", help, left);
     }
     machine(&mut registry, facts);
     kept(&mut registry, facts, now);
     attempts(&mut registry, live);
+    inbound(&mut registry, facts, rows, now);
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _infallible = text::encode(&mut text, &registry);
@@ -168,6 +185,32 @@ fn attempts(registry: &mut Registry, live: &Live) {
         family.get_or_create(&AttemptLabels { operation, outcome }).inc_by(count);
     }
     registry.register("attempts", "Ended attempts since the process began", family);
+}
+
+/// Only where Mobile JKN is listened to.
+fn inbound(registry: &mut Registry, facts: &Facts, rows: &Rows, now: Timestamp) {
+    let Some(seen) = &facts.live.inbound else { return };
+    gauge(
+        registry,
+        "inbound_listening",
+        "1 while Mobile JKN is listened to",
+        i64::from(seen.listening.fault.is_none()),
+    );
+    let calls = Family::<CallLabels, Counter<u64, AtomicU64>>::default();
+    for ((route, code), count) in &seen.calls {
+        calls.get_or_create(&CallLabels { route: route.clone(), code: *code }).inc_by(*count);
+    }
+    registry.register("inbound_calls", "Answers to Mobile JKN since the process began", calls);
+    let age = seen.last.values().max().map(|last| now.duration_since(*last).as_secs());
+    seconds(registry, "inbound_last_call_age", "Since Mobile JKN called last", age);
+    if facts.store_fault.is_none() {
+        let bookings = Family::<BookingLabels, Gauge>::default();
+        for row in &rows.bookings {
+            let labels = BookingLabels { facility: row.facility.clone(), state: row.state.word().to_owned() };
+            bookings.get_or_create(&labels).set(row.count);
+        }
+        registry.register("antrean_bookings_today", "Bookings for today by state", bookings);
+    }
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: i64) {

@@ -24,4 +24,4 @@ pub use judge::{Check, Facts, Level, Report, judge};
 pub use live::{Beat, ClockReading, Fact, Live, Snapshot, Stalled};
 pub use router::{StatusState, router};
 pub use session::{Authenticate, Visitor};
-pub use view::{AttentionView, CountView, LaneView, OutageView, PauseView, Scope, StatusView, TimeView};
+pub use view::{AttentionView, CountView, DutyView, LaneView, OutageView, PauseView, Scope, StatusView, TimeView};

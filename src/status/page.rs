@@ -34,6 +34,7 @@ struct Inside {
     attention: Vec<Attention>,
     counts: Vec<Row>,
     outages: Vec<Outage>,
+    duties: Vec<Duty>,
     pauses: Vec<String>,
     lanes: Vec<LaneRow>,
     checks: Vec<CheckRow>,
@@ -72,6 +73,13 @@ struct Outage {
     touched: String,
 }
 
+struct Duty {
+    overdue: bool,
+    title: String,
+    when: String,
+    hints: Vec<String>,
+}
+
 struct LaneRow {
     facility: String,
     service: String,
@@ -101,6 +109,7 @@ pub(super) fn inside(view: &StatusView, zone: &TimeZone, visitor: &str) -> Resul
         attention: attention(view),
         counts: counts(view),
         outages: outages(view, zone),
+        duties: duties(view, zone),
         pauses: pauses(view, zone),
         lanes: lanes(view, zone),
         checks: checks(view),
@@ -145,6 +154,12 @@ fn time(view: &StatusView, zone: &TimeZone) -> Vec<Figure> {
             value: time.late.to_string(),
             note: "belum sampai, batas lewat".to_owned(),
             level: some(time.late),
+        },
+        Figure {
+            label: "Akan terlambat menurut laju sekarang",
+            value: time.foreseen.to_string(),
+            note: at(time.foreseen_first),
+            level: if time.foreseen > 0 { "degraded" } else { "ok" },
         },
         Figure {
             label: "Entri tertua yang belum selesai",
@@ -201,6 +216,20 @@ fn outages(view: &StatusView, zone: &TimeZone) -> Vec<Outage> {
         }
     };
     view.outages.iter().map(outage).collect()
+}
+
+fn duties(view: &StatusView, zone: &TimeZone) -> Vec<Duty> {
+    let duty = |row: &super::view::DutyView| {
+        let place = if row.facility == "*" { String::new() } else { format!(" · {}", row.facility) };
+        let when = row.due.map(|due| {
+            let word = if row.overdue { "lewat sejak" } else { "paling lambat" };
+            format!("{word} {}{place}", text::instant(due, zone))
+        });
+        let clause = (!row.clause.is_empty()).then(|| format!("Dasar: {}", row.clause));
+        let hints = [clause, row.note.clone(), row.uncertain.clone()].into_iter().flatten().collect();
+        Duty { overdue: row.overdue, title: row.title.clone(), when: when.unwrap_or_default(), hints }
+    };
+    view.duties.iter().map(duty).collect()
 }
 
 fn pauses(view: &StatusView, zone: &TimeZone) -> Vec<String> {

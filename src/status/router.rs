@@ -23,6 +23,7 @@ use super::view::{Scope, StatusView};
 use super::{metrics, page};
 use crate::clock::Clock;
 use crate::config::Facility;
+use crate::contract::Calendar;
 use crate::store::SharedStore;
 
 const COOKIE: &str = "jembatan_sesi";
@@ -41,6 +42,8 @@ pub struct StatusState {
     pub clock: Clock,
     /// The facilities served.
     pub facilities: Arc<[Facility]>,
+    /// The duties of the agreement.
+    pub calendar: Calendar,
     /// From a token to a visitor.
     pub authenticate: Authenticate,
     /// Whether the API is served over TLS: the cookie is `Secure` then.
@@ -135,7 +138,9 @@ async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
 
 async fn inside(app: &App, visitor: &Visitor) -> Response {
     let scope = Scope { configured: &app.state.facilities, only: &visitor.facilities };
-    let view = StatusView::gather(app.state.store.as_ref(), &app.state.live, scope, app.state.clock.now()).await;
+    let state = &app.state;
+    let now = state.clock.now();
+    let view = StatusView::gather(state.store.as_ref(), &state.live, scope, &state.calendar, now).await;
     html(StatusCode::OK, page::inside(&view, &zone(app, &visitor.facilities), &visitor.name))
 }
 

@@ -15,6 +15,7 @@ use super::judge::{self, Facts, Report};
 use super::live::Live;
 use super::text;
 use crate::config::Facility;
+use crate::contract::{Calendar, Obligation, ObligationState, uncertain_words};
 use crate::queue::{Delivery, State};
 use crate::store::{DeliveryFilter, Store, StoreError, Verdict};
 
@@ -46,6 +47,8 @@ pub struct StatusView {
     pub pauses: Vec<PauseView>,
     /// Credentials and circuit of every lane.
     pub lanes: Vec<LaneView>,
+    /// Duties whose date is near or has passed, by date.
+    pub duties: Vec<DutyView>,
     /// Whether there were more rows than were looked at: counts of `time` and `attention` are then "at least".
     pub capped: bool,
 }
@@ -59,6 +62,10 @@ pub struct TimeView {
     pub at_risk: usize,
     /// Unfinished entries past their late date.
     pub late: usize,
+    /// Unfinished entries that will miss their late date at the present rate.
+    pub foreseen: i64,
+    /// The nearest date that will be missed.
+    pub foreseen_first: Option<Timestamp>,
     /// Acceptance of the oldest unfinished entry.
     pub oldest_unfinished: Option<Timestamp>,
 }
@@ -146,6 +153,27 @@ pub struct LaneView {
     pub circuit_open_since: Option<Timestamp>,
 }
 
+/// A duty of the agreement that somebody must see to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DutyView {
+    /// Its id.
+    pub id: String,
+    /// kdProvider, or `*`.
+    pub facility: String,
+    /// What must be done, in Indonesian.
+    pub title: String,
+    /// Where the agreement says so.
+    pub clause: String,
+    /// Its last instant; none: it could not be dated, and the title says why.
+    pub due: Option<Timestamp>,
+    /// Whether its date has passed.
+    pub overdue: bool,
+    /// What dates or moves it, long numbers blotted out.
+    pub note: Option<String>,
+    /// On which unconfirmed holidays its date rests, in words.
+    pub uncertain: Option<String>,
+}
+
 /// What the reader may see and what the configuration names.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
@@ -168,18 +196,24 @@ impl Scope<'_> {
 
 impl StatusView {
     /// Gathers the screen. A store that fails gives a red screen, not an error.
-    pub async fn gather(store: &dyn Store, live: &Live, scope: Scope<'_>, now: Timestamp) -> Self {
+    pub async fn gather(store: &dyn Store, live: &Live, scope: Scope<'_>, calendar: &Calendar, now: Timestamp) -> Self {
         let lanes = gather::lanes_of(scope.configured);
         let (mut facts, rows) = gather::gather(store, live, &lanes, now).await;
         let mut capped = false;
-        let (mut time, mut attention) = (TimeView::default(), Vec::new());
+        let (mut time, mut attention, mut duties) = (TimeView::default(), Vec::new(), Vec::new());
         if facts.store_fault.is_none() {
             match scan(store, scope, now).await {
                 Ok(found) => (time, attention, capped) = found,
                 Err(_unreadable) => facts.store_fault = Some("unreadable".to_owned()),
             }
+            match pressing(store, scope, calendar, now).await {
+                Ok(found) => duties = found,
+                Err(_unreadable) => facts.store_fault = Some("unreadable".to_owned()),
+            }
         }
         restrict(&mut facts, scope, &time);
+        time.foreseen = facts.outlook.iter().map(|lane| lane.at_risk).sum();
+        time.foreseen_first = facts.outlook.iter().filter_map(|lane| lane.first).min();
         let report = judge::judge(&facts, now);
         let paused = rows.pauses.iter().filter(|pause| scope.allows(&pause.facility)).map(|pause| pause.since).min();
         Self {
@@ -192,6 +226,7 @@ impl StatusView {
             outages: outages(&rows, scope),
             pauses: pauses(&rows, scope),
             lanes: lanes_view(&facts),
+            duties,
             capped,
         }
     }
@@ -216,9 +251,45 @@ impl StatusView {
             outages: Vec::new(),
             pauses: Vec::new(),
             lanes: Vec::new(),
+            duties: Vec::new(),
             capped: false,
         }
     }
+}
+
+/// Duties that are due soon or overdue, and what could not be dated.
+async fn pressing(
+    store: &dyn Store,
+    scope: Scope<'_>,
+    calendar: &Calendar,
+    now: Timestamp,
+) -> Result<Vec<DutyView>, StoreError> {
+    let (duties, undated) = calendar.duties(&store.events().await?, &store.marks().await?, now);
+    let pressing = |duty: &Obligation| match duty.state {
+        ObligationState::Remind | ObligationState::Overdue => scope.allows(&duty.facility),
+        ObligationState::Open | ObligationState::Done => false,
+    };
+    let view = |duty: Obligation| DutyView {
+        overdue: duty.state == ObligationState::Overdue,
+        note: duty.note.as_deref().map(text::without_numbers),
+        uncertain: uncertain_words(&duty.uncertain),
+        due: duty.due,
+        id: duty.id,
+        facility: duty.facility,
+        title: duty.title,
+        clause: duty.clause,
+    };
+    let unread = |title: String| DutyView {
+        id: String::new(),
+        facility: "*".to_owned(),
+        title,
+        clause: String::new(),
+        due: None,
+        overdue: true,
+        note: None,
+        uncertain: None,
+    };
+    Ok(undated.into_iter().map(unread).chain(duties.into_iter().filter(pressing).map(view)).collect())
 }
 
 /// A reader bound to a facility is shown that facility's light.

@@ -3,6 +3,7 @@
 //! Job: cases that take a `&dyn Store` (through [`desk::Desk`]) and know nothing of files or SQL. A backend runs them all
 //! with [`for_every_case`]. Each case gets a store of its own.
 
+pub(crate) mod antrean;
 pub(crate) mod claims;
 pub(crate) mod contract;
 pub(crate) mod desk;
@@ -97,11 +98,22 @@ macro_rules! for_every_case {
             contract::days_are_wanted_done_wanted_again_and_forgotten,
             contract::the_books_have_the_month_the_mark_and_the_client,
             contract::delivered_edits_of_later_days_are_found,
+            contract::the_journal_is_read_by_operation_with_the_client_that_handed_in,
+            contract::dates_move_in_one_go_for_what_was_declared_and_what_is_expired_stays,
+            antrean::a_number_is_given_once_and_a_card_has_one_per_poli_and_day,
+            antrean::bookings_that_arrive_together_share_no_number,
+            antrean::whatever_is_booked_and_cancelled_numbers_and_quotas_hold,
+            antrean::a_schedule_is_replaced_and_what_it_leaves_behind_is_counted,
+            antrean::who_is_unknown_gets_no_number_until_the_sim_knows_or_the_registration_waits,
+            antrean::the_queue_moves_as_the_sim_says_and_no_further,
+            antrean::a_number_is_called_whether_we_gave_it_or_not,
+            antrean::the_feed_has_all_kinds_in_one_order_and_can_be_replayed,
+            antrean::persons_are_forgotten_after_their_time_and_numbers_are_not,
             ledger::circuits_and_pauses_are_remembered,
             ledger::events_are_numbered_kept_and_logged,
             ledger::a_duty_is_marked_done_once,
             ledger::totals_name_the_oldest_and_the_nearest,
-            ledger::a_lanes_load_is_its_late_dates_and_what_was_delivered_lately,
+            ledger::a_lanes_load_is_its_queue_in_dispatch_order_and_what_was_delivered_lately,
             ledger::a_commit_that_changes_something_wakes_and_an_empty_claim_does_not,
         }
     };

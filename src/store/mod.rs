@@ -7,8 +7,10 @@
 //! facility as associated data; card numbers and remote ids are found again by keyed hashes. Neighbours: every stage
 //! holds an `Arc<dyn Store>`. What it does not do: decide (that is `queue`), talk to BPJS, read the clock.
 
+pub mod antrean;
 #[cfg(test)]
 mod conformance;
+mod declared;
 mod gateway;
 mod keep;
 mod outage;
@@ -27,6 +29,7 @@ use crate::contract;
 use crate::queue::{Delivery, DeliveryId, Mark, SubmissionId};
 use crate::secret::Private;
 
+pub use declared::{Redate, circumstances, redating};
 pub use gateway::{NumberForm, ProvisionalId, Standing, StandingAsk};
 pub use keep::{
     KeepLimits, KeptList, KeptMember, KeptRow, KeptTotals, ListName, ListSummary, MemberName, NewRow, NewRows, TermRow,
@@ -36,7 +39,7 @@ pub use sealing::{Sealer, SealingError};
 pub use types::{
     Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed,
     ClientCount, Counts, DayChange, DayRow, DeliveryFilter, EntryBody, Given, JournalRow, LaneLoad, LaneStop, NewEntry,
-    NewSubmission, Page, PauseRow, Prerequisite, ReconciliationRow, Recorded, Refused, Settled, Settlement,
+    NewSubmission, Page, PauseRow, Prerequisite, QueuedRow, ReconciliationRow, Recorded, Refused, Settled, Settlement,
     SubmissionRow, Totals,
 };
 
@@ -73,7 +76,7 @@ pub enum StoreError {
 
 /// The port to a backend. Every method is one transaction; `now` always comes from outside.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: antrean::AntreanStore {
     // ---- intake -------------------------------------------------------------------------------------------------
 
     /// Accepts a submission whole or not at all. The same key with an equal body is [`Acceptance::Same`], with another
@@ -136,6 +139,10 @@ pub trait Store: Send + Sync {
 
     /// Expires waiting deliveries whose last date has passed, at most `limit`; returns how many moved.
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError>;
+
+    /// Reckons the late and last dates of what is not final anew, all in one transaction, for facilities for which
+    /// something was declared; what is expired stays so. Returns how many moved.
+    async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError>;
 
     /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many.
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError>;
@@ -201,6 +208,15 @@ pub trait Store: Send + Sync {
         facility: &str,
         from: jiff::civil::Date,
         to: jiff::civil::Date,
+    ) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// As [`Store::journal`], of operations that fit one of these patterns (`*` stands for anything).
+    async fn journal_of(
+        &self,
+        facility: &str,
+        from: jiff::civil::Date,
+        to: jiff::civil::Date,
+        operations: &[&str],
     ) -> Result<Vec<JournalRow>, StoreError>;
 
     /// Keeps a reconciliation's report.
@@ -306,7 +322,8 @@ pub trait Store: Send + Sync {
     /// Counts and the few instants that health, status and metrics show.
     async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError>;
 
-    /// Of every lane with a date to meet: what was delivered since `since`, and the nearest `limit` late dates in all.
+    /// Of every lane with something unfinished: what was delivered since `since`, and what is unfinished in dispatch
+    /// order, the first `limit` of all lanes together.
     async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError>;
 
     /// The security log from `after` on, oldest first.

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::catalogue::RemoteIds;
+use crate::contract::forecast::Queued;
 use crate::queue::transition::{Event, Illegal};
 use crate::queue::{BootId, Deadline, Delivery, DeliveryId, How, Mark, Purpose, State, SubmissionId};
 use crate::secret::Private;
@@ -492,6 +493,8 @@ pub struct JournalRow {
     pub payload: Private<Value>,
     /// The submission's reference.
     pub reference: String,
+    /// The client that handed it in.
+    pub client: String,
     /// What the submission says of the patient (`nama`), if it does.
     pub patient: Option<Private<Value>>,
     /// Ids of its prerequisites.
@@ -543,8 +546,31 @@ pub struct LaneLoad {
     pub service: String,
     /// Became delivered since the instant asked for.
     pub delivered: usize,
-    /// Late dates of what is unfinished, nearest first.
-    pub dates: Vec<Timestamp>,
+    /// What is unfinished, in dispatch order.
+    pub queue: Vec<QueuedRow>,
+}
+
+/// An unfinished delivery in its lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedRow {
+    /// Which.
+    pub id: DeliveryId,
+    /// Its number of acceptance.
+    pub seq: i64,
+    /// What it is ordered by: its target, or its acceptance.
+    pub rank: Timestamp,
+    /// Its late date.
+    pub late: Option<Timestamp>,
+    /// Not sent before.
+    pub due_at: Timestamp,
+}
+
+impl QueuedRow {
+    /// What the forecast needs of it.
+    #[must_use]
+    pub const fn queued(&self) -> Queued {
+        Queued { late: self.late, not_before: self.due_at }
+    }
 }
 
 /// What health, status and metrics show.

@@ -24,8 +24,12 @@ use zeroize::Zeroizing;
 use super::disk::{self, Lock, Stamp};
 use super::error::VaultError;
 use super::gateway::GatewayCredentials;
+use super::password::{PasswordHash, Remembered};
 use super::seal::random;
 use super::{Vault, check_facility};
+
+/// How long a password lives that only `revoke` ends.
+const FOREVER_DAYS: i64 = 36_500;
 
 /// What a client may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -39,6 +43,9 @@ pub enum Role {
     Operator,
     /// A person or program that only looks.
     Viewer,
+    /// Mobile JKN: logs in at the Antrean listener by name and password; has no bearer token and no other rights.
+    #[serde(rename = "mobile-jkn")]
+    MobileJkn,
 }
 
 impl fmt::Display for Role {
@@ -48,6 +55,35 @@ impl fmt::Display for Role {
             Self::Network => "network",
             Self::Operator => "operator",
             Self::Viewer => "viewer",
+            Self::MobileJkn => "mobile-jkn",
+        })
+    }
+}
+
+/// What a clinic of the network is: the agreement lets only some kinds claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A midwife.
+    Bidan,
+    /// A pharmacy.
+    Apotek,
+    /// A clinic.
+    Klinik,
+    /// A laboratory.
+    Laboratorium,
+    /// Anything else.
+    Lain,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bidan => "bidan",
+            Self::Apotek => "apotek",
+            Self::Klinik => "klinik",
+            Self::Laboratorium => "laboratorium",
+            Self::Lain => "lain",
         })
     }
 }
@@ -95,9 +131,14 @@ struct Stored {
     name: String,
     facilities: Vec<String>,
     role: Role,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
     gateway: bool,
-    /// SHA-256 of the token, hexadecimal.
+    /// SHA-256 of the token, hexadecimal; empty for Mobile JKN, which fits no token.
     hash: String,
+    /// Mobile JKN's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<PasswordHash>,
     created_at: Timestamp,
     expires_at: Timestamp,
     revoked_at: Option<Timestamp>,
@@ -114,6 +155,8 @@ pub struct ClientInfo {
     pub facilities: Vec<String>,
     /// Its role.
     pub role: Role,
+    /// What it is, if it is of the network and that was said.
+    pub kind: Option<Kind>,
     /// Whether it has local gateway credentials.
     pub gateway: bool,
     /// When it was added.
@@ -140,6 +183,8 @@ pub struct NewClient {
     pub facilities: Vec<String>,
     /// What it may do.
     pub role: Role,
+    /// What it is; only of the network.
+    pub kind: Option<Kind>,
     /// How many days its token lives, at most 365.
     pub days: u16,
 }
@@ -149,7 +194,7 @@ pub struct NewClient {
 pub struct Grant {
     /// Who it is now.
     pub client: Client,
-    /// The bearer token: shown once, kept nowhere.
+    /// The bearer token, or Mobile JKN's password: shown once, kept nowhere.
     pub token: crate::secret::Private<Zeroizing<String>>,
     /// With `--gateway`: its local credentials.
     pub gateway: Option<GatewayCredentials>,
@@ -162,6 +207,7 @@ pub struct Clients(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     state: RwLock<State>,
+    remembered: Remembered,
 }
 
 struct State {
@@ -185,7 +231,7 @@ impl Clients {
         let path = disk::beside(vault, ".clients");
         let (clients, stamp) = read(&path)?;
         let state = RwLock::new(State { stamp, clients: Arc::new(clients), fault: None });
-        Ok(Self(Arc::new(Inner { path, state })))
+        Ok(Self(Arc::new(Inner { path, state, remembered: Remembered::new()? })))
     }
 
     /// Reads the list again if the file changed.
@@ -238,6 +284,44 @@ impl Clients {
         }
     }
 
+    /// Mobile JKN's client with this name and password, if this process has seen the two together before. Quick.
+    #[must_use]
+    pub fn login_remembered(&self, name: &str, password: &str, now: Timestamp) -> Option<Client> {
+        let clients = self.current();
+        let stored = mobile(&clients, name)?;
+        let kept = stored.password.as_ref()?;
+        if self.0.remembered.knows(&stored.id, kept, password) { stored.admit(now).ok() } else { None }
+    }
+
+    /// Mobile JKN's client with this name and password. Slow on purpose (Argon2id, 64 MiB), for an unknown name too.
+    ///
+    /// # Errors
+    /// Unknown, revoked or expired: answer all three alike.
+    pub fn login(&self, name: &str, password: &str, now: Timestamp) -> Result<Client, TokenError> {
+        let clients = self.current();
+        let stored = mobile(&clients, name);
+        let kept = stored.and_then(|client| client.password.as_ref());
+        let fits = kept.unwrap_or(PasswordHash::nobody()).fits(password);
+        match (stored, kept) {
+            (Some(client), Some(kept)) if fits => {
+                let admitted = client.admit(now)?;
+                self.0.remembered.remember(&client.id, kept, password);
+                Ok(admitted)
+            }
+            (Some(_) | None, Some(_) | None) => Err(TokenError::Unknown),
+        }
+    }
+
+    /// Mobile JKN's client with this id, while it may still come in.
+    ///
+    /// # Errors
+    /// Unknown, revoked or expired.
+    pub fn mobile_jkn(&self, id: &str, now: Timestamp) -> Result<Client, TokenError> {
+        let clients = self.current();
+        let stored = clients.iter().find(|client| client.id == id && client.role == Role::MobileJkn);
+        stored.ok_or(TokenError::Unknown)?.admit(now)
+    }
+
     /// The gateway client with this local `cons_id` and the credentials its signature must fit.
     ///
     /// # Errors
@@ -264,23 +348,44 @@ impl Clients {
         if new.facilities.is_empty() {
             return Err(VaultError::FacilityCode);
         }
+        if new.kind.is_some() && new.role != Role::Network {
+            return Err(VaultError::ClientKind);
+        }
         let _lock = Lock::take(&self.0.path)?;
         let (mut clients, _) = read(&self.0.path)?;
         if clients.iter().any(|client| client.name == new.name && client.revoked_at.is_none()) {
             return Err(VaultError::ClientExists { name: new.name.clone() });
         }
         let id = fresh_id(&clients)?;
-        let secret = random::<32>()?;
-        let token = make_token(&id, &secret);
+        let (token, hash, password) = match new.role {
+            Role::MobileJkn => {
+                // The user name is all that tells the facility.
+                if new.facilities.len() != 1 {
+                    return Err(VaultError::OneFacility);
+                }
+                let password = Zeroizing::new(super::hex(random::<16>()?.as_slice()));
+                let kept = PasswordHash::of(&password)?;
+                (password, String::new(), Some(kept))
+            }
+            Role::Sim | Role::Network | Role::Operator | Role::Viewer => {
+                let token = make_token(&id, &*random::<32>()?);
+                let hash = super::hex(&Sha256::digest(token.as_bytes()));
+                (token, hash, None)
+            }
+        };
         let gateway = vault.map(|vault| vault.add_gateway(&id, now)).transpose()?;
-        let days = SignedDuration::from_hours(24 * i64::from(new.days.min(365)));
+        // BPJS cannot be told in time that a password ends: it ends by `revoke` only.
+        let days = if new.role == Role::MobileJkn { FOREVER_DAYS } else { i64::from(new.days.min(365)) };
+        let days = SignedDuration::from_hours(24 * days);
         let stored = Stored {
             id,
             name: new.name.clone(),
             facilities: new.facilities.clone(),
             role: new.role,
+            kind: new.kind,
             gateway: gateway.is_some(),
-            hash: super::hex(&Sha256::digest(token.as_bytes())),
+            hash,
+            password,
             created_at: now,
             expires_at: now.saturating_add(days).map_err(|_| VaultError::Crypto { what: "date out of range" })?,
             revoked_at: None,
@@ -330,8 +435,8 @@ impl Stored {
     }
 
     fn info(&self) -> ClientInfo {
-        let Self { id, name, facilities, role, gateway, created_at, expires_at, revoked_at, .. } = self.clone();
-        ClientInfo { id, name, facilities, role, gateway, created_at, expires_at, revoked_at }
+        let Self { id, name, facilities, role, kind, gateway, created_at, expires_at, revoked_at, .. } = self.clone();
+        ClientInfo { id, name, facilities, role, kind, gateway, created_at, expires_at, revoked_at }
     }
 
     fn admit(&self, now: Timestamp) -> Result<Client, TokenError> {
@@ -343,6 +448,11 @@ impl Stored {
             Ok(self.client())
         }
     }
+}
+
+/// The one of this name that is not revoked.
+fn mobile<'c>(clients: &'c [Stored], name: &str) -> Option<&'c Stored> {
+    clients.iter().find(|client| client.role == Role::MobileJkn && client.revoked_at.is_none() && client.name == name)
 }
 
 fn read(path: &Path) -> Result<(Vec<Stored>, Option<Stamp>), VaultError> {

@@ -115,6 +115,12 @@ pub enum VaultError {
     /// A facility code is eight digits and capital letters.
     #[error("a facility code has exactly 8 characters 0-9 A-Z, such as 0114A026")]
     FacilityCode,
+    /// Mobile JKN calls the facility, never the gateway.
+    #[error("a client of Mobile JKN cannot also be a client of the gateway: leave --gateway out")]
+    MobileJknAlone,
+    /// Mobile JKN's user name tells the facility, so it stands for exactly one.
+    #[error("a client of Mobile JKN belongs to exactly one facility: add one for each")]
+    OneFacility,
     /// A value that cannot be a credential.
     #[error("the value for {name} was refused: {why}")]
     Value {
@@ -158,6 +164,9 @@ pub enum VaultError {
     /// A client's name has letters, digits, `.`, `-`, `_`.
     #[error("a client's name has 1 to 64 characters of a-z A-Z 0-9 . _ -")]
     ClientName,
+    /// A kind for a client that is not of the network.
+    #[error("only a client of the network (--role network) has a kind")]
+    ClientKind,
     /// The operating system refused.
     #[error("{doing} {path}: {kind}")]
     Io {
@@ -282,6 +291,10 @@ impl VaultError {
                 names.join(", ")
             ),
             Self::UnknownName { known } => format!("nama kredensial tidak dikenal; yang dikenal: {known}"),
+            Self::MobileJknAlone => "klien Mobile JKN tidak dapat sekaligus klien gateway: tanpa --gateway".to_owned(),
+            Self::OneFacility => {
+                "klien Mobile JKN milik tepat satu faskes: tambahkan satu untuk tiap faskes".to_owned()
+            }
             Self::FacilityCode => "kode faskes tepat 8 karakter 0-9 A-Z, misalnya 0114A026".to_owned(),
             Self::Value { name, why } => format!("nilai {name} ditolak: {}", why.indonesian()),
             Self::ImportFormat => "isi impor bukan cadangan tersegel dan bukan objek JSON nama brankas".to_owned(),
@@ -294,6 +307,7 @@ impl VaultError {
             Self::ImportEmpty { facility } => format!("impor tidak memuat apa pun untuk faskes {facility}"),
             Self::ClientExists { name } => format!("klien {name} sudah ada: cabut dulu, atau pilih nama lain"),
             Self::ClientUnknown { name } => format!("tidak ada klien aktif bernama {name}"),
+            Self::ClientKind => "hanya klien jejaring (--role network) yang mempunyai --kind".to_owned(),
             Self::ClientName => "nama klien 1 sampai 64 karakter a-z A-Z 0-9 . _ -".to_owned(),
             Self::Io { path, doing, kind } => format!("berkas {}: {kind} ({doing})", path.display()),
             Self::Stream { kind } => format!("masukan atau keluaran baku: {kind}"),

@@ -134,8 +134,12 @@ enum KdfAlgorithm {
 impl Kdf {
     /// Fresh salt, 64 MiB, three passes: above OWASP's minimum, well inside the unit's 512 MiB.
     pub(super) fn fresh() -> Result<Self, VaultError> {
-        let salt = super::hex(random::<16>()?.as_slice());
-        Ok(Self { alg: KdfAlgorithm::Argon2id, m: 64 * 1024, t: 3, p: 1, salt })
+        Ok(Self::of_salt(&super::hex(random::<16>()?.as_slice())))
+    }
+
+    /// The same cost with a given salt (hexadecimal).
+    pub(super) fn of_salt(salt: &str) -> Self {
+        Self { alg: KdfAlgorithm::Argon2id, m: 64 * 1024, t: 3, p: 1, salt: salt.to_owned() }
     }
 
     /// The bytes that bind these parameters as associated data.

@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod gateway;
 mod key;
+mod password;
 mod rotate;
 mod seal;
 #[cfg(test)]
@@ -31,7 +32,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-pub use clients::{Client, ClientInfo, Clients, Grant, NewClient, Role, TokenError};
+pub use clients::{Client, ClientInfo, Clients, Grant, Kind, NewClient, Role, TokenError};
 pub use content::{CredentialName, check_facility};
 pub use error::{MAX_VALUE, ValueFault, VaultError};
 pub use gateway::GatewayCredentials;

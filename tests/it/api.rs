@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside a test function")]
 
 mod bad_input;
+mod claims;
+mod forecast;
 mod obligations;
 mod people;
 mod socket;
@@ -18,7 +20,7 @@ use jembatan::catalogue::Catalogue;
 use jembatan::chance::Chance;
 use jembatan::clock::Clock;
 use jembatan::config::{Facility, HttpLimits, KeepConfig, ServiceConfig};
-use jembatan::contract::{Contracts, Deadline};
+use jembatan::contract::{Calendar, Certificate, Certificates, Contracts, Deadline, Place};
 use jembatan::http::{self, App, Rates, ReconcileRequest, local_operator_token};
 use jembatan::intake::{Dates, Intake, Settings};
 use jembatan::keep::Keep;
@@ -90,6 +92,7 @@ fn facility(code: &str) -> Facility {
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: jembatan::config::Party::default(),
     }
 }
 
@@ -111,6 +114,29 @@ fn quick_limits() -> HttpLimits {
     }
 }
 
+/// Two facilities whose passwords are of October, and a certificate that ends in December.
+fn calendar(contracts: Arc<Contracts>) -> Calendar {
+    let place = |code: &str| Place {
+        code: code.to_owned(),
+        zone: jiff::tz::TimeZone::get("Asia/Makassar").unwrap(),
+        password_set: Some("2026-10-01T00:00:00Z".parse().unwrap()),
+    };
+    let certificate = Certificate {
+        name: "http.tls".to_owned(),
+        not_after: "2026-12-10T12:00:00Z".parse().unwrap(),
+        note: String::new(),
+    };
+    let unreadable = vec!["sertifikat certs/rusak.pem: tidak memuat sertifikat".to_owned()];
+    Calendar {
+        contracts,
+        places: Arc::new(move || vec![place(FACILITY), place(OTHER)]),
+        certificates: Arc::new(move || Certificates {
+            found: vec![certificate.clone()],
+            unreadable: unreadable.clone(),
+        }),
+    }
+}
+
 /// The API's state on a new store in `directory`.
 fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
     let catalogue = Arc::new(Catalogue::shipped().unwrap());
@@ -122,6 +148,7 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
     let store: SharedStore = Arc::new(SqliteStore::open(settings).unwrap().0);
     let (boot, chance) = (BootId::new(clock.now(), &[9; 10]), Chance::seeded(7));
     let facilities = vec![facility(FACILITY), facility(OTHER)];
+    let contracts = Arc::new(Contracts::load(std::path::Path::new("bontang-2024.toml"), None).unwrap());
     let bpjs_zone = jiff::tz::TimeZone::get("Asia/Jakarta").unwrap();
     let intake = Intake {
         store: Arc::clone(&store),
@@ -150,8 +177,9 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
         body_limit: usize::try_from(limits.body).unwrap(),
         read_timeout: limits.read_timeout,
         rates: Arc::new(Rates::default()),
-        contracts: Arc::new(Contracts::load(std::path::Path::new("bontang-2024.toml"), None).unwrap()),
-        password_set: Arc::new(|_| Some("2026-10-01T00:00:00Z".parse().unwrap())),
+        contracts: Arc::clone(&contracts),
+        calendar: calendar(contracts),
+        parties: Arc::default(),
         reconciler: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
         status: Arc::new(|_| Box::pin(async { Value::Null })),
         closing: CancellationToken::new(),
@@ -170,12 +198,22 @@ impl Bridge {
     }
 
     async fn behind(limits: HttpLimits, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+        Self::changed(limits, tls, |_app| {}).await
+    }
+
+    /// A bridge whose parts a test changes before it starts.
+    async fn changed(
+        limits: HttpLimits,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        change: impl FnOnce(&mut App),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-11-21T03:00:00Z".parse().unwrap());
         let (free, asked) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::<Mutex<Vec<ReconcileRequest>>>::default());
         let stop = CancellationToken::new();
         let mut app = app(directory.path(), &clock, &limits);
         app.closing = stop.clone();
+        change(&mut app);
         app.free = {
             let free = Arc::clone(&free);
             Arc::new(move || Some(free.load(Ordering::SeqCst)))
@@ -212,7 +250,7 @@ impl Bridge {
     /// A new client's token.
     fn client(&self, name: &str, role: Role, facilities: &[&str]) -> String {
         let facilities = facilities.iter().map(|code| (*code).to_owned()).collect();
-        let new = NewClient { name: name.to_owned(), facilities, role, days: 30 };
+        let new = NewClient { name: name.to_owned(), facilities, role, kind: None, days: 30 };
         self.clients.add(&new, None, self.clock.now()).unwrap().token.expose().to_string()
     }
 
@@ -315,7 +353,7 @@ impl Bridge {
             }
             for claimed in &claimed {
                 delivered += 1;
-                let names = ["noUrut", "noKunjungan", "kdObatSK"];
+                let names = ["noUrut", "noKunjungan", "kdObatSK", "kdTindakanSK"];
                 let ids = names.iter().map(|name| ((*name).to_owned(), format!("N{delivered}")));
                 self.end(claimed, Outcome::Accepted(Private::new(ids.collect::<BTreeMap<_, _>>()))).await;
             }

@@ -365,6 +365,11 @@ base_url = "http://{simulator}/pcare-rest"
         self.raw(method, path, &operator, body).unwrap_or_else(|| panic!("{method} {path}: no answer"))
     }
 
+    /// One request as the bearer of this token.
+    pub(crate) fn call_as(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.raw(method, path, token, body).unwrap_or_else(|| panic!("{method} {path}: no answer"))
+    }
+
     pub(crate) fn get(&self, path: &str) -> Value {
         let answer = self.call("GET", path, None);
         assert!(matches!(answer.status, 200 | 503), "GET {path}: {answer:?}");

@@ -59,27 +59,22 @@ fn page(catalogue: &Catalogue) -> String {
     for service in Service::ALL {
         let operations: Vec<&Operation> =
             catalogue.operations().filter(|operation| operation.service == *service).collect();
-        if operations.is_empty() {
-            continue;
+        page.push_str(&format!("\n## {}\n\n{}\n", title(*service), dialect(catalogue, *service)));
+        let (writes, reads): (Vec<_>, Vec<_>) = operations.into_iter().partition(|operation| operation.is_write());
+        if !writes.is_empty() {
+            write_tables(&mut page, &writes);
         }
-        page.push_str(&format!("\n## {}\n\n### Operations\n\n", title(*service)));
+        page.push_str("\n### Reads\n\n");
         table(
             &mut page,
-            &["operation", "what", "method and path", "content type", "needs", "gives", "deadline", "source"],
-            operations.iter().map(|operation| operation_cells(operation)),
+            &["operation", "what", "method and path", "arguments", "rows in", "kept", "source"],
+            reads.iter().map(|operation| read_cells(operation)),
         );
-        page.push_str("\n### What makes two entries the same, and how one is looked up again\n\n");
-        let writes = operations.iter().filter(|operation| operation.kind != Kind::Read);
-        table(
-            &mut page,
-            &["operation", "natural key", "looked up with", "rows equal in", "certain if also equal in", "recovery"],
-            writes.map(|operation| look_up_cells(operation)),
-        );
-        page.push_str("\n### Payloads\n\n");
-        for operation in operations.iter().filter(|operation| !operation.fields.is_empty()) {
-            payload(&mut page, operation);
+        if !writes.is_empty() {
+            page.push_str("\n### Payloads\n\n");
+            writes.iter().for_each(|operation| payload(&mut page, operation));
         }
-        page.push_str("### What answers mean\n\nThe first row that fits wins; an answer that fits none is judged by its code alone.\n\n");
+        page.push_str("\n### What answers mean\n\nThe first row that fits wins; an answer that fits none is judged by its code alone.\n\n");
         table(
             &mut page,
             &["rule", "codes", "text has", "only for", "is", "means", "who", "next", "source"],
@@ -87,6 +82,75 @@ fn page(catalogue: &Catalogue) -> String {
         );
     }
     page
+}
+
+fn write_tables(page: &mut String, writes: &[&Operation]) {
+    page.push_str("\n### Writes\n\n");
+    table(
+        page,
+        &["operation", "what", "method and path", "content type", "needs", "gives", "deadline", "source"],
+        writes.iter().map(|operation| operation_cells(operation)),
+    );
+    page.push_str("\n### What makes two entries the same, and how one is looked up again\n\n");
+    table(
+        page,
+        &["operation", "natural key", "looked up with", "rows equal in", "certain if also equal in", "recovery"],
+        writes.iter().map(|operation| look_up_cells(operation)),
+    );
+}
+
+fn dialect(catalogue: &Catalogue, service: Service) -> String {
+    let dialect = catalogue.dialect(service).unwrap();
+    let numbers = |codes: &[i64]| codes.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let user_key = dialect.user_key.map_or("none".to_owned(), |of| code(&format!("{}.user_key", of.word())));
+    let no_data = if dialect.no_data.is_empty() { "told by the words".to_owned() } else { numbers(&dialect.no_data) };
+    format!(
+        "Envelope `{}`, code as a {}; success {}; *no such data* {no_data}; `X-authorization` {}; user key {user_key}; \
+         answers {}; bodies as {}.\n",
+        dialect.envelope.word(),
+        if dialect.code == jembatan::catalogue::CodeType::String { "text" } else { "number" },
+        numbers(&dialect.success),
+        if dialect.authorization { "sent" } else { "not sent" },
+        if dialect.sealed { "sealed" } else { "in the clear" },
+        code(&dialect.body_types[0]),
+    )
+}
+
+fn read_cells(operation: &Operation) -> [String; 7] {
+    let argument = |(name, field): &(String, jembatan::catalogue::Field)| {
+        format!("`{name}` {} ({})", kind_word(field.kind), field.title)
+    };
+    let mut kept = match (operation.keep, operation.never_kept) {
+        (Some(jembatan::catalogue::Keep::Reference), _) => "as a reference".to_owned(),
+        (Some(jembatan::catalogue::Keep::Eligibility), _) => "as eligibility, sealed".to_owned(),
+        (None, true) => "never, and never logged".to_owned(),
+        (None, false) => String::new(),
+    };
+    if !operation.prefetch.is_empty() {
+        kept.push_str(", fetched ahead");
+    }
+    let mut source = operation.source.clone();
+    if !operation.dialect().sealed {
+        source.push_str("; answered in the clear");
+    }
+    [
+        code(&operation.name),
+        operation.title.clone(),
+        paths(operation),
+        operation.fields.iter().map(argument).collect::<Vec<_>>().join("; "),
+        operation.rows.as_deref().map(code).unwrap_or_default(),
+        kept,
+        source,
+    ]
+}
+
+/// Method and path, and the other paths that mean the same.
+fn paths(operation: &Operation) -> String {
+    let mut text = code(&format!("{} {}", operation.method.word(), operation.path));
+    if !operation.also.is_empty() {
+        text.push_str(&format!(" (also {})", codes(&operation.also)));
+    }
+    text
 }
 
 const fn title(service: Service) -> &'static str {
@@ -131,7 +195,7 @@ fn operation_cells(operation: &Operation) -> [String; 8] {
     [
         code(&operation.name),
         operation.title.clone(),
-        code(&format!("{} {}", operation.method.word(), operation.path)),
+        paths(operation),
         operation.content_type.as_deref().map(code).unwrap_or_default(),
         operation.needs.iter().map(need).collect::<Vec<_>>().join("; "),
         gives,
@@ -146,15 +210,27 @@ fn look_up_cells(operation: &Operation) -> [String; 6] {
         pairs.iter().map(pair).collect::<Vec<_>>().join(", ")
     };
     let recovery = match (&operation.look_up, operation.kind) {
+        (Some(plan), _) if plan.confirm.is_some() => {
+            format!(
+                "looked up after {} s, then read by its number and compared; unique at BPJS",
+                plan.settle().as_secs()
+            )
+        }
         (Some(plan), _) if plan.unique => format!("looked up after {} s; unique at BPJS", plan.settle().as_secs()),
         (Some(plan), _) => {
             let settle = plan.settle().as_secs();
             format!("looked up after {settle} s and {} s; BPJS allows copies", 3 * settle)
         }
         (None, Kind::Delete) => "repeated; not found means gone".to_owned(),
-        (None, Kind::Add | Kind::Edit | Kind::Read) => "repeated: twice does no harm".to_owned(),
+        (None, Kind::Add) => "repeated; already there means there".to_owned(),
+        (None, Kind::Edit | Kind::Read) => "repeated: twice does no harm".to_owned(),
     };
     let plan = operation.look_up.as_ref();
+    let confirmed = plan.and_then(|plan| plan.confirm.as_ref()).map(|confirm| {
+        let named = confirm.named.iter().map(|named| format!("`{}` names `{}`", named.path, named.field));
+        let all = [pairs(&confirm.key), pairs(&confirm.same)].into_iter().filter(|part| !part.is_empty()).chain(named);
+        format!("by {}: {}", code(&confirm.read), all.collect::<Vec<_>>().join(", "))
+    });
     let of = |part: fn(&LookUp) -> &std::collections::BTreeMap<String, String>| {
         plan.map(part).map(pairs).unwrap_or_default()
     };
@@ -163,7 +239,12 @@ fn look_up_cells(operation: &Operation) -> [String; 6] {
         codes(&operation.natural_key),
         plan.map(|plan| code(&plan.read)).unwrap_or_default(),
         of(|plan| &plan.key),
-        of(|plan| &plan.same),
+        [of(|plan| &plan.same)]
+            .into_iter()
+            .filter(|own| !own.is_empty())
+            .chain(confirmed)
+            .collect::<Vec<_>>()
+            .join("; "),
         recovery,
     ]
 }
@@ -172,6 +253,18 @@ fn payload(page: &mut String, operation: &Operation) {
     page.push_str(&format!("#### `{}`\n\n", operation.name));
     let row = |(name, field): &(String, jembatan::catalogue::Field)| {
         let mut notes = Vec::new();
+        if field.empty {
+            notes.push("may be empty".to_owned());
+        }
+        if let Some(shape) = &field.shape {
+            notes.push(format!("form {} (* letter or digit, # digit)", code(shape)));
+        }
+        match (field.min, field.max) {
+            (Some(min), Some(max)) => notes.push(format!("{min} to {max}")),
+            (Some(min), None) => notes.push(format!("at least {min}")),
+            (None, Some(max)) => notes.push(format!("at most {max}")),
+            (None, None) => {}
+        }
         if field.null {
             notes.push("may be null".to_owned());
         }
@@ -191,6 +284,13 @@ fn payload(page: &mut String, operation: &Operation) {
         [code(name), kind_word(field.kind).to_owned(), must.to_owned(), field.title.clone(), notes.join("; ")]
     };
     table(page, &["field", "type", "required", "what", "notes"], operation.fields.iter().map(row));
+    if !operation.wrap.is_empty() {
+        page.push_str(&format!("\nOn the wire inside {}.\n", code(&operation.wrap.join("."))));
+    }
+    if !operation.rules.is_empty() {
+        let rules: Vec<String> = operation.rules.iter().map(jembatan::catalogue::Rule::words).collect();
+        page.push_str(&format!("\nRules: {}.\n", rules.join("; ")));
+    }
     if !operation.omit_null.is_empty() {
         page.push_str(&format!("\nLeft out when null: {}.\n", codes(&operation.omit_null)));
     }
@@ -233,7 +333,12 @@ fn answer_cells(answer: &Answer) -> [String; 9] {
     let all = answer.words.iter().map(|word| format!("«{word}»")).collect::<Vec<_>>().join(" and ");
     let any = answer.any.iter().map(|word| format!("«{word}»")).collect::<Vec<_>>().join(" or ");
     let text = if all.is_empty() || any.is_empty() { format!("{all}{any}") } else { format!("{all} and ({any})") };
-    let kinds = answer.kinds.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect::<Vec<_>>().join(", ");
+    let kinds = answer.kinds.iter().map(|kind| format!("{kind:?}").to_lowercase());
+    let kinds = kinds.chain(answer.operations.iter().map(|name| code(name))).collect::<Vec<_>>().join(", ");
+    let mut text = text;
+    if let Some(found) = &answer.id_from_message {
+        text.push_str(&format!(", ends with `{}` ({} characters)", found.id, found.last));
+    }
     [
         code(&answer.name),
         answer.code.iter().map(i64::to_string).collect::<Vec<_>>().join(", "),

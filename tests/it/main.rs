@@ -2,8 +2,11 @@
 //! tests that show that this one does not have them.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod antrean_inbound;
 mod api;
+mod books;
 mod bridge;
+mod catalogue;
 mod cli;
 mod day;
 mod defects;

@@ -47,19 +47,23 @@ fn paper() -> Paper {
     }
 }
 
-fn run(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn read_back(folder: &Path) -> Value {
+/// Sheets and lines of `<stem>.xlsx` and `<stem>.csv` as openpyxl and Python's csv read them.
+pub(crate) fn read_back(folder: &Path, stem: &str) -> Value {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    run("python3", &["-m", "venv", &path("venv")]);
     let python = path("venv/bin/python");
-    run(&python, &["-m", "pip", "install", "-q", "--disable-pip-version-check", "openpyxl"]);
+    if !Path::new(&python).exists() {
+        run("python3", &["-m", "venv", &path("venv")]);
+        run(&python, &["-m", "pip", "install", "-q", "--disable-pip-version-check", "openpyxl"]);
+    }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/read_papers.py");
-    serde_json::from_str(&run(&python, &[script, &path("uji.xlsx"), &path("uji.csv")])).unwrap()
+    serde_json::from_str(&run(&python, &[script, &path(&format!("{stem}.xlsx")), &path(&format!("{stem}.csv"))]))
+        .unwrap()
 }
 
 #[test]
@@ -69,7 +73,7 @@ fn independent_programs_read_the_same_figures_from_every_form() {
         std::fs::write(folder.path().join(format!("uji.{form}")), form.render(&paper).unwrap()).unwrap();
     }
     let sum = 4_107_285_i64;
-    let back = read_back(folder.path());
+    let back = read_back(folder.path(), "uji");
     let sheet = &back["xlsx"]["sheets"]["Rincian"];
     let rows = sheet["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 92);

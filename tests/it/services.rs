@@ -293,3 +293,35 @@ fn an_outage_of_one_service_is_its_own_and_every_service_is_watched() {
     bridge.until("both outages are closed", PATIENCE, || (!open("vclaim") && !open("icare")).then_some(()));
     assert_eq!(bridge.finished(&waits)["sep"]["state"], "delivered");
 }
+
+#[test]
+fn a_day_is_compared_where_bpjs_has_a_list_and_said_to_be_incomparable_where_it_has_none() {
+    let bridge = up();
+    let day = working_day();
+    let ours = bridge.submit(&submission("a", &[sep_entry(sep(&card(1), day)), queued(&card(1), day)]));
+    bridge.finished(&ours);
+    let typed = bridge.staff("sep", &sep(&card(2), day));
+    let report = bridge.reconcile(day);
+    assert_eq!(report["complete"], json!(true), "{report:#}");
+    assert_eq!(report["incomparable"], json!({ "antrean_fktp.antrean.add": 1 }), "{report:#}");
+    assert_eq!((&report["counts"]["equal"], &report["counts"]["only_here"]), (&json!(1), &json!(0)), "{report:#}");
+    let strangers = report["items"].as_array().unwrap();
+    assert_eq!(strangers.len(), 1, "{report:#}");
+    assert_eq!((&strangers[0]["class"], &strangers[0]["id"]), (&json!("only_bpjs"), &typed["sep"]["noSep"]));
+}
+
+/// The list of a day shows neither clinic code nor referral for certain: the comparison adopts nothing from it.
+#[test]
+fn the_comparison_of_a_day_does_not_take_another_clinics_sep_for_ours() {
+    let bridge = up();
+    let (card, day) = (card(1), yesterday());
+    bridge.pause(FACILITY, true);
+    let id = hand_in(&bridge, "a", sep_entry(sep(&card, day)));
+    bridge.staff("sep", &changed(sep(&card, day), "/poli/tujuan", json!("MAT")));
+    let report = bridge.reconcile(day);
+    assert_eq!(report["adopted"], json!(0), "{report:#}");
+    bridge.pause(FACILITY, false);
+    let entry = bridge.finished(&id)["sep"].clone();
+    assert_eq!(state(&entry), ("delivered", "accepted"), "{entry:#}");
+    assert_eq!(bridge.ledger("sep").len(), 2);
+}

@@ -190,22 +190,25 @@ async fn run(program: &str, arguments: &[&str], input: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A Python of its own below `home`, with packages from the registry.
+async fn python(home: &std::path::Path, packages: &[&str]) -> String {
+    let venv = home.join("venv");
+    run("python3", &["-m", "venv", venv.to_str().unwrap()], "").await;
+    let python = venv.join("bin/python").to_str().unwrap().to_owned();
+    run(&python, &[&["-m", "pip", "install", "-q", "--disable-pip-version-check"][..], packages].concat(), "").await;
+    python
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_from_pypi_registers_visits_and_reads_back() {
     let home = tempfile::tempdir().unwrap();
-    let venv = home.path().join("venv");
-    run("python3", &["-m", "venv", venv.to_str().unwrap()], "").await;
-    let python = venv.join("bin/python");
-    let python = python.to_str().unwrap();
-    let packages = ["bpjs-bridging==0.1.0", "pycryptodome", "lzstring", "requests"];
-    run(python, &[&["-m", "pip", "install", "-q", "--disable-pip-version-check"][..], &packages[..]].concat(), "")
-        .await;
+    let python = python(home.path(), &["bpjs-bridging==0.1.0", "pycryptodome", "lzstring", "requests"]).await;
 
     let sim = running(Clock::system()).await;
     let input = json!({ "url": format!("http://{}/pcare-rest", sim.address),
     "credentials": sim.simulator.credentials().to_json() });
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/pcare_client.py");
-    let out: Value = serde_json::from_str(&run(python, &[script], &input.to_string()).await).unwrap();
+    let out: Value = serde_json::from_str(&run(&python, &[script], &input.to_string()).await).unwrap();
 
     assert_eq!(out["doctors"]["response"]["list"][0]["kdDokter"], "001");
     assert_eq!(out["member"]["response"]["noKartu"], "0009900000000");
@@ -218,4 +221,36 @@ async fn a_client_from_pypi_registers_visits_and_reads_back() {
     let number = &out["visited"]["response"][0]["message"];
     assert_eq!(out["history"]["response"]["list"][0]["noKunjungan"], *number);
     assert_eq!(sim.simulator.ledger()["kunjungan"][0]["noKunjungan"], *number);
+}
+
+/// Signs, seals and reads by code that shares nothing with ours: V-Claim, Antrean FKTP and i-Care.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_written_apart_uses_the_other_services() {
+    let home = tempfile::tempdir().unwrap();
+    let python = python(home.path(), &["pycryptodome", "lzstring"]).await;
+    let sim = running(Clock::system()).await;
+    let input =
+        json!({ "url": format!("http://{}", sim.address), "credentials": sim.simulator.credentials().to_json() });
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/services_client.py");
+    let out: Value = serde_json::from_str(&run(&python, &[script], &input.to_string()).await).unwrap();
+
+    let envelope = |step: &str, key: &str| out[step]["envelope"][key].clone();
+    assert_eq!(envelope("member", "metaData"), json!({ "code": "200", "message": "OK" }), "V-Claim's code is text");
+    assert_eq!(out["member"]["opened"]["peserta"]["noKartu"], "0009900000000");
+    let number = out["made"]["opened"]["sep"]["noSep"].as_str().unwrap();
+    assert_eq!(number.len(), 19);
+    let refused = out["again"]["envelope"]["metaData"]["message"].as_str().unwrap();
+    assert_eq!(refused.rsplit(' ').next(), Some(number), "{refused}");
+    assert_eq!(out["again"]["envelope"]["response"], Value::Null);
+    assert_eq!(out["read"]["opened"]["noSep"], number);
+    assert_eq!(out["changed"]["opened"], number, "a sealed bare string");
+    assert_eq!(out["deleted"]["envelope"]["response"], number, "a plain bare string, by DELETE with a body");
+    assert_eq!(sim.simulator.ledger()["sep"], json!([]));
+    assert_eq!(envelope("clinics", "metadata"), json!({ "code": 1, "message": "OK" }), "in small letters");
+    assert_eq!(out["clinics"]["opened"]["list"][0]["kodepoli"], "001");
+    assert_eq!(out["queued"]["envelope"], json!({ "metadata": { "code": 200, "message": "Ok" } }), "no response");
+    assert_eq!(out["queued_again"]["envelope"]["metadata"]["code"], 201);
+    assert!(out["link"]["opened"]["url"].as_str().unwrap().contains("token="));
+    assert_eq!(out["wrong_key"]["status"], 404);
+    assert_eq!(out["wrong_signature"]["envelope"]["metaData"]["message"], "Signature tidak sesuai");
 }

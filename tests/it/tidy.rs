@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("audit", &[]),
     ("protocol", &["secret"]),
     ("vault", &["secret"]),
-    ("config", &["secret", "vault"]),
+    ("config", &["secret", "vault", "words"]),
     ("contract", &["words"]),
     ("catalogue", &["contract", "secret", "words"]),
     ("queue", &["catalogue", "contract", "secret", "words"]),
@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "reconcile",
         &["catalogue", "chance", "clock", "observe", "protocol", "queue", "remote", "secret", "store", "words"],
     ),
-    ("report", &["contract", "queue", "secret", "store", "words"]),
+    ("report", &["config", "contract", "queue", "secret", "store", "words"]),
     ("status", &["catalogue", "chance", "clock", "config", "contract", "queue", "secret", "store", "words"]),
     (
         "http",
@@ -51,6 +51,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("keep", &["catalogue", "clock", "config", "observe", "protocol", "remote", "secret", "store"]),
+    ("inbound", &["chance", "clock", "config", "intake", "observe", "secret", "store", "vault"]),
     ("simulator", &["catalogue", "clock", "protocol", "secret"]),
 ];
 

@@ -1,5 +1,7 @@
 //! What can be told on this machine: credentials, clients, the agreement, disk, database, the daemon.
 
+use std::path::Path;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -10,6 +12,7 @@ use crate::cli::Language;
 use crate::cli::words::{state, text};
 use crate::config::{Config, Facility, StoreUrl};
 use crate::contract::Contracts;
+use crate::daemon::certificates::Watched;
 use crate::daemon::free_bytes;
 use crate::store::sqlite::inspect;
 use crate::vault::{Clients, Role, Vault, VaultError};
@@ -105,7 +108,7 @@ pub(super) fn clients(config: &Config, now: Timestamp, language: Language) -> Ve
         valid.iter().any(|client| {
             let may = match client.role {
                 Role::Sim | Role::Network => true,
-                Role::Operator | Role::Viewer => false,
+                Role::Operator | Role::Viewer | Role::MobileJkn => false,
             };
             may && client.facilities.iter().any(|code| code == facility)
         })
@@ -153,20 +156,59 @@ pub(super) fn profile(config: &Config, now: Timestamp, language: Language) -> Fi
             );
             Finding::warn("profile", Whose::Us, format!("{words} {} ({})", profile.id, profile.to), next)
         }
-        Ok(contracts) if !contracts.holidays().knows(today.year()) => {
-            let detail = contracts.warnings(today).join("; ");
-            let next = language.pick(
-                "salin hari-libur.toml ke samping berkas perjanjian dan tambahkan tahun ini dari SKB tiga menteri",
-                "put hari-libur.toml beside the profile and add this year from the ministers' decree",
-            );
-            Finding::warn("profile", Whose::Us, detail, next)
-        }
         Ok(contracts) => {
             let profile = contracts.of(today);
             let words = language.pick("sampai", "until");
             Finding::ok("profile", format!("{} {words} {}", profile.id, profile.to))
         }
     }
+}
+
+/// Holidays that are missing, or that nobody compared with the decree: dates rest on them.
+pub(super) fn holidays(config: &Config, now: Timestamp, language: Language) -> Vec<Finding> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    // A profile that cannot be read is a finding of its own.
+    let Ok(contracts) = Contracts::load(&config.contract.profile, config.contract.next.as_deref()) else {
+        return Vec::new();
+    };
+    let next = language.pick(
+        "salin hari-libur.toml ke samping berkas perjanjian, lengkapi dan cocokkan dengan SKB tiga menteri",
+        "put hari-libur.toml beside the profile, complete it and compare it with the ministers' decree",
+    );
+    let warnings = contracts.holiday_warnings(today);
+    if warnings.is_empty() {
+        return vec![Finding::ok("holidays", today.year().to_string())];
+    }
+    warnings.into_iter().map(|warning| Finding::warn("holidays", Whose::Us, warning, next)).collect()
+}
+
+/// So long before its end a certificate is pointed out.
+const CERTIFICATE_NEAR: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The TLS certificates that the bridge serves or trusts beside the system's.
+pub(super) fn certificates(config: &Config, path: &Path, now: Timestamp, language: Language) -> Vec<Finding> {
+    let folder = path.parent().unwrap_or(Path::new("")).join("certs");
+    let seen = Watched::new(config, Some(folder)).now();
+    let renew = language.pick(
+        "pasang sertifikat baru, lalu systemctl restart jembatan",
+        "install a new certificate, then systemctl restart jembatan",
+    );
+    let unread = |why: String| Finding::fail("certificates", Whose::Us, why, renew);
+    let mut findings: Vec<Finding> = seen.unreadable.into_iter().map(unread).collect();
+    for one in seen.found {
+        let left = one.not_after.duration_since(now);
+        let detail = format!("{} {} {}", one.name, language.pick("sampai", "until"), one.not_after);
+        findings.push(if left.is_negative() {
+            let words = language.pick("sudah berakhir", "has run out");
+            Finding::fail("certificates", Whose::Us, format!("{detail}: {words}"), renew)
+        } else if left < CERTIFICATE_NEAR {
+            let words = language.pick("hari lagi", "days left");
+            Finding::warn("certificates", Whose::Us, format!("{detail}: {} {words}", left.as_hours() / 24), renew)
+        } else {
+            Finding::ok("certificates", detail)
+        });
+    }
+    findings
 }
 
 /// Room for new entries.

@@ -238,6 +238,7 @@ fn config(home: &Path, simulator: SocketAddr, zone: TimeZone) -> anyhow::Result<
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: crate::config::Party::default(),
     };
     let mut config = Config::default();
     config.http.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -280,7 +281,7 @@ fn secrets(config: &Config, simulator: &Simulator, clock: &Clock) -> anyhow::Res
     }
     let clients = Clients::open(&config.vault.path)?;
     let token = |name: &str, role| -> anyhow::Result<String> {
-        let new = NewClient { name: name.to_owned(), facilities: vec![FACILITY.to_owned()], role, days: 1 };
+        let new = NewClient { name: name.to_owned(), facilities: vec![FACILITY.to_owned()], role, kind: None, days: 1 };
         Ok(clients.add(&new, Some(&vault), now)?.token.expose().to_string())
     };
     Ok((token("sim-demo", Role::Sim)?, token("pic-demo", Role::Viewer)?))

@@ -38,7 +38,7 @@ fn event(id: i64, kind: Trigger, when: &str) -> Event {
 }
 
 fn listed(contracts: &Contracts, events: &[Event], done: &[Done], now: &str) -> Vec<Obligation> {
-    obligations(Asked { contracts, places: &places(), events, done, now: at(now) })
+    obligations(Asked { contracts, places: &places(), events, done, certificates: &[], now: at(now) })
 }
 
 fn one(duties: &[Obligation], id: &str) -> Obligation {
@@ -95,7 +95,14 @@ fn worked(what: &str, rule: &str, given: &str, zone_name: &str) -> String {
             let when = given_at();
             let event = Event { at: when, ..event(1, trigger, "2024-01-01T00:00:00Z") };
             let place = Place { code: "0114A026".to_owned(), zone: zone.clone(), password_set: Some(when) };
-            let asked = Asked { contracts: &contracts, places: &[place], events: &[event], done: &[], now: when };
+            let asked = Asked {
+                contracts: &contracts,
+                places: &[place],
+                events: &[event],
+                done: &[],
+                certificates: &[],
+                now: when,
+            };
             let duties = obligations(asked);
             let dated = duties.iter().find(|duty| duty.rule == rule && duty.due.is_some());
             local(dated.unwrap_or_else(|| panic!("{rule}")).due.unwrap())
@@ -137,7 +144,9 @@ fn a_successor_must_begin_later() {
 #[test]
 fn a_year_without_holidays_and_a_past_term_are_warned_of() {
     let contracts = contracts();
-    assert_eq!(contracts.warnings(date(2024, 6, 1)), Vec::<String>::new());
+    assert_eq!(contracts.warnings(date(2024, 6, 1)).len(), 1, "2024 was not compared with the decree");
+    assert_eq!(contracts.holiday_warnings(date(2026, 6, 1)), Vec::<String>::new());
+    assert_eq!(contracts.holiday_warnings(date(2024, 12, 15)).len(), 2, "the coming year counts in December");
     let said = contracts.warnings(date(2026, 12, 15));
     assert!(said.len() == 2 && said[0].contains("bontang-2024") && said[1].contains("2027"), "{said:?}");
 }
@@ -164,6 +173,85 @@ fn holidays_stand_in_their_year_once_and_the_file_beside_the_profile_wins() {
         Holidays::parse(Path::new("h.toml"), &own.replace("decree", "dekrit")).is_err(),
         "unknown keys are refused"
     );
+}
+
+/// A replaced file of holidays: Friday 4 December 2026 is doubtful, Monday the 7th is not.
+fn doubtful(certain: bool) -> Contracts {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("p.toml");
+    std::fs::write(&profile, BONTANG).unwrap();
+    let text = format!(
+        "[[year]]\nyear = 2026\ndecree = \"SKB uji\"\nday = [\n\
+         {{ date = \"2026-12-03\", name = \"a\", kind = \"national\", certain = {certain} }},\n\
+         {{ date = \"2026-12-04\", name = \"b\", kind = \"joint_leave\", certain = {certain} }},\n\
+         {{ date = \"2026-12-05\", name = \"c\", kind = \"national\", certain = {certain} }},\n\
+         {{ date = \"2026-12-07\", name = \"d\", kind = \"national\" }} ]\n"
+    );
+    std::fs::write(folder.path().join(Holidays::FILE), text).unwrap();
+    Contracts::load(&profile, None).unwrap()
+}
+
+#[test]
+fn a_replaced_file_of_holidays_moves_dates_and_what_is_uncertain_in_it_is_said() {
+    let shown = |contracts: &Contracts| {
+        let duties = listed(contracts, &[], &[], "2026-12-01T08:00:00+08:00");
+        one(&duties, "kbk.month~2026-11~0114A026")
+    };
+    let duty = shown(&doubtful(false));
+    assert_eq!(duty.day, Some(date(2026, 12, 8)), "3, 4 and 7 December are free in the replaced file");
+    assert_eq!(duty.uncertain, [date(2026, 12, 3), date(2026, 12, 4)], "the 5th is a Saturday anyway, the 7th certain");
+    let said = uncertain_words(&duty.uncertain).unwrap();
+    assert!(said.contains("2026-12-03, 2026-12-04") && said.contains("SKB"), "{said}");
+    let text = ics::calendar(std::slice::from_ref(&duty), at("2026-12-01T00:00:00Z")).replace("\r\n ", "");
+    assert!(text.contains("belum dicocokkan dengan SKB: 2026-12-03\\, 2026-12-04"), "{text}");
+    assert_eq!(doubtful(false).holiday_warnings(date(2026, 6, 1)).len(), 1);
+    let sure = shown(&doubtful(true));
+    assert_eq!((sure.day, sure.uncertain.len()), (Some(date(2026, 12, 8)), 0));
+    assert_eq!(uncertain_words(&sure.uncertain), None);
+    assert_eq!(shown(&contracts()).day, Some(date(2026, 12, 3)), "the shipped file knows no holiday then");
+}
+
+#[test]
+fn working_days_that_pass_an_uncertain_holiday_say_so() {
+    let contracts = doubtful(false);
+    let complete = event(4, Trigger::ClaimComplete, "2026-11-30T09:00:00+08:00");
+    let feedback = event(5, Trigger::Feedback, "2026-11-30T09:00:00+08:00");
+    let duties = listed(&contracts, &[complete, feedback], &[], "2026-12-01T08:00:00+08:00");
+    assert_eq!(one(&duties, "claim.pay~4~0114A026").uncertain, [date(2026, 12, 3), date(2026, 12, 4)]);
+    assert_eq!(one(&duties, "feedback.approve~5~0114A026").uncertain, [], "1 December lies before them");
+}
+
+#[test]
+fn every_certificate_is_renewed_a_day_before_it_ends_and_reminded_of_for_a_month() {
+    let ends =
+        |name: &str, text: &str| Certificate { name: name.to_owned(), not_after: at(text), note: "!".to_owned() };
+    // 00:30 WITA on the 10th is still the 9th in UTC.
+    let certificates = [ends("http.tls", "2026-12-09T16:30:00Z"), ends("certs/akar BPJS.pem", "2026-11-20T02:00:00Z")];
+    let (contracts, places) = (contracts(), places());
+    let state = |id: &str, now: &str, done: &[Done]| {
+        let asked = Asked {
+            contracts: &contracts,
+            places: &places,
+            events: &[],
+            done,
+            certificates: &certificates,
+            now: at(now),
+        };
+        one(&obligations(asked), id)
+    };
+    let id = "tls.certificate~http.tls-1796833800";
+    let duty = state(id, "2026-11-09T00:00:00+08:00", &[]);
+    assert_eq!((duty.day, duty.due), (Some(date(2026, 12, 9)), Some(at("2026-12-09T23:59:59.999+08:00"))));
+    assert!(duty.note.as_ref().unwrap().contains("http.tls: berlaku sampai 2026-12-10 00:30!"), "{duty:?}");
+    assert_eq!((duty.facility.as_str(), duty.state), ("*", ObligationState::Remind));
+    assert_eq!(state(id, "2026-11-08T23:59:59+08:00", &[]).state, ObligationState::Open);
+    assert_eq!(state(id, "2026-12-10T00:00:00+08:00", &[]).state, ObligationState::Overdue);
+    let mark = Done { id: id.to_owned(), at: at("2026-12-01T00:00:00Z"), actor: "a".into(), remark: "b".into() };
+    assert_eq!(state(id, "2026-12-10T00:00:00+08:00", &[mark]).state, ObligationState::Done);
+    let root = state("tls.certificate~certs-akar-BPJS.pem-1795140000", "2026-11-21T00:00:00+08:00", &[]);
+    assert_eq!(root.state, ObligationState::Overdue);
+    let none = listed(&contracts, &[], &[], "2026-11-21T08:00:00+08:00");
+    assert!(!none.iter().any(|duty| duty.rule == "tls.certificate"), "without a certificate there is no duty");
 }
 
 #[test]
@@ -313,7 +401,7 @@ proptest! {
         let now = Timestamp::from_second(seconds).unwrap();
         let place = Place { code: "0114A026".to_owned(), zone: zone(name), password_set: None };
         let contracts = with_successor();
-        let asked = Asked { contracts: &contracts, places: &[place], events: &[], done: &[], now };
+        let asked = Asked { contracts: &contracts, places: &[place], events: &[], done: &[], certificates: &[], now };
         let duties = obligations(asked);
         let ids: BTreeSet<&String> = duties.iter().map(|duty| &duty.id).collect();
         prop_assert_eq!(ids.len(), duties.len());

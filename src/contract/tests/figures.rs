@@ -123,3 +123,48 @@ fn capitation_lies_between_floor_and_ceiling() {
     assert_eq!((rate("<= 1:5000", true), rate("none", false)), (Some(7_000), Some(3_600)));
     assert_eq!(capitation.risk.len(), 4);
 }
+
+#[test]
+fn a_code_earns_the_tariff_of_its_row_and_no_other_code_earns_any() {
+    let money = bontang().money;
+    let (tariff, times) = money.of_procedure("01006").unwrap();
+    assert_eq!((tariff.id.as_str(), tariff.amount, times), ("injection", 20_000, Times::Once));
+    assert!(money.of_procedure("01").is_none(), "that is a code of activities");
+    assert_eq!(money.of_activity("01").map(|(tariff, _)| tariff.amount), Some(590_000));
+    assert!(money.of_procedure("").is_none() && money.of_procedure("010").is_none());
+    let lawang = Profile::load_or_shipped(Path::new("empat-lawang-2020.toml")).unwrap().money;
+    assert_eq!(lawang.of_procedure("01006").map(|(tariff, _)| tariff.amount), Some(15_000), "its own amount");
+    assert!(lawang.of_activity("01").is_none(), "it has no such tariff");
+    let inherited = &lawang.claims.as_ref().unwrap().claimants_clause;
+    assert!(inherited.starts_with("616/KTR/VIII-01/1223: "), "{inherited}");
+}
+
+#[test]
+fn a_code_that_names_no_tariff_or_stands_twice_is_refused() {
+    let row =
+        |id: &str, tariff: &str| format!("\n[[procedure]]\nid = \"{id}\"\ntariff = \"{tariff}\"\nclause = \"c\"\n");
+    let text = format!("{BONTANG}{}{}", row("02001", "no.such"), row("01006", "iud"));
+    let error = read::parse(Path::new("p.toml"), &text).unwrap_err();
+    let keys: Vec<&str> = error.problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["procedure[01006]", "procedure[02001].tariff"]);
+    assert_eq!(error.problems[1].fault, ProfileFault::NoSuchTariff);
+    assert!(error.indonesian().contains("tidak menunjuk [[tariff]] yang ada"));
+}
+
+#[test]
+fn a_visit_is_expected_to_have_a_procedure_where_every_condition_holds() {
+    let rule = |id: &str| bontang().money.expected.into_iter().find(|rule| rule.id == id).unwrap();
+    let seen =
+        |codes: &[&str]| Seen { diagnoses: codes.iter().map(|&code| code.to_owned()).collect(), ..Seen::default() };
+    assert!(rule("anc").fits(&seen(&["I10", "Z349"])) && rule("anc").fits(&seen(&["z35.1"])));
+    assert!(!rule("anc").fits(&seen(&["Z33"])) && !rule("anc").fits(&Seen::default()));
+    assert!(rule("ritp").fits(&Seen { care: Some("20".to_owned()), ..Seen::default() }));
+    assert!(!rule("ritp").fits(&Seen { care: Some("10".to_owned()), ..Seen::default() }));
+    assert!(rule("mcu").fits(&Seen { with: vec!["pcare.mcu".to_owned()], ..Seen::default() }));
+    let mut both = rule("anc");
+    both.poli = vec!["003".to_owned()];
+    assert!(!both.fits(&seen(&["Z34"])), "the polyclinic is not that one");
+    assert!(both.fits(&Seen { poli: Some("003".to_owned()), ..seen(&["Z34"]) }));
+    (both.poli, both.diagnosis) = (Vec::new(), Vec::new());
+    assert!(!both.fits(&seen(&["Z34"])), "a row without conditions fits nothing");
+}

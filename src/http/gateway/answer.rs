@@ -121,7 +121,7 @@ pub(super) struct Reply {
     /// `metaData.message`.
     pub(super) message: String,
     /// `response`.
-    pub(super) content: Content,
+    pub(super) content: Box<Content>,
     /// Who says it.
     pub(super) source: Source,
     /// What it is about.
@@ -141,7 +141,7 @@ impl Reply {
             status: None,
             code,
             message: message.into(),
-            content: Content::Plain(Value::Null),
+            content: Box::new(Content::Plain(Value::Null)),
             source: Source::Bridge,
             delivery: None,
             retry_after: None,
@@ -152,7 +152,7 @@ impl Reply {
 
     /// With data.
     pub(super) fn with(mut self, content: Content) -> Self {
-        self.content = content;
+        self.content = Box::new(content);
         self
     }
 
@@ -171,7 +171,7 @@ impl Reply {
     /// The bytes.
     pub(super) fn render(self, voice: Voice, secrecy: &Secrecy) -> Response {
         let status = self.status.unwrap_or_else(|| voice.status(self.code));
-        let bytes = match written(self.content, voice, secrecy) {
+        let bytes = match written(*self.content, voice, secrecy) {
             Some(value) => envelope::write(&voice.dialect, self.code, &self.message, value),
             None => envelope::write_without_response(&voice.dialect, self.code, &self.message),
         };

@@ -36,7 +36,7 @@ async fn pass(call: &Call<'_>) -> Result<Reply, Reply> {
     }
     let (path, body) = with_real_numbers(call).await?;
     let lane = gateway.lane(facility, operation.service);
-    if lane.is_some_and(|lane| outcome::is_open(lane)) {
+    if lane.is_some_and(outcome::is_open) {
         return Ok(unavailable(call, None).await);
     }
     let admitted = tokio::time::timeout(QUEUE, gateway.remote.admit(facility, operation.service)).await;

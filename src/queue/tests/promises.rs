@@ -512,3 +512,21 @@ fn a_late_entry_is_late_wherever_it_stands_but_not_when_withdrawn() {
     delivery.progress.state = State::Cancelled;
     assert!(!delivery.is_late(after(500)));
 }
+
+#[test]
+fn promise_5_what_no_list_shows_is_repeated_until_bpjs_says_that_it_is_there() {
+    let there = || Outcome::AlreadyThere(refusal(201, "duplicate"));
+    let (mut first, policy) = (fresh(), policy(Recovery::RepeatUntilThere));
+    let mut unanswered = first.clone();
+    send(&mut first, there(), start(), &policy);
+    send(&mut unanswered, no_answer(), start(), &policy);
+    assert_eq!((state(&unanswered), unanswered.progress.doubt.marked), (State::Waiting, true));
+    send(&mut unanswered, there(), after(60), &policy);
+    for delivery in [first, unanswered] {
+        assert_eq!((state(&delivery), delivery.progress.how), (State::Delivered, Some(How::AlreadyThere)));
+        assert!(!delivery.progress.doubt.marked);
+    }
+    let (mut edit, policy) = (fresh(), Policy { recovery: Recovery::RepeatSafe, ..policy });
+    send(&mut edit, there(), start(), &policy);
+    assert_eq!(state(&edit), State::Refused, "an edit has nothing to be there already");
+}

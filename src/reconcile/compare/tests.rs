@@ -279,3 +279,40 @@ proptest! {
         prop_assert!(compared.adoptable.iter().all(|adoptable| !owned.contains(&adoptable.key)));
     }
 }
+
+#[test]
+fn what_has_no_list_is_counted_and_what_needs_confirmation_is_not_adopted() {
+    let catalogue = Catalogue::shipped().unwrap();
+    let sep = json!({ "noKartu": card(1), "tglSep": "2026-11-21", "ppkPelayanan": FACILITY });
+    let entries = [
+        entry(
+            1,
+            "antrean_fktp.antrean.add",
+            State::Delivered,
+            &["001", "2026-11-21"],
+            json!({ "nomorkartu": card(1) }),
+        ),
+        entry(
+            2,
+            "antrean_fktp.antrean.add",
+            State::Cancelled,
+            &["001", "2026-11-21"],
+            json!({ "nomorkartu": card(2) }),
+        ),
+        entry(3, "vclaim.sep.add", State::Waiting, &[], sep),
+        remote(entry(4, "vclaim.sep.v1.add", State::Delivered, &[], json!({})), "noSep", "0114A0261126V000009"),
+    ];
+    let shown = json!({ "noSep": "0114A0261126V000001", "noKartu": card(1), "tglSep": "2026-11-21" });
+    let of_v1 = json!({ "noSep": "0114A0261126V000009", "noKartu": card(3), "tglSep": "2026-11-21" });
+    let rows = [
+        row("vclaim.sep.add", &[], "0114A0261126V000001", shown, None),
+        row("vclaim.sep.add", &[], "0114A0261126V000009", of_v1, Some(id(4))),
+    ];
+    let compared = compare(&catalogue, &entries, &rows, |_| false, |_| false);
+    assert_eq!(compared.incomparable, BTreeMap::from([("antrean_fktp.antrean.add".to_owned(), 1)]));
+    assert!(compared.adoptable.is_empty(), "the queue's own look-up reads it by its number first");
+    let classes: Vec<_> = compared.items.iter().map(|item| (item.entry, item.class)).collect();
+    assert!(classes.contains(&(Some(2), Class::OnlyHere)), "{classes:?}");
+    assert_eq!(compared.items[0].near.len(), 1, "a person sees what it may be");
+    assert!(!classes.iter().any(|(entry, class)| *entry == Some(3) && *class == Class::OnlyHere), "one row of numbers");
+}

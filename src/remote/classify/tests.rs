@@ -377,3 +377,73 @@ proptest! {
         prop_assert!(doubt);
     }
 }
+
+fn judge_body(operation: &str, status: u16, body: &[u8]) -> Outcome {
+    let catalogue = catalogue();
+    let operation = catalogue.operation(operation).unwrap();
+    let opener = Opener { cons_id: &cons(), secret_key: &secret(), stamp: Stamp::from_seconds(STAMP) };
+    let heard = hear(operation.dialect(), &reply(status, body), opener, &Limits::default(), start());
+    outcome(catalogue, operation, &Ok(heard), Duration::from_millis(7))
+}
+
+#[test]
+fn outside_p_care_201_is_a_no_and_the_words_say_which() {
+    let vclaim = |words: &str| format!(r#"{{"metaData":{{"code":"201","message":"{words}"}},"response":null}}"#);
+    let antrean = |words: &str| format!(r#"{{"metadata":{{"code":201,"message":"{words}"}}}}"#);
+    let table = [
+        ("vclaim.sep.add", vclaim("Peserta Belum Melakukan Enrollment"), "refused"),
+        (
+            "vclaim.sep.add",
+            vclaim("1.Peserta NoKa 1 telah mendapat Pelayanan R.Jalan Dgn No.SEP 0301R0010323V000039"),
+            "already_there",
+        ),
+        ("vclaim.sep.delete", vclaim("Data Tidak Ditemukan"), "not_found"),
+        ("vclaim.sep.add", vclaim("Signature tidak sesuai"), "not_authorised"),
+        ("vclaim.sep.add", vclaim("sesuatu yang lain"), "refused"),
+        ("antrean_fktp.antrean.add", antrean("Terdapat duplikasi"), "already_there"),
+        ("antrean_fktp.antrean.add", antrean("Kuota penuh"), "refused"),
+        ("antrean_fktp.antrean.batal", antrean("Antrean Tidak Ditemukan !"), "not_found"),
+        ("antrean_fktp.antrean.add", antrean("user_key tidak sesuai"), "not_authorised"),
+    ];
+    for (operation, body, word) in table {
+        assert_eq!(judge_body(operation, 200, body.as_bytes()).word(), word, "{operation} {body}");
+    }
+    let accepted = judge_body("antrean_fktp.antrean.add", 200, br#"{"metadata":{"message":"Ok","code":200}}"#);
+    assert_eq!(accepted.word(), "accepted", "without response, as the catalogue prints it");
+}
+
+#[test]
+fn outside_p_care_pages_and_silence_are_told_apart() {
+    for operation in ["vclaim.sep.add", "antrean_fktp.antrean.add"] {
+        let lost = judge_body(operation, 404, b"<html>404");
+        assert!(
+            matches!(&lost, Outcome::NotAuthorised(no, Suspicion::Unknown) if no.rule == UNKNOWN_ADDRESS),
+            "{lost:?}"
+        );
+        assert_eq!(judge_body(operation, 500, b"<html>Runtime Error").word(), "unavailable");
+        assert_eq!(judge_body(operation, 200, b"").word(), "unreadable");
+        assert_eq!(judge_body(operation, 200, b"<html>").word(), "unreadable");
+    }
+}
+
+#[test]
+fn a_sep_in_the_clear_and_one_that_does_not_open() {
+    let sealed_by = |stamp: i64, value: Value| {
+        let text = crate::protocol::seal::seal(&cons(), &secret(), Stamp::from_seconds(stamp), &value.to_string());
+        envelope::write(&Writing::VCLAIM, 200, "Sukses", Value::String(text))
+    };
+    let made = json!({"sep": {"noSep": "0114A0261126V000001"}});
+    let Outcome::Accepted(ids) = judge_body("vclaim.sep.add", 200, &sealed_by(STAMP, made.clone())) else { panic!() };
+    assert_eq!(ids.expose()["noSep"], "0114A0261126V000001");
+    for body in [
+        sealed_by(STAMP + 1, made),
+        sealed_by(STAMP, json!({"sep": {}})),
+        sealed_by(STAMP, json!("0114A0261126V000001")),
+    ] {
+        assert_eq!(judge_body("vclaim.sep.add", 200, &body).word(), "accepted_unread");
+    }
+    // An operation whose answers come in the clear (§2.4), and an edit that answers with a bare sealed text.
+    let bare = envelope::write(&Writing::VCLAIM, 200, "OK", json!("0114A0261126V000001"));
+    assert_eq!(judge_body("vclaim.sep.delete", 200, &bare).word(), "accepted");
+    assert_eq!(judge_body("vclaim.sep.edit", 200, &sealed_by(STAMP, json!("0114A0261126V000001"))).word(), "accepted");
+}

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::catalogue::Method;
 use crate::remote::https::HttpsTransport;
 use crate::remote::testing::{
     FACILITY, Fake, bench, bench_at, cons, header, local, plain, reply, sealed, secret, stamp_of, start,
@@ -137,6 +138,7 @@ async fn without_configuration_or_credentials_nothing_is_sent() {
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: crate::config::Party::default(),
     };
     let (catalogue, vault) = (Arc::clone(&bench.catalogue), bench.vault.clone());
     let transport = Fake::new(|_| panic!("nothing may be sent"));
@@ -237,4 +239,57 @@ async fn a_round_trip_over_a_socket_is_signed_sent_sealed_and_opened() {
     bench.vault.put(FACILITY, CredentialName::PcarePassword, "lama", start()).unwrap();
     let refused = bench.remote.send(FACILITY, operation, &pendaftaran(), Stamp::at(start())).await;
     assert!(matches!(refused.outcome, Outcome::NotAuthorised(_, Suspicion::Credentials)), "{refused:?}");
+}
+
+/// Every service's own key and content type, the login only where the dialect says so, and a body on DELETE.
+#[tokio::test]
+async fn each_operation_goes_out_in_its_services_dialect() {
+    const FORM: &str = "Application/x-www-form-urlencoded";
+    const BARE: &str = "application/json; charset=utf-8";
+    let sep = json!({"noSep": "0114A0261126V000001", "user": "uji"});
+    let wrapped = r#"{"request":{"t_sep":{"noSep":"0114A0261126V000001","user":"uji"}}}"#;
+    let called =
+        json!({"tanggalperiksa": "2026-11-21", "kodepoli": "001", "nomorkartu": "0009900000013", "alasan": "x"});
+    let param = json!({"param": "0009900000013"});
+    let named = json!({"noSep": "0114A0261126V000001"});
+    let table = [
+        ("vclaim.sep.delete", &sep, Method::Delete, "kunci-vclaim", false, FORM, Some(wrapped.to_owned())),
+        ("vclaim.sep.get", &named, Method::Get, "kunci-vclaim", false, BARE, None),
+        (
+            "antrean_fktp.antrean.batal",
+            &called,
+            Method::Post,
+            "kunci-antrean",
+            false,
+            "application/json",
+            Some(called.to_string()),
+        ),
+        ("icare.fktp.validate", &param, Method::Post, "kunci-icare", true, "application/json", Some(param.to_string())),
+        ("icare.rs.validate", &param, Method::Post, "kunci-icare", false, "application/json", Some(param.to_string())),
+        ("pcare.kunjungan.delete", &json!({"noKunjungan": "Y1"}), Method::Delete, "kunci-pcare", true, BARE, None),
+    ];
+    for (name, payload, method, key, login, kind, body) in table {
+        let fake = Fake::new(|_| Ok(reply(200, plain(200, "OK", Value::Null))));
+        let bench = bench(fake.clone());
+        bench.remote.send(FACILITY, bench.catalogue.operation(name).unwrap(), payload, Stamp::at(start())).await;
+        let seen = fake.seen.lock().unwrap();
+        assert_eq!(seen.len(), 1, "{name}");
+        let request = &seen[0];
+        assert_eq!(request.method, method, "{name}");
+        assert_eq!(header(request, "user_key").as_deref(), Some(key), "{name}");
+        assert_eq!(header(request, "X-authorization").is_some(), login, "{name}");
+        assert_eq!(header(request, "Content-Type").as_deref(), Some(kind), "{name}");
+        assert_eq!(request.body.as_ref().map(|body| body.expose().clone()), body, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_key_of_one_service_names_itself_and_leaves_the_others() {
+    let fake = Fake::new(|_| Ok(reply(200, plain(200, "OK", Value::Null))));
+    let bench = bench(fake.clone());
+    let versions = |service| bench.remote.credential_version(FACILITY, service);
+    let before = (versions(Service::Vclaim), versions(Service::AntreanFktp));
+    bench.vault.put(FACILITY, CredentialName::VclaimUserKey, "kunci-baru", start()).unwrap();
+    assert!(versions(Service::Vclaim) > before.0, "a new key is a new version of its own service");
+    assert_eq!(versions(Service::AntreanFktp), before.1);
 }

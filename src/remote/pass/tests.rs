@@ -40,7 +40,7 @@ async fn a_call_passes_path_and_body_and_every_envelope_through() {
 
 #[tokio::test]
 async fn the_clients_body_goes_out_as_it_is_once_with_the_operations_type() {
-    let fake = Fake::new(|_| Err(crate::remote::TransportError::NoAnswer { after: Duration::from_secs(30) }));
+    let fake = Fake::new(|_| Err(TransportError::NoAnswer { after: Duration::from_secs(30) }));
     let bench = bench(fake.clone());
     let operation = bench.catalogue.operation("pcare.pendaftaran.add").unwrap();
     let body = Private::new("{ \"noKartu\" :\"0009900000013\"}".to_owned());

@@ -65,66 +65,76 @@ async fn answer(
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let parts: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
     let mut book = book.lock().unwrap();
-    let place = |number: u32| {
-        json!({ "nomorantrean": format!("A{number}"), "angkaantrean": number, "namapoli": "Poli Umum", "sisaantrean": "0",
-            "antreanpanggil": "A0", "keterangan": "" })
-    };
-    let word = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-    match (method.as_str(), parts.as_slice()) {
-        ("GET", ["antrean", "status", clinic, day]) => match (*clinic, *day) {
-            ("001", DAY) => say(
-                200,
-                "Ok",
-                json!([{ "namapoli": "Poli Umum", "totalantrean": "1", "sisaantrean": 1,
-                "antreanpanggil": "A0", "keterangan": "", "kodedokter": 7, "namadokter": "dr. A",
-                "jampraktek": "08:00-12:00" }]),
-            ),
-            ("001", _) => say(201, "Format Tanggal Tidak Sesuai, format yang benar adalah yyyy-mm-dd", Value::Null),
-            _ => say(201, "Poli Tidak Ditemukan", Value::Null),
-        },
-        ("GET", ["antrean", "sisapeserta", card, ..]) => match book.places.get(*card) {
-            Some(number) => say(200, "Ok", place(*number)),
-            None => say(201, "Antrean Tidak Ditemukan !", Value::Null),
-        },
-        ("POST", ["peserta"]) => {
-            let digits = word("kodekel").bytes().all(|byte| byte.is_ascii_digit());
-            if flaw == Flaw::NewPatientsRefused || (flaw == Flaw::DigitsOnly && !digits) {
-                return say(201, "Format Kode Kelurahan salah", Value::Null);
-            }
-            book.patients.insert(word("nomorkartu"));
-            say(200, "Ok", Value::Null)
+    let (code, message, response) = book.answer(flaw, (method.as_str(), &parts), &body);
+    say(code, message, response)
+}
+
+type Said = (u16, &'static str, Value);
+
+fn place(number: u32) -> Value {
+    json!({ "nomorantrean": format!("A{number}"), "angkaantrean": number, "namapoli": "Poli Umum", "sisaantrean": "0",
+        "antreanpanggil": "A0", "keterangan": "" })
+}
+
+fn status(clinic: &str, day: &str) -> Said {
+    match (clinic, day) {
+        ("001", DAY) => {
+            let row = json!({ "namapoli": "Poli Umum", "totalantrean": "1", "sisaantrean": 1, "antreanpanggil": "A0",
+                "keterangan": "", "kodedokter": 7, "namadokter": "dr. A", "jampraktek": "08:00-12:00" });
+            (200, "Ok", json!([row]))
         }
-        ("POST", ["antrean"]) => {
-            let card = word("nomorkartu");
-            if word("kodepoli") != "001" || word("tanggalperiksa") != DAY || card.len() != 13 {
-                return say(201, "Data tidak sesuai", Value::Null);
+        ("001", _) => (201, "Format Tanggal Tidak Sesuai, format yang benar adalah yyyy-mm-dd", Value::Null),
+        _ => (201, "Poli Tidak Ditemukan", Value::Null),
+    }
+}
+
+impl Book {
+    fn answer(&mut self, flaw: Flaw, (method, parts): (&str, &[&str]), body: &Value) -> Said {
+        let word = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
+        match (method, parts) {
+            ("GET", ["antrean", "status", clinic, day]) => status(clinic, day),
+            ("GET", ["antrean", "sisapeserta", card, ..]) => match self.places.get(*card) {
+                Some(number) => (200, "Ok", place(*number)),
+                None => (201, "Antrean Tidak Ditemukan !", Value::Null),
+            },
+            ("POST", ["peserta"]) => {
+                let digits = word("kodekel").bytes().all(|byte| byte.is_ascii_digit());
+                if flaw == Flaw::NewPatientsRefused || (flaw == Flaw::DigitsOnly && !digits) {
+                    return (201, "Format Kode Kelurahan salah", Value::Null);
+                }
+                self.patients.insert(word("nomorkartu"));
+                (200, "Ok", Value::Null)
             }
-            if !book.patients.contains(&card) {
-                return say(202, "Pasien Baru", Value::Null);
+            ("POST", ["antrean"]) => self.book(flaw, body),
+            ("PUT", ["antrean", "batal"]) => {
+                let card = word("nomorkartu");
+                if flaw == Flaw::ForgetsToCancel && self.places.contains_key(&card) {
+                    return (200, "Ok", Value::Null);
+                }
+                match self.places.remove(&card) {
+                    Some(_) => (200, "Ok", Value::Null),
+                    None => (201, "Antrean Tidak Ditemukan !", Value::Null),
+                }
             }
-            if book.places.contains_key(&card) && flaw != Flaw::TakesTwice {
-                return say(
-                    201,
-                    "Nomor Antrean Hanya Dapat Diambil 1 Kali Pada Tanggal dan Poli Yang Sama",
-                    Value::Null,
-                );
-            }
-            book.last += 1;
-            let number = book.last;
-            book.places.insert(card, number);
-            say(200, "Ok", place(number))
+            _ => (404, "tidak ada", Value::Null),
         }
-        ("PUT", ["antrean", "batal"]) => {
-            let card = word("nomorkartu");
-            if flaw == Flaw::ForgetsToCancel && book.places.contains_key(&card) {
-                return say(200, "Ok", Value::Null);
-            }
-            match book.places.remove(&card) {
-                Some(_) => say(200, "Ok", Value::Null),
-                None => say(201, "Antrean Tidak Ditemukan !", Value::Null),
-            }
+    }
+
+    fn book(&mut self, flaw: Flaw, body: &Value) -> Said {
+        let word = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
+        let card = word("nomorkartu");
+        if word("kodepoli") != "001" || word("tanggalperiksa") != DAY || card.len() != 13 {
+            return (201, "Data tidak sesuai", Value::Null);
         }
-        _ => say(404, "tidak ada", Value::Null),
+        if !self.patients.contains(&card) {
+            return (202, "Pasien Baru", Value::Null);
+        }
+        if self.places.contains_key(&card) && flaw != Flaw::TakesTwice {
+            return (201, "Nomor Antrean Hanya Dapat Diambil 1 Kali Pada Tanggal dan Poli Yang Sama", Value::Null);
+        }
+        self.last += 1;
+        self.places.insert(card, self.last);
+        (200, "Ok", place(self.last))
     }
 }
 

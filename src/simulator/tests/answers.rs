@@ -34,6 +34,7 @@ fn references() -> Vec<Step> {
         read("spesialis/rujuk/khusus/THA/subspesialis/8/noKartu/0009900000000/tglEstRujuk/22-11-2026"),
         read("peserta/0009900000000"),
         read("peserta/nik/6470009900000000"),
+        read("peserta/noka/0009900000000"),
         read("skrinning/rekap"),
         read("skrinning/peserta/0009900000000/0/10"),
         read("skrinning/prolanis/dm/0009900000000/0/10"),

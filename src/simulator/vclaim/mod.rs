@@ -75,8 +75,8 @@ pub(crate) struct Book {
 /// The text of a field named with dots.
 pub(crate) fn at(body: &Value, path: &str) -> Option<String> {
     let (parents, field) = path.rsplit_once('.').unwrap_or(("", path));
-    let parents = parents.split('.').filter(|part| !part.is_empty());
-    let parent = parents.fold(Some(body), |inside, part| inside.and_then(|inside| inside.get(part)));
+    let mut parents = parents.split('.').filter(|part| !part.is_empty());
+    let parent = parents.try_fold(body, |inside, part| inside.get(part));
     parent.and_then(|parent| world::text(parent, field))
 }
 

@@ -27,6 +27,7 @@ fn well() -> Facts {
         nearest_late: None,
         late: 0,
         outlook: Vec::new(),
+        bookings: 0,
     }
 }
 
@@ -226,7 +227,7 @@ proptest! {
 fn entries_that_will_be_late_at_the_present_rate_are_foretold() {
     let mut facts = well();
     facts.nearest_late = Some(now() + 3.hours());
-    facts.outlook = vec![Outlook { facility: "0114A026".to_owned(), at_risk: 7 }];
+    facts.outlook = vec![Outlook { facility: "0114A026".to_owned(), at_risk: 7, first: None }];
     let report = judge(&facts, now());
     let deadline = report.checks.iter().find(|check| check.name == "deadline").unwrap();
     assert!(deadline.detail.contains("Menurut laju sekarang 7 entri akan terlambat."), "{}", deadline.detail);

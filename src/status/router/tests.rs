@@ -11,7 +11,7 @@ use super::*;
 use crate::catalogue::{Catalogue, Refusal, Who};
 use crate::chance::Chance;
 use crate::config::ServiceConfig;
-use crate::contract::{Profile, ServiceTime};
+use crate::contract::{Certificate, Certificates, Contracts, Place, Profile, ServiceTime};
 use crate::queue::transition::Event;
 use crate::queue::{BootId, DeliveryId, Outcome, SubmissionId};
 use crate::secret::Private;
@@ -51,6 +51,7 @@ fn facility(code: &str, name: &str) -> Facility {
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: crate::config::Party::default(),
     }
 }
 
@@ -68,6 +69,21 @@ fn authenticate() -> Authenticate {
     })
 }
 
+/// One facility's duties, with a certificate that ends in three weeks.
+fn calendar() -> Calendar {
+    let zone = TimeZone::get("Asia/Makassar").unwrap();
+    let place = Place { code: HERE.to_owned(), zone, password_set: None };
+    let not_after = "2026-12-10T12:00:00Z".parse().unwrap();
+    let found = vec![Certificate { name: "http.tls".to_owned(), not_after, note: String::new() }];
+    let unreadable = vec!["sertifikat certs/rusak.pem: tidak memuat sertifikat".to_owned()];
+    let seen = Certificates { found, unreadable };
+    Calendar {
+        contracts: Arc::new(Contracts::load(Path::new("bontang-2024.toml"), None).unwrap()),
+        places: Arc::new(move || vec![place.clone()]),
+        certificates: Arc::new(move || seen.clone()),
+    }
+}
+
 impl Bridge {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -81,6 +97,7 @@ impl Bridge {
             live: live.clone(),
             clock: clock.clone(),
             facilities: Arc::new([facility(HERE, "PKM Contoh"), facility(THERE, "Klinik Sana")]),
+            calendar: calendar(),
             authenticate: authenticate(),
             secure: false,
         };
@@ -358,12 +375,32 @@ async fn behind_the_login_the_page_answers_the_four_questions_without_naming_a_p
 }
 
 #[tokio::test]
+async fn duties_that_press_stand_on_the_page_and_in_the_view() {
+    let bridge = Bridge::new();
+    let facilities = [facility(HERE, "PKM Contoh"), facility(THERE, "Klinik Sana")];
+    let scope = Scope { configured: &facilities, only: &[] };
+    let view = StatusView::gather(bridge.store.as_ref(), &bridge.live, scope, &calendar(), now()).await;
+    let certificate = view.duties.iter().find(|duty| duty.id.starts_with("tls.certificate~http.tls-")).unwrap();
+    assert_eq!(certificate.due, Some("2026-12-09T23:59:59.999+08:00".parse().unwrap()), "a day before it ends");
+    assert!(certificate.note.as_ref().unwrap().contains("2026-12-10 20:00") && !certificate.overdue);
+    assert!(view.duties.iter().any(|duty| duty.overdue && duty.id == "claim.submit~2026-10~0114A026"));
+    assert!(view.duties[0].title.contains("rusak.pem"), "what cannot be read stands first");
+    assert!(!view.duties.iter().any(|duty| duty.id.starts_with("hfis.pakta~2026-11")), "not yet reminded of");
+    let elsewhere = [THERE.to_owned()];
+    let scope = Scope { configured: &facilities, only: &elsewhere };
+    let theirs = StatusView::gather(bridge.store.as_ref(), &bridge.live, scope, &calendar(), now()).await;
+    assert!(theirs.duties.iter().all(|duty| duty.facility == "*"), "{:?}", theirs.duties);
+    let page = page::inside(&view, &facilities[0].timezone, "petugas").unwrap();
+    assert!(page.contains("Kewajiban perjanjian yang mendesak") && page.contains("9 Desember 2026 23.59 WITA"));
+}
+
+#[tokio::test]
 async fn the_view_travels_as_json_and_says_what_the_page_says() {
     let bridge = Bridge::new();
     bridge.busy_morning().await;
     let facilities = [facility(HERE, "PKM Contoh"), facility(THERE, "Klinik Sana")];
     let scope = Scope { configured: &facilities, only: &[] };
-    let view = StatusView::gather(bridge.store.as_ref(), &bridge.live, scope, now()).await;
+    let view = StatusView::gather(bridge.store.as_ref(), &bridge.live, scope, &calendar(), now()).await;
     let text = serde_json::to_string(&view).unwrap();
     assert_no_patient(&text);
     let back: StatusView = serde_json::from_str(&text).unwrap();

@@ -169,3 +169,62 @@ pub(crate) async fn delivered_edits_of_later_days_are_found(desk: &Desk) {
     assert_eq!(desk.store.later_edits(FACILITY, day(21)).await.unwrap().len(), 1);
     assert!(desk.store.later_edits(FACILITY, day(23)).await.unwrap().is_empty());
 }
+
+pub(crate) async fn the_journal_is_read_by_operation_with_the_client_that_handed_in(desk: &Desk) {
+    let edit = NewEntry { service_date: Some(day(23)), ..desk.entry("ubah", EDIT) };
+    desk.accept("r", vec![desk.entry("a", DAFTAR), edit]).await;
+    let bidan = NewSubmission { client: "bidan".to_owned(), ..desk.submission("b", vec![desk.entry("a", DAFTAR)]) };
+    desk.store.accept(bidan).await.unwrap();
+    let of = async |from: i8, to: i8, patterns: &[&str]| {
+        let rows = desk.store.journal_of(FACILITY, day(from), day(to), patterns).await.unwrap();
+        rows.into_iter().map(|row| (row.client, row.delivery.operation)).collect::<Vec<_>>()
+    };
+    let row = |client: &str, operation: &str| (client.to_owned(), operation.to_owned());
+    assert_eq!(of(1, 30, &["*.edit"]).await, [row("sim", EDIT)]);
+    assert_eq!(of(1, 30, &[DAFTAR]).await, [row("sim", DAFTAR), row("bidan", DAFTAR)]);
+    let all = of(1, 30, &["*.edit", "pcare.*", DAFTAR]).await;
+    assert_eq!(all, [row("sim", DAFTAR), row("sim", EDIT), row("bidan", DAFTAR)], "each once, in order of acceptance");
+    assert!(of(22, 30, &[DAFTAR]).await.is_empty(), "other days");
+    assert!(of(1, 30, &[]).await.is_empty());
+}
+
+pub(crate) async fn dates_move_in_one_go_for_what_was_declared_and_what_is_expired_stays(desk: &Desk) {
+    let dated = |name: &str, last: i64| {
+        let deadline = Deadline { late: Some(at(50)), last: Some(at(last)), ..Deadline::default() };
+        NewEntry { deadline, no_kartu: Some(Private::new(format!("00099000000{name}"))), ..desk.entry(name, DAFTAR) }
+    };
+    let entries = vec![dated("01", 1000), dated("02", 1000), dated("03", 60)];
+    let (first, second, gone) = (entries[0].id, entries[1].id, entries[2].id);
+    desk.accept("r", entries).await;
+    let base = desk.base();
+    assert_eq!(desk.store.expire(at(100), 10, base).await.unwrap(), 1);
+    let by_hours: Redate = Arc::new(|delivery, declared, now| {
+        let one = declared.first()?;
+        let length = one.to.unwrap_or(now).duration_since(one.from);
+        let late = at(50).checked_add(length).ok();
+        (delivery.deadline.late != late).then(|| Deadline { late, ..delivery.deadline.clone() })
+    });
+    assert_eq!(desk.store.redate(at(200), by_hours.clone()).await.unwrap(), 0, "nothing was declared");
+    let flood = |until: Option<i64>| contract::Event {
+        id: 0,
+        kind: contract::Trigger::ForceMajeure,
+        facility: FACILITY.to_owned(),
+        at: at(100),
+        until: until.map(at),
+        remark: "banjir".to_owned(),
+        actor: "kepala".to_owned(),
+        recorded_at: at(200),
+    };
+    desk.store.record_event(flood(None)).await.unwrap();
+    let late = async |id| desk.store.delivery(id).await.unwrap().unwrap().deadline.late;
+    assert_eq!(desk.store.redate(at(200), by_hours.clone()).await.unwrap(), 2);
+    assert_eq!((late(first).await, late(second).await, late(gone).await), (Some(at(150)), Some(at(150)), Some(at(50))));
+    assert_eq!(desk.store.redate(at(200), by_hours.clone()).await.unwrap(), 0, "once is enough");
+    desk.store.record_event(flood(Some(130))).await.unwrap();
+    assert_eq!(desk.store.redate(at(300), by_hours).await.unwrap(), 2, "recorded again, it has an end");
+    assert_eq!(late(first).await, Some(at(80)));
+    let expired = desk.store.delivery(gone).await.unwrap().unwrap();
+    assert_eq!(expired.progress.state, crate::queue::State::Expired, "it comes back only by a person");
+    let claimed = desk.claim(400).await;
+    assert_eq!(claimed.len(), 2, "what was redated can be claimed");
+}

@@ -140,7 +140,7 @@ pub(crate) async fn totals_name_the_oldest_and_the_nearest(desk: &Desk) {
     assert_eq!((done.oldest_unfinished, done.oldest_due, done.nearest_deadline, done.late), (None, None, None, 0));
 }
 
-pub(crate) async fn a_lanes_load_is_its_late_dates_and_what_was_delivered_lately(desk: &Desk) {
+pub(crate) async fn a_lanes_load_is_its_queue_in_dispatch_order_and_what_was_delivered_lately(desk: &Desk) {
     assert!(desk.store.load(at(0), 10).await.unwrap().is_empty());
     for (number, late) in [(1, 500), (2, 300), (3, 400)] {
         let mut entry = desk.entry("a", DAFTAR);
@@ -151,13 +151,15 @@ pub(crate) async fn a_lanes_load_is_its_late_dates_and_what_was_delivered_lately
         desk.store.accept(new).await.unwrap();
     }
     let before = desk.store.load(at(0), 2).await.unwrap();
-    assert_eq!((before.len(), before[0].delivered, before[0].dates.clone()), (1, 0, vec![at(300), at(400)]));
+    let dates: Vec<_> = before[0].queue.iter().map(|row| (row.rank, row.late, row.due_at)).collect();
+    let wanted = [(at(1), Some(at(500)), at(1)), (at(2), Some(at(300)), at(2))];
+    assert_eq!((before.len(), before[0].delivered, dates), (1, 0, wanted.to_vec()), "without a target: as accepted");
     assert_eq!((before[0].facility.as_str(), before[0].service.as_str()), (FACILITY, "pcare"));
     for (number, claimed) in desk.claim(200).await.iter().take(2).enumerate() {
         desk.end(claimed, accepted("noUrut", &format!("A{number}")), 201).await;
     }
     let after = desk.store.load(at(150), 10).await.unwrap();
-    assert_eq!((after[0].delivered, after[0].dates.len()), (2, 1));
+    assert_eq!((after[0].delivered, after[0].queue.len()), (2, 1));
     assert_eq!(desk.store.load(at(250), 10).await.unwrap()[0].delivered, 0, "only what is recent counts");
 }
 

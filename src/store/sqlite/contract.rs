@@ -1,18 +1,25 @@
 //! What the contract wants kept beside the queue: announced maintenance, what an outage did, days reconciled,
 //! settlements, the books of the network and of telekonsultasi.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::Tx;
 use super::rows::{Millis, Parsed, Word, millis};
+use crate::contract::Circumstance;
 use crate::queue::{Mark, State};
 use crate::secret::Private;
 use crate::store::Verdict;
 use crate::store::{
-    AuditEntry, ClientCount, DayChange, DayRow, JournalRow, OutageEffect, OutagePlan, Settled, Settlement, StoreError,
+    AuditEntry, ClientCount, DayChange, DayRow, JournalRow, OutageEffect, OutagePlan, Redate, Settled, Settlement,
+    StoreError, circumstances,
 };
+
+/// Outages read for what was declared: the newest.
+const OUTAGES: usize = 10_000;
 
 impl Tx<'_> {
     // ---- outages ------------------------------------------------------------------------------------------------
@@ -71,6 +78,30 @@ impl Tx<'_> {
             Ok(OutageEffect { accepted: row.get(1)?, delayed: row.get(2)?, late: row.get(3)?, unfinished, drained_at })
         });
         Ok(found.optional()?)
+    }
+
+    // ---- dates --------------------------------------------------------------------------------------------------
+
+    pub(super) fn redate(self, now: Timestamp, redate: &Redate) -> Result<usize, StoreError> {
+        let (events, outages, plans) =
+            (self.events()?, self.outages(OUTAGES)?, self.outage_plans(Timestamp::UNIX_EPOCH)?);
+        let mut declared: BTreeMap<String, Vec<Circumstance>> = BTreeMap::new();
+        let mut moved = 0;
+        let open =
+            "WHERE state IN ('waiting', 'sending', 'unanswered', 'held', 'refused') AND service_date IS NOT NULL";
+        for delivery in self.select(open, &[])? {
+            let here = declared
+                .entry(delivery.facility.clone())
+                .or_insert_with(|| circumstances(&delivery.facility, &events, &outages, &plans));
+            if here.is_empty() {
+                continue;
+            }
+            if let Some(deadline) = redate(&delivery, here, now) {
+                self.move_dates(&delivery, &deadline)?;
+                moved += 1;
+            }
+        }
+        Ok(moved)
     }
 
     // ---- settlements --------------------------------------------------------------------------------------------

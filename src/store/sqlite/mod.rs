@@ -6,6 +6,8 @@
 //! second process out. Neighbours: `daemon` opens it. What it does not do: retry, decide, read the clock.
 
 mod accept;
+mod antrean;
+mod antrean_people;
 mod claim;
 mod contract;
 mod gateway;
@@ -35,7 +37,7 @@ use super::{
     Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
     DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember, KeptTotals, LaneLoad,
     LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm, OutageChange, OutageEffect,
-    OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow, Recorded, Sealer,
+    OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow, Recorded, Redate, Sealer,
     Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
@@ -194,6 +196,10 @@ impl Store for SqliteStore {
         self.write(move |tx| tx.expire(now, limit, &base)).await
     }
 
+    async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError> {
+        self.write(move |tx| tx.redate(now, &redate)).await
+    }
+
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError> {
         self.write(move |tx| tx.distrust(now, &base)).await
     }
@@ -279,6 +285,18 @@ impl Store for SqliteStore {
     async fn client_counts(&self, facility: &str, from: Date, to: Date) -> Result<Vec<ClientCount>, StoreError> {
         let facility = facility.to_owned();
         self.read(move |tx| tx.client_counts(&facility, from, to)).await
+    }
+
+    async fn journal_of(
+        &self,
+        facility: &str,
+        from: Date,
+        to: Date,
+        operations: &[&str],
+    ) -> Result<Vec<JournalRow>, StoreError> {
+        let (facility, operations) = (facility.to_owned(), operations.iter().map(|&own| own.to_owned()).collect());
+        let operations: Vec<String> = operations;
+        self.read(move |tx| tx.journal_of(&facility, from, to, &operations)).await
     }
 
     async fn journal(&self, facility: &str, from: Date, to: Date) -> Result<Vec<JournalRow>, StoreError> {

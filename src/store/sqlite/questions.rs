@@ -13,26 +13,26 @@ use super::rows::{DELIVERY, Millis, Parsed, Word, millis};
 use crate::queue::{Delivery, DeliveryId, How, Purpose, State, SubmissionId};
 use crate::secret::Private;
 use crate::store::{
-    AttemptEnd, AttemptRecord, Change, Counts, DeliveryFilter, EntryBody, JournalRow, LaneLoad, Page, StoreError,
-    SubmissionRow, Totals,
+    AttemptEnd, AttemptRecord, Change, Counts, DeliveryFilter, EntryBody, JournalRow, LaneLoad, Page, QueuedRow,
+    StoreError, SubmissionRow, Totals,
 };
 
 const SUBMISSION: &str = "seq, id, client, facility, ref, accepted_at, warnings";
 
 /// A WHERE clause with its values.
 #[derive(Default)]
-struct Where {
+pub(super) struct Where {
     clauses: Vec<String>,
-    values: Vec<Sql>,
+    pub(super) values: Vec<Sql>,
 }
 
 impl Where {
-    fn and(&mut self, clause: &str, value: impl Into<Sql>) {
+    pub(super) fn and(&mut self, clause: &str, value: impl Into<Sql>) {
         self.clauses.push(clause.to_owned());
         self.values.push(value.into());
     }
 
-    fn one_of(&mut self, column: &str, values: &[String]) {
+    pub(super) fn one_of(&mut self, column: &str, values: &[String]) {
         if !values.is_empty() {
             let marks = vec!["?"; values.len()].join(", ");
             self.clauses.push(format!("{column} IN ({marks})"));
@@ -40,20 +40,20 @@ impl Where {
         }
     }
 
-    fn sql(&self) -> String {
+    pub(super) fn sql(&self) -> String {
         if self.clauses.is_empty() { String::new() } else { format!("WHERE {}", self.clauses.join(" AND ")) }
     }
 }
 
 /// One row more than asked tells whether there is a next page.
-fn page<T>(mut items: Vec<T>, limit: usize, seq: impl Fn(&T) -> i64) -> Page<T> {
+pub(super) fn page<T>(mut items: Vec<T>, limit: usize, seq: impl Fn(&T) -> i64) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().map(seq).filter(|_| more);
     Page { items, next }
 }
 
-fn one_more(limit: usize) -> i64 {
+pub(super) fn one_more(limit: usize) -> i64 {
     i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX)
 }
 
@@ -190,7 +190,7 @@ impl Tx<'_> {
 
     pub(super) fn changes(self, facilities: &[String], cursor: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
         let mut filter = Where::default();
-        filter.and("cursor > ?", cursor);
+        filter.and("delivery IS NOT NULL AND cursor > ?", cursor);
         filter.one_of("facility", facilities);
         let sql = format!("SELECT cursor, delivery, at FROM change {} ORDER BY cursor LIMIT ?", filter.sql());
         filter.values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
@@ -215,11 +215,31 @@ impl Tx<'_> {
         deliveries.into_iter().map(|delivery| self.journal_row(delivery)).collect()
     }
 
+    pub(super) fn journal_of(
+        self,
+        facility: &str,
+        from: Date,
+        to: Date,
+        operations: &[String],
+    ) -> Result<Vec<JournalRow>, StoreError> {
+        let (from, to) = (from.to_string(), to.to_string());
+        let mut rows = BTreeMap::new();
+        for pattern in operations {
+            let found = self.select(
+                "WHERE facility = ?1 AND service_date BETWEEN ?2 AND ?3 AND operation GLOB ?4 ORDER BY seq",
+                &[&facility, &from, &to, pattern],
+            )?;
+            rows.extend(found.into_iter().map(|delivery| (delivery.seq, delivery)));
+        }
+        rows.into_values().map(|delivery| self.journal_row(delivery)).collect()
+    }
+
     pub(super) fn journal_row(self, delivery: Delivery) -> Result<JournalRow, StoreError> {
-        let reference = self.submission(delivery.submission)?.map(|row| row.reference).unwrap_or_default();
+        let submission = self.submission(delivery.submission)?;
+        let (reference, client) = submission.map(|row| (row.reference, row.client)).unwrap_or_default();
         let payload = self.entry_body(delivery.id)?.map(|body| body.current).unwrap_or_default();
         let patient = self.patient(&delivery)?.map(Private::new);
-        Ok(JournalRow { payload, reference, patient, given: self.given(&delivery)?, delivery })
+        Ok(JournalRow { payload, reference, client, patient, given: self.given(&delivery)?, delivery })
     }
 
     fn patient(self, delivery: &Delivery) -> Result<Option<Value>, StoreError> {
@@ -231,17 +251,26 @@ impl Tx<'_> {
 
     pub(super) fn load(self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError> {
         let mut lanes: BTreeMap<(String, String), LaneLoad> = BTreeMap::new();
-        let mut dates = self.connection.prepare_cached(
-            "SELECT facility, service, late FROM delivery WHERE state IN ('waiting', 'sending', 'unanswered') \
-             AND late IS NOT NULL ORDER BY late LIMIT ?1",
+        let mut unfinished = self.connection.prepare_cached(
+            "SELECT facility, service, id, seq, rank, late, due_at FROM delivery \
+             WHERE state IN ('waiting', 'sending', 'unanswered') ORDER BY rank, seq LIMIT ?1",
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = dates.query_map([limit], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, Millis>(2)?.0)))?;
+        let rows = unfinished.query_map([limit], |row| {
+            let queued = QueuedRow {
+                id: row.get::<_, Parsed<DeliveryId>>(2)?.0,
+                seq: row.get(3)?,
+                rank: row.get::<_, Millis>(4)?.0,
+                late: row.get::<_, Option<Millis>>(5)?.map(|at| at.0),
+                due_at: row.get::<_, Millis>(6)?.0,
+            };
+            Ok(((row.get(0)?, row.get(1)?), queued))
+        })?;
         for row in rows {
-            let ((facility, service), late): ((String, String), Timestamp) = row?;
+            let ((facility, service), queued): ((String, String), QueuedRow) = row?;
             let key = (facility.clone(), service.clone());
             let lane = lanes.entry(key).or_insert_with(|| LaneLoad { facility, service, ..LaneLoad::default() });
-            lane.dates.push(late);
+            lane.queue.push(queued);
         }
         if lanes.is_empty() {
             return Ok(Vec::new());

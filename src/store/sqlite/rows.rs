@@ -15,6 +15,7 @@ use crate::queue::{
     SubmissionId, Why,
 };
 use crate::secret::Private;
+use crate::store::antrean::{BookingState, Origin, RegistrationState};
 use crate::store::{OutageClass, Settled, StoreError, Verdict};
 
 /// The columns that make a delivery, in the order [`Tx::delivery_of`] reads them.
@@ -44,7 +45,21 @@ macro_rules! words_from_sql {
         }
     )*};
 }
-words_from_sql!(State, How, Question, Purpose, Who, BlockedKind, Mark, Settled, OutageClass, Verdict);
+words_from_sql!(
+    State,
+    How,
+    Question,
+    Purpose,
+    Who,
+    BlockedKind,
+    Mark,
+    Settled,
+    OutageClass,
+    Verdict,
+    BookingState,
+    Origin,
+    RegistrationState
+);
 
 /// A column with milliseconds since 1970.
 pub(super) struct Millis(pub(super) Timestamp);
@@ -228,6 +243,17 @@ impl Tx<'_> {
             millis(next.updated_at),
             next.past_last,
         ])?;
+        if changed == 1 { Ok(()) } else { Err(StoreError::Database(format!("delivery {id} changed meanwhile"))) }
+    }
+
+    /// Late and last as a clause moved them; the state is not touched.
+    pub(super) fn move_dates(self, delivery: &Delivery, deadline: &Deadline) -> Result<(), StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE delivery SET late = ?3, last = ?4 WHERE id = ?1 AND revision = ?2")?;
+        let id = delivery.id.to_string();
+        let (late, last) = (deadline.late.map(millis), deadline.last.map(millis));
+        let changed = statement.execute(params![id, delivery.progress.revision, late, last])?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Database(format!("delivery {id} changed meanwhile"))) }
     }
 }

@@ -18,7 +18,7 @@ fn days(n: i64) -> SignedDuration {
 }
 
 fn new(name: &str) -> NewClient {
-    NewClient { name: name.into(), facilities: vec![FACILITY.into()], role: Role::Sim, days: 365 }
+    NewClient { name: name.into(), facilities: vec![FACILITY.into()], role: Role::Sim, kind: None, days: 365 }
 }
 
 fn list() -> (TempDir, Clients) {
@@ -149,4 +149,57 @@ fn a_spoilt_list_is_reported_and_the_last_good_one_stays() {
 fn the_checksum_is_the_common_crc32() {
     // The check value of CRC-32/ISO-HDLC in the catalogue of CRC algorithms.
     assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+}
+
+#[test]
+fn only_a_client_of_the_network_has_a_kind_and_it_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let clients = Clients::open(&folder.path().join("vault")).unwrap();
+    let midwife = NewClient { role: Role::Network, kind: Some(Kind::Bidan), ..new("bidan-sari") };
+    clients.add(&midwife, None, now()).unwrap();
+    clients.add(&new("sim"), None, now()).unwrap();
+    let wrong = NewClient { kind: Some(Kind::Bidan), ..new("sim-2") };
+    assert_eq!(clients.add(&wrong, None, now()).unwrap_err(), VaultError::ClientKind);
+    let kinds: Vec<Option<Kind>> = clients.list().unwrap().into_iter().map(|client| client.kind).collect();
+    assert_eq!(kinds, [Some(Kind::Bidan), None]);
+}
+
+fn mobile(name: &str) -> NewClient {
+    NewClient { role: Role::MobileJkn, ..new(name) }
+}
+
+#[test]
+fn mobile_jkn_logs_in_with_name_and_password_until_revoked_and_has_no_token() {
+    let (directory, clients) = list();
+    let grant = clients.add(&mobile("mjkn"), None, now()).unwrap();
+    let password = grant.token.expose().as_str();
+    assert_eq!(clients.login_remembered("mjkn", password, now()), None, "never seen together");
+    assert_eq!(clients.login("mjkn", password, now()).unwrap(), grant.client);
+    assert_eq!(clients.login_remembered("mjkn", password, now()), Some(grant.client.clone()));
+    for (name, given) in [("mjkn", "salah"), ("mjkn", ""), ("lain", password), ("MJKN", password)] {
+        assert_eq!(clients.login(name, given, now()), Err(TokenError::Unknown), "{name}");
+        assert_eq!(clients.login_remembered(name, given, now()), None, "{name}");
+    }
+    assert_eq!(clients.authenticate(password, now()), Err(TokenError::Unknown), "no bearer token");
+    assert!(clients.login("mjkn", password, now() + days(4000)).is_ok(), "BPJS cannot be told that it ended");
+    let file = std::fs::read_to_string(directory.path().join("vault.clients")).unwrap();
+    assert!(file.contains("argon2id") && !file.contains(password));
+
+    // Another process revokes; this one notices at the next question.
+    Clients::open(&directory.path().join("vault")).unwrap().revoke("mjkn", now()).unwrap();
+    assert_eq!(clients.login("mjkn", password, now()), Err(TokenError::Unknown));
+    assert_eq!(clients.login_remembered("mjkn", password, now()), None);
+    assert_eq!(clients.mobile_jkn(&grant.client.id, now()), Err(TokenError::Revoked));
+    let again = clients.add(&mobile("mjkn"), None, now()).unwrap();
+    assert_eq!(clients.login_remembered("mjkn", password, now()), None, "the old password of the same name");
+    assert!(clients.mobile_jkn(&again.client.id, now()).is_ok());
+}
+
+#[test]
+fn a_user_name_of_mobile_jkn_is_one_facilitys() {
+    let (_directory, clients) = list();
+    let two = NewClient { facilities: vec![FACILITY.into(), "0114A027".into()], ..mobile("mjkn") };
+    assert_eq!(clients.add(&two, None, now()).unwrap_err(), VaultError::OneFacility);
+    let sim = clients.add(&new("sim"), None, now()).unwrap();
+    assert_eq!(clients.mobile_jkn(&sim.client.id, now()), Err(TokenError::Unknown), "a SIM is not Mobile JKN");
 }

@@ -19,6 +19,13 @@ async fn a_duty_is_listed_with_its_clause_and_marked_done_once_with_who_and_why(
     assert_eq!(duty(&page, CLAIM)["state"], "overdue", "10 November 2026 has passed");
     assert_eq!(duty(&page, CLAIM)["due"], "2026-11-10T23:59:59.999+08:00");
     assert!(page.body["warnings"][0].as_str().unwrap().contains("bontang-2024"));
+    let certificate = duty(&page, "tls.certificate~http.tls-1796904000");
+    assert_eq!(
+        (certificate["state"].clone(), certificate["due"].clone()),
+        ("remind".into(), "2026-12-09T23:59:59.999+08:00".into())
+    );
+    let warnings = page.body["warnings"].to_string();
+    assert!(warnings.contains("certs/rusak.pem"), "what cannot be read is said: {warnings}");
     assert!(!page.body.to_string().contains(OTHER), "another facility's duties are not shown");
     let path = format!("/v1/obligations/{CLAIM}/done");
     let done = bridge.post(&path, &bridge.operator, &reason()).await;
@@ -90,6 +97,51 @@ async fn a_delivery_shows_every_date_with_its_clause() {
     );
     assert_eq!(dates["month"]["due"], "2026-12-03");
     assert!(dates["clause"].as_str().unwrap().contains("Pasal 4 ayat 4 huruf n"));
+}
+
+/// An agreement in which a clause lets force majeure and announced maintenance move dates.
+fn moving() -> Contracts {
+    let folder = tempfile::tempdir().unwrap();
+    let clauses = "moves = [{ by = \"force_majeure\", clause = \"Pasal uji 1\" }, \
+                   { by = \"maintenance\", clause = \"Pasal uji 2\" }]\nmonth = \"kbk.month\"";
+    let path = folder.path().join("uji.toml");
+    std::fs::write(&path, jembatan::contract::BONTANG.replace("month = \"kbk.month\"", clauses)).unwrap();
+    Contracts::load(&path, None).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_declared_moves_stored_dates_where_a_clause_says_so_and_the_clause_is_shown() {
+    for (contracts, moves) in [(moving(), true), (Contracts::load("bontang-2024.toml".as_ref(), None).unwrap(), false)]
+    {
+        let bridge = Bridge::changed(HttpLimits::default(), None, |app| app.contracts = Arc::new(contracts)).await;
+        let taken = bridge.submit(&day("reg-1")).await;
+        let id = taken.body["deliveries"][0]["id"].as_str().unwrap().to_owned();
+        let before = taken.body["deliveries"][0]["deadline"]["late"].clone();
+        let flood = json!({ "kind": "force_majeure", "at": "2026-11-21T09:00:00+08:00",
+                            "until": "2026-11-21T10:00:00+08:00", "reason": "banjir" });
+        assert_eq!(bridge.post("/v1/obligations/events", &bridge.operator, &flood).await.status, 200);
+        let shown = bridge.get(&format!("/v1/deliveries/{id}"), &bridge.sim).await.body;
+        let plan = json!({ "facility": FACILITY, "from": "2026-11-21T20:00:00+08:00", "to": "2026-11-21T22:00:00+08:00",
+                           "reason": "pemeliharaan yang diumumkan" });
+        if !moves {
+            assert_eq!((shown["deadline"]["late"].clone(), shown["dates"]["moved"].clone()), (before, json!([])));
+            assert_eq!(bridge.post("/v1/outages/plans", &bridge.operator, &plan).await.status, 200);
+            continue;
+        }
+        assert_eq!(shown["deadline"]["late"], "2026-11-22T00:59:59.999+08:00");
+        assert_eq!(
+            shown["dates"]["moved"],
+            json!([{ "by": "force_majeure", "clause": "Pasal uji 1", "seconds": 3600 }])
+        );
+        assert_eq!(bridge.post("/v1/outages/plans", &bridge.operator, &plan).await.status, 200);
+        let shown = bridge.get(&format!("/v1/deliveries/{id}"), &bridge.sim).await.body;
+        assert_eq!(shown["deadline"]["late"], "2026-11-22T02:59:59.999+08:00");
+        assert_eq!(
+            shown["dates"]["moved"][1],
+            json!({ "by": "maintenance", "clause": "Pasal uji 2", "seconds": 7200 })
+        );
+        assert_eq!(shown["dates"]["late"], shown["deadline"]["late"], "stored and explained agree");
+    }
 }
 
 fn run(program: &str, arguments: &[&str], input: &str) -> String {

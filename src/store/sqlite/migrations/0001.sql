@@ -95,6 +95,7 @@ CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state IN ('waiting', 's
 CREATE INDEX delivery_leased ON delivery (lease_until) WHERE lease_token IS NOT NULL;
 CREATE INDEX delivery_unfinished ON delivery (accepted_at) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_unfinished_late ON delivery (late) WHERE state IN ('waiting', 'sending', 'unanswered');
+CREATE INDEX delivery_unfinished_rank ON delivery (rank, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_last ON delivery (last) WHERE state = 'waiting' AND last IS NOT NULL;
 CREATE INDEX delivery_day ON delivery (facility, service_date);
 CREATE INDEX delivery_state ON delivery (state, seq);
@@ -154,11 +155,16 @@ CREATE TABLE provisional_id (
   CONSTRAINT an_id_has_one_provisional_number UNIQUE (delivery, name)
 ) STRICT, WITHOUT ROWID;
 
+-- One feed for everything, so that one cursor is enough: each row names a delivery, a booking or a registration.
 CREATE TABLE change (
   cursor INTEGER PRIMARY KEY AUTOINCREMENT,
-  delivery TEXT NOT NULL REFERENCES delivery (id),
+  delivery TEXT REFERENCES delivery (id),
+  booking TEXT REFERENCES antrean_booking (id),
+  registration TEXT REFERENCES antrean_registration (id),
   facility TEXT NOT NULL,
-  at INTEGER NOT NULL
+  at INTEGER NOT NULL,
+  CONSTRAINT a_change_names_one_thing CHECK
+    ((delivery IS NOT NULL) + (booking IS NOT NULL) + (registration IS NOT NULL) = 1)
 ) STRICT;
 CREATE INDEX change_facility ON change (facility, cursor);
 
@@ -352,3 +358,81 @@ CREATE TABLE audit (
   detail TEXT NOT NULL,
   hash TEXT NOT NULL
 ) STRICT;
+
+-- Antrean FKTP, called by Mobile JKN. The hours of a doctor on one day, as the SIM set them last.
+CREATE TABLE antrean_session (
+  facility TEXT NOT NULL,
+  day TEXT NOT NULL,
+  poli TEXT NOT NULL,
+  doctor INTEGER NOT NULL,
+  hours TEXT NOT NULL,             -- jampraktek without blanks: 08:00-12:00
+  poli_name TEXT NOT NULL,
+  doctor_name TEXT NOT NULL,
+  quota INTEGER NOT NULL CONSTRAINT no_negative_quota CHECK (quota >= 0),
+  opens TEXT,                      -- hh:mm at the facility, for bookings made on the day itself
+  closes TEXT NOT NULL,
+  prefix TEXT NOT NULL,
+  remark TEXT NOT NULL,
+  called TEXT,                     -- the number called last
+  PRIMARY KEY (facility, day, poli, doctor, hours)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX antrean_session_poli ON antrean_session (facility, poli);
+
+-- Outlives cancellations and retention: no number is given twice.
+CREATE TABLE antrean_counter (
+  facility TEXT NOT NULL,
+  day TEXT NOT NULL,
+  poli TEXT NOT NULL,
+  prefix TEXT NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (facility, day, poli, prefix)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE antrean_booking (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  facility TEXT NOT NULL,
+  day TEXT NOT NULL,
+  poli TEXT NOT NULL,
+  poli_name TEXT NOT NULL,
+  doctor INTEGER NOT NULL,
+  doctor_name TEXT NOT NULL,
+  hours TEXT NOT NULL,
+  card TEXT,                       -- keyed hash; null without a card, and past the retention
+  ref TEXT,                        -- the SIM's own, for repeats
+  number INTEGER NOT NULL,
+  label TEXT NOT NULL,             -- prefix and number
+  origin TEXT NOT NULL CONSTRAINT origin_is_one_of_ours CHECK (origin IN ('mobile_jkn', 'sim')),
+  state TEXT NOT NULL CONSTRAINT booking_state_is_one_of_ours CHECK (state IN
+    ('booked', 'called', 'served', 'absent', 'cancelled')),
+  person BLOB,                     -- sealed; null past the retention
+  reason BLOB,                     -- sealed
+  booked_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  CONSTRAINT a_number_is_given_once UNIQUE (facility, day, poli, label)
+) STRICT;
+CREATE UNIQUE INDEX one_booking_per_card_poli_and_day ON antrean_booking (facility, card, poli, day)
+  WHERE state <> 'cancelled' AND card IS NOT NULL;
+CREATE UNIQUE INDEX one_booking_per_reference ON antrean_booking (facility, ref) WHERE ref IS NOT NULL;
+CREATE INDEX antrean_booking_old ON antrean_booking (day) WHERE person IS NOT NULL;
+
+-- Whom the SIM knows: nothing but the number of the record.
+CREATE TABLE antrean_patient (
+  facility TEXT NOT NULL,
+  card TEXT NOT NULL,              -- keyed hash
+  norm BLOB NOT NULL,              -- sealed
+  PRIMARY KEY (facility, card)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE antrean_registration (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  facility TEXT NOT NULL,
+  card TEXT,                       -- keyed hash; null past the retention
+  state TEXT NOT NULL CONSTRAINT registration_state_is_one_of_ours CHECK (state IN ('waiting', 'accepted', 'refused')),
+  body BLOB,                       -- sealed; null past the retention
+  answer BLOB,                     -- sealed: the number of the record, or why not
+  asked_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX one_waiting_registration_per_card ON antrean_registration (facility, card) WHERE state = 'waiting';
