@@ -112,7 +112,8 @@ impl Bridge {
             inside: None,
             clock: setup.clock.clone(),
             starts: 0,
-            env: Vec::new(),
+            // Counts of requests are of what the tests ask for.
+            env: vec![("JEMBATAN__KEEP__REFRESH".to_owned(), "0s".to_owned())],
             log: setup.log,
             simulator,
             simulator_at,

@@ -2,6 +2,7 @@
 
 mod client;
 mod door;
+mod kept;
 mod outage;
 mod python;
 mod reads;
