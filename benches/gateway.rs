@@ -205,6 +205,7 @@ fn config(home: &Path, simulator: SocketAddr) -> Result<Config, Failed> {
         vclaim: None,
         antrean_fktp: None,
         icare: None,
+        party: Default::default(),
     };
     let mut config = Config::default();
     config.http.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -247,7 +248,7 @@ fn secrets(config: &Config, simulator: &Simulator, upstream: SocketAddr) -> Resu
     let mut sims = Vec::new();
     for n in 0..CLIENTS {
         let facilities = vec![FACILITY.to_owned()];
-        let new = NewClient { name: format!("sim-{n}"), facilities, role: Role::Sim, days: 1 };
+        let new = NewClient { name: format!("sim-{n}"), facilities, role: Role::Sim, kind: None, days: 1 };
         let local = clients.add(&new, Some(&vault), now)?.gateway.ok_or("no local credentials")?;
         sims.push(Sim {
             base: String::new(),

@@ -22,6 +22,7 @@ use crate::config::{Config, Facility, StoreUrl};
 use crate::contract::{Calendar, Contracts, ProfileError};
 use crate::http;
 use crate::intake::{self, Intake};
+use crate::keep::{Keep, prefetch::Prefetch};
 use crate::observe::{Observe, Seen};
 use crate::push::Push;
 use crate::queue::BootId;
@@ -141,6 +142,7 @@ struct Shared {
     calendar: Calendar,
     store: SharedStore,
     remote: Remote,
+    keep: Arc<Keep>,
     live: Arc<Live>,
     observe: Observe,
     turns: Turns,
@@ -179,9 +181,12 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         parts.clock.clone(),
         transport,
     );
+    let zone = config.remote.timezone.clone();
+    let keep = Keep::new(Arc::clone(&store) as SharedStore, Arc::clone(&catalogue), config.keep.clone(), zone);
     let calendar = face::calendar(&config, &vault, &contracts, &parts);
     let shared = Shared {
         calendar,
+        keep: Arc::new(keep),
         observe: observe(&live, &parts.clock),
         config: Arc::new(config),
         catalogue,
@@ -355,6 +360,18 @@ fn start_lane(shared: &Shared, tasks: &TaskTracker, lane: &Arc<Lane>) {
         shared.catalogue.operations().any(|operation| operation.service == lane.service && operation.is_write());
     if written {
         tasks.spawn(push.run(Arc::clone(lane), shared.stop.clone()));
+    }
+    // Only the gateway gives what is kept.
+    if shared.config.keep.enabled && shared.config.gateway.enabled {
+        let prefetch = Prefetch {
+            keep: Arc::clone(&shared.keep),
+            store: Arc::clone(&shared.store),
+            remote: shared.remote.clone(),
+            catalogue: Arc::clone(&shared.catalogue),
+            clock: shared.parts.clock.clone(),
+            observe: Arc::clone(&shared.observe),
+        };
+        tasks.spawn(prefetch.run(Arc::clone(lane), shared.stop.clone()));
     }
 }
 

@@ -13,6 +13,7 @@
 //! * [`catalogue`] knows the remote operations; [`protocol`] their bytes; [`contract`] the dates of the agreement.
 //! * [`store`] keeps everything; [`vault`] keeps the secrets.
 //! * [`intake`], [`push`], [`reconcile`] are the stages; they share rows and wake-ups, never call one another.
+//! * [`keep`] keeps what reads brought, for outages.
 //! * [`remote`] is the only way out; [`http`] and [`status`] are the faces; [`cli`] the commands.
 //! * [`inbound`] is what Mobile JKN calls at the facility.
 //! * [`simulator`] plays BPJS; [`daemon`] puts everything together.
@@ -38,6 +39,7 @@ pub mod remote;
 pub mod store;
 
 pub mod intake;
+pub mod keep;
 pub mod push;
 pub mod reconcile;
 pub mod report;

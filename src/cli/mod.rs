@@ -19,6 +19,7 @@ pub mod catalogue;
 pub mod check;
 pub mod client;
 pub mod demo;
+pub mod keep;
 pub mod obligations;
 pub mod outage;
 pub mod pause;

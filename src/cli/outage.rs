@@ -95,6 +95,27 @@ pub enum OutageCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Daftar pemeliharaan yang diumumkan dan belum lewat (announced maintenance still ahead)
+    Plans {
+        /// Kode faskes (facility code)
+        #[arg(long, value_name = "KODE")]
+        facility: Option<String>,
+        /// Sebagai JSON (as JSON)
+        #[arg(long)]
+        json: bool,
+    },
+    /// Menarik kembali pemeliharaan yang diumumkan (withdraw)
+    Withdraw {
+        /// Nomor pemeliharaan (number)
+        #[arg(value_name = "NOMOR")]
+        id: i64,
+        /// Alasan, misalnya nomor pengumuman BPJS (reason)
+        #[arg(long, value_name = "TEKS")]
+        reason: String,
+        /// Sebagai JSON (as JSON)
+        #[arg(long)]
+        json: bool,
+    },
     /// Menggolongkan gangguan: ordinary atau force_majeure, keadaan kahar (classify)
     Classify {
         /// Nomor gangguan (number)
@@ -154,12 +175,12 @@ pub fn run(args: &OutageArgs, api: &Api, language: Language) -> Result<(), CliEr
         }
         OutageCommand::Plan { facility, from, to, verdict, reason, json } => {
             let body = json!({ "facility": facility, "from": from, "to": to, "verdict": verdict, "reason": reason });
-            let plan = api.post("/v1/outages/plans", &body)?;
-            if *json {
-                say!("{plan}");
-            } else {
-                say!("#{} · {} – {} · {reason}", plan["id"], local(text(&plan, "from")), local(text(&plan, "to")));
-            }
+            planned(&api.post("/v1/outages/plans", &body)?, *json);
+            return Ok(());
+        }
+        OutageCommand::Plans { facility, json } => return plans(api, facility.as_deref(), *json, language),
+        OutageCommand::Withdraw { id, reason, json } => {
+            planned(&api.post(&format!("/v1/outages/plans/{id}/withdraw"), &json!({ "reason": reason }))?, *json);
             return Ok(());
         }
         OutageCommand::Classify { id, class, reason, json } => {
@@ -175,6 +196,46 @@ pub fn run(args: &OutageArgs, api: &Api, language: Language) -> Result<(), CliEr
     } else {
         say!("{}", details(&answer, language));
     }
+    Ok(())
+}
+
+/// One announcement on one line.
+fn planned(plan: &Value, json: bool) {
+    if json {
+        say!("{plan}");
+    } else {
+        let (from, to) = (local(text(plan, "from")), local(text(plan, "to")));
+        say!("#{} · {from} – {to} · {}", plan["id"], text(plan, "reason"));
+    }
+}
+
+fn plans(api: &Api, facility: Option<&str>, json: bool, language: Language) -> Result<(), CliError> {
+    let query: Vec<(&str, &str)> = facility.map(|code| ("facility", code)).into_iter().collect();
+    let page = api.get("/v1/outages/plans", &query)?;
+    if json {
+        say!("{page}");
+        return Ok(());
+    }
+    let items = page["items"].as_array().cloned().unwrap_or_default();
+    if items.is_empty() {
+        eprintln!("{}", language.pick("Tidak ada pemeliharaan yang diumumkan.", "No maintenance is announced."));
+        return Ok(());
+    }
+    let head = match language {
+        Language::Indonesian => ["NO", "FASKES", "MULAI", "SELESAI", "PIHAK", "ALASAN"],
+        Language::English => ["NO", "FACILITY", "FROM", "TO", "WHOSE", "REASON"],
+    };
+    let row = |plan: &Value| {
+        vec![
+            plan["id"].to_string(),
+            text(plan, "facility").to_owned(),
+            local(text(plan, "from")),
+            local(text(plan, "to")),
+            side(text(plan, "verdict"), language).to_owned(),
+            text(plan, "reason").to_owned(),
+        ]
+    };
+    say!("{}", table(&head, &items.iter().map(row).collect::<Vec<_>>()));
     Ok(())
 }
 

@@ -76,7 +76,8 @@ pub enum ReconcileCommand {
     },
 }
 
-fn month(text: &str) -> Result<Date, String> {
+/// The first day of a month.
+pub(super) fn month(text: &str) -> Result<Date, String> {
     format!("{text}-01").parse().map_err(|_| "TTTT-BB, misalnya 2026-11 (YYYY-MM)".to_owned())
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::Language;
 use super::api::Api;
+use super::reconcile::month;
 use super::root::CliError;
 use super::words::text;
 
@@ -75,14 +76,20 @@ pub enum Form {
 
 /// Which reconciliation, in which form.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("which").args(["id", "facility"]).required(true)))]
+#[command(
+    group(ArgGroup::new("which").args(["id", "facility"]).required(true)),
+    group(ArgGroup::new("days").args(["month", "from"]))
+)]
 pub struct ReconciliationArgs {
     /// Nomor rekonsiliasi (its id)
     #[arg(long, value_name = "NOMOR")]
     pub id: Option<String>,
     /// Kode faskes; dipakai rekonsiliasi terbaru untuk hari-hari itu (the newest of these days)
-    #[arg(long, value_name = "KODE", requires = "from")]
+    #[arg(long, value_name = "KODE", requires = "days")]
     pub facility: Option<String>,
+    /// Bulan (month)
+    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
+    pub month: Option<Date>,
     /// Hari pertama (first day)
     #[arg(long, value_name = "TANGGAL", requires = "to")]
     pub from: Option<Date>,
@@ -278,10 +285,19 @@ fn which(args: &ReconciliationArgs, api: &Api, language: Language) -> Result<Str
 
 /// The newest reconciliation of exactly these days.
 fn newest(args: &ReconciliationArgs, api: &Api, language: Language) -> Result<String, CliError> {
-    let (facility, from, to) = (args.facility.as_deref().unwrap_or_default(), day(args.from), day(args.to));
+    let facility = args.facility.as_deref().unwrap_or_default();
+    let (from, to) = (args.from.or(args.month), args.to.or(args.month.map(Date::last_of_month)));
+    let (from, to) = (day(from), day(to));
     let page = api.get("/v1/reconciliations", &[("facility", facility), ("limit", "1000")])?;
-    let fits = |row: &&Value| text(row, "from") == from && text(row, "to") == to;
-    let found = page["items"].as_array().into_iter().flatten().find(fits).map(|row| text(row, "id").to_owned());
+    // A month that is not over was reconciled up to some day of it: the latest of those, and of that day the newest.
+    let fits = |row: &&Value| {
+        let until = text(row, "to");
+        text(row, "from") == from
+            && (until == to || args.month.is_some() && (from.as_str()..=to.as_str()).contains(&until))
+    };
+    let rows = page["items"].as_array().into_iter().flatten().filter(fits);
+    // Of equals the last is taken; the newest comes first.
+    let found = rows.rev().max_by_key(|row| text(row, "to")).map(|row| text(row, "id").to_owned());
     found.ok_or_else(|| {
         let why = language
             .pick("belum ada rekonsiliasi untuk hari itu; jalankan dulu", "no reconciliation of these days; first run");

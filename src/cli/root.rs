@@ -13,8 +13,8 @@ use clap::{Parser, Subcommand};
 
 use super::api::Api;
 use super::{
-    Console, Language, audit, books, catalogue, check, client, demo, obligations, outage, pause, queue, reconcile,
-    report, serve, simulate, status, vault,
+    Console, Language, audit, books, catalogue, check, client, demo, keep, obligations, outage, pause, queue,
+    reconcile, report, serve, simulate, status, vault,
 };
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
@@ -66,6 +66,8 @@ pub enum Command {
     Resume(pause::PauseArgs),
     /// Gangguan (outages)
     Outage(outage::OutageArgs),
+    /// Data simpanan untuk gangguan: referensi dan kepesertaan (kept reads)
+    Keep(keep::KeepArgs),
     /// Kalender kewajiban perjanjian (calendar of obligations)
     Obligations(obligations::ObligationsArgs),
     /// Membandingkan dengan BPJS (compare with BPJS)
@@ -182,6 +184,7 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
         | Command::Pause(_)
         | Command::Resume(_)
         | Command::Outage(_)
+        | Command::Keep(_)
         | Command::Reconcile(_)
         | Command::Report(_)
         | Command::Claims(_)
@@ -201,6 +204,7 @@ fn ask(cli: &Cli, language: Language) -> Result<(), CliError> {
         Command::Pause(args) => pause::run(args, true, &api, language),
         Command::Resume(args) => pause::run(args, false, &api, language),
         Command::Outage(args) => outage::run(args, &api, language),
+        Command::Keep(args) => keep::run(args, &api, language),
         Command::Reconcile(args) => reconcile::run(args, &api, language),
         Command::Report(args) => report::run(args, &api, language),
         Command::Claims(args) => books::claims(args, &api, language),

@@ -76,7 +76,7 @@ pub(super) fn cause(word: &str, language: Language) -> &str {
         "dns" => ("nama server tidak ditemukan (DNS)", "name not found (DNS)"),
         "tcp" => ("server tidak terhubung (TCP)", "no connection (TCP)"),
         "tls" => ("sambungan aman gagal (TLS)", "secure connection failed (TLS)"),
-        "http" => ("server BPJS menjawab galat", "BPJS's server answers with errors"),
+        "http" => ("server BPJS tidak menjawab, atau menjawab galat", "BPJS's server does not answer, or with errors"),
         "business" => ("aplikasi BPJS menjawab galat", "BPJS's application answers with errors"),
         "manual" => ("dicatat petugas", "recorded by a person"),
         "maintenance" => ("pemeliharaan yang diumumkan", "announced maintenance"),

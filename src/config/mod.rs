@@ -38,6 +38,8 @@ pub struct Config {
     pub remote: RemoteConfig,
     /// The gateway for a SIM that speaks BPJS already.
     pub gateway: GatewayConfig,
+    /// What is kept of reads for outages.
+    pub keep: KeepConfig,
     /// The tables of the remote services.
     pub catalogue: CatalogueConfig,
     /// What Mobile JKN calls at the facility.
@@ -187,6 +189,29 @@ pub struct GatewayConfig {
     pub repeat_window: Duration,
     /// How far a client's `X-timestamp` may be from this machine's clock, either way.
     pub timestamp_window: Duration,
+}
+
+/// `[keep]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepConfig {
+    /// Whether reads of the gateway are kept and given again while BPJS is away.
+    pub enabled: bool,
+    /// How old a reference may be before it is fetched anew; zero fetches nothing ahead.
+    pub refresh: Duration,
+    /// Pause after each request of fetching ahead, per facility and service.
+    pub pause: Duration,
+    /// Words fetched ahead besides the catalogue's, in every reference that is searched by words.
+    pub keywords: Vec<String>,
+    /// Days after which a reference that was not read again goes.
+    pub reference_days: u32,
+    /// Days after which a member's standing goes.
+    pub eligibility_days: u32,
+    /// Rows of references in all.
+    pub max_rows: u64,
+    /// Members' standings in all.
+    pub max_members: u64,
+    /// Bytes of both in the database.
+    pub max_bytes: u64,
 }
 
 /// `[catalogue]`
@@ -367,6 +392,22 @@ impl Default for GatewayConfig {
             wait: Duration::from_secs(10),
             repeat_window: Duration::from_mins(15),
             timestamp_window: Duration::from_mins(5),
+        }
+    }
+}
+
+impl Default for KeepConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            refresh: Duration::from_hours(24),
+            pause: Duration::from_secs(2),
+            keywords: Vec::new(),
+            reference_days: 90,
+            eligibility_days: 35,
+            max_rows: 1_000_000,
+            max_members: 50_000,
+            max_bytes: 512 * 1024 * 1024,
         }
     }
 }

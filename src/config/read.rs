@@ -14,8 +14,8 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
     AntreanInboundConfig, CatalogueConfig, Config, ContractConfig, EmptyStatus, Facility, GatewayConfig, HttpConfig,
-    HttpLimits, PCARE_APP_CODE, Party, ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig, StatusForm,
-    StoreConfig, TlsConfig, UnknownPatient, VaultConfig, value,
+    HttpLimits, KeepConfig, PCARE_APP_CODE, Party, ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig,
+    StatusForm, StoreConfig, TlsConfig, UnknownPatient, VaultConfig, value,
 };
 use crate::secret::Private;
 
@@ -128,6 +128,7 @@ impl Reader {
             contract: self.section(root, "contract", Self::contract),
             remote,
             gateway: self.section(root, "gateway", Self::gateway),
+            keep: self.section(root, "keep", Self::keep),
             catalogue: self.section(root, "catalogue", Self::catalogue),
             antrean_inbound: self.section(root, "antrean_inbound", Self::antrean_inbound),
             reconcile: self.section(root, "reconcile", Self::reconcile),
@@ -292,6 +293,23 @@ impl Reader {
             wait: self.read(table, "wait", value::duration, default.wait),
             repeat_window: self.read(table, "repeat_window", value::duration, default.repeat_window),
             timestamp_window: self.read(table, "timestamp_window", value::timeout, default.timestamp_window),
+        }
+    }
+
+    fn keep(&mut self, table: &mut Table) -> KeepConfig {
+        let default = KeepConfig::default();
+        let days = |given: &Value| value::number(given, 1, 9131).map(|days| u32::try_from(days).unwrap_or(u32::MAX));
+        let many = |given: &Value| value::number(given, 0, 100_000_000);
+        KeepConfig {
+            enabled: self.read(table, "enabled", value::boolean, default.enabled),
+            refresh: self.read(table, "refresh", value::duration, default.refresh),
+            pause: self.read(table, "pause", value::duration, default.pause),
+            keywords: self.read(table, "keywords", value::names, default.keywords),
+            reference_days: self.read(table, "reference_days", days, default.reference_days),
+            eligibility_days: self.read(table, "eligibility_days", days, default.eligibility_days),
+            max_rows: self.read(table, "max_rows", many, default.max_rows),
+            max_members: self.read(table, "max_members", many, default.max_members),
+            max_bytes: self.read(table, "max_bytes", value::size, default.max_bytes),
         }
     }
 

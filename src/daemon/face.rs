@@ -76,6 +76,7 @@ pub(super) fn router(
         }),
         status: status_screen(shared),
         closing: shared.stop.clone(),
+        keep: Arc::clone(&shared.keep),
         gateway: config.gateway.enabled.then(|| Arc::new(gateway(shared, lanes))),
         extra: status::router(status_state(shared, operator_token, secure)),
     };
@@ -86,7 +87,14 @@ fn gateway(shared: &Shared, lanes: &[Arc<Lane>]) -> http::gateway::Gateway {
     let pcare = shared.config.facilities.iter().filter_map(|facility| facility.pcare.as_ref());
     let app_codes = pcare.filter_map(|service| service.app_code.clone()).collect();
     let (vault, remote) = (shared.vault.clone(), shared.remote.clone());
-    http::gateway::Gateway::new(vault, remote, lanes.to_vec(), shared.config.gateway.clone(), app_codes)
+    http::gateway::Gateway::new(
+        vault,
+        remote,
+        lanes.to_vec(),
+        Arc::clone(&shared.keep),
+        shared.config.gateway.clone(),
+        app_codes,
+    )
 }
 
 /// The calendar of duties with what only the running bridge knows.

@@ -1,5 +1,5 @@
-//! Small things that must go on: the vault and the clients are looked at, the disk is measured, old payloads go, and a
-//! failed store ends the process.
+//! Small things that must go on: the vault and the clients are looked at, the disk is measured, old payloads and kept reads
+//! go, and a failed store ends the process.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use crate::status::Stalled;
 const EVERY: Duration = Duration::from_secs(1);
 /// How often old payloads are looked for, in looks.
 const RETIRE_EVERY: u32 = 600;
+/// How often what is kept of reads is counted for health and metrics, in looks.
+const COUNT_EVERY: u32 = 60;
 /// Payloads destroyed in one transaction.
 const RETIRE_BATCH: usize = 500;
 
@@ -45,6 +47,10 @@ pub(super) async fn run(shared: Shared, failed: CancellationToken) {
         look(&shared);
         if looks.is_multiple_of(RETIRE_EVERY) {
             retire(&shared).await;
+            prune(&shared).await;
+        }
+        if looks.is_multiple_of(COUNT_EVERY) {
+            count(&shared).await;
         }
         looks = looks.wrapping_add(1);
         tokio::select! {
@@ -91,5 +97,22 @@ async fn retire(shared: &Shared) {
         Ok(0) => {}
         Ok(gone) => tracing::info!(gone, "bookings past their retention were stripped of persons"),
         Err(error) => tracing::warn!(%error, "old bookings not looked for"),
+    }
+}
+
+/// What is kept for outages goes by its age and its amount.
+async fn prune(shared: &Shared) {
+    match shared.keep.prune(shared.parts.clock.now()).await {
+        Ok(0) => {}
+        Ok(gone) => tracing::info!(gone, "kept reads past their retention were let go"),
+        Err(error) => tracing::warn!(%error, "kept reads not looked through"),
+    }
+}
+
+/// Health, status page and metrics show how old kept references are.
+async fn count(shared: &Shared) {
+    match shared.store.kept_totals().await {
+        Ok(totals) => shared.live.kept(totals),
+        Err(error) => tracing::warn!(%error, "kept reads not counted"),
     }
 }

@@ -52,7 +52,7 @@ fn reasons(row: &OutageRow, plan: Option<&OutagePlan>) -> Vec<String> {
         "dns" => "Nama server tidak ditemukan, sebelum BPJS sempat dihubungi.",
         "tcp" => "Server tidak menerima sambungan.",
         "tls" => "Sambungan aman tidak terbentuk.",
-        "http" => "Sambungan baik, tetapi server web BPJS menjawab galat.",
+        "http" => "Sambungan baik, tetapi server web BPJS tidak menjawab, atau menjawab galat.",
         "business" => "Server web baik, tetapi aplikasi BPJS menjawab galat pada bacaan yang tidak mengubah apa-apa.",
         "manual" => "Dicatat petugas, bukan hasil pemeriksaan.",
         _ => "",

@@ -22,6 +22,7 @@ mod extract;
 mod forecast;
 pub mod gateway;
 mod guard;
+mod kept;
 mod obligations;
 mod openapi;
 mod outages;
@@ -53,6 +54,7 @@ use crate::clock::Clock;
 use crate::config::Facility;
 use crate::contract::{Calendar, Contracts};
 use crate::intake::Intake;
+use crate::keep::Keep;
 use crate::queue::BootId;
 use crate::report::frame::Parties;
 use crate::secret::Private;
@@ -154,6 +156,8 @@ pub struct App {
     pub status: StatusScreen,
     /// Ends long polls when the process stops.
     pub closing: CancellationToken,
+    /// What is kept of reads.
+    pub keep: Arc<Keep>,
     /// The gateway, if it is switched on.
     pub gateway: Option<Arc<gateway::Gateway>>,
     /// Routes of other faces (`status`), with their own authentication.

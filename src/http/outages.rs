@@ -131,6 +131,33 @@ pub(super) async fn plan(
     Ok(Json(view::plan(&row, &zone(&app, &row.facility))))
 }
 
+/// The maintenance does not take place: it names no outage any more.
+pub(super) async fn withdraw(
+    AppState(app): AppState<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(text): Path<String>,
+    params: Params,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    params.finish()?;
+    let mut fields = Fields::of(body)?;
+    let reason = fields.reason();
+    fields.finish()?;
+    let wanted: i64 = id(&text)?;
+    let plans = app.store.outage_plans(Timestamp::MIN).await?;
+    let plan = plans.into_iter().find(|plan| plan.id == wanted).ok_or_else(Problem::not_found)?;
+    caller.require(&plan.facility)?;
+    let audit = AuditEntry {
+        at: app.clock.now(),
+        actor: caller.name.clone(),
+        action: "outage.withdraw".to_owned(),
+        object: wanted.to_string(),
+        detail: reason,
+    };
+    let row = app.store.withdraw_plan(wanted, audit).await?.ok_or_else(Problem::not_found)?;
+    Ok(Json(view::plan(&row, &zone(&app, &row.facility))))
+}
+
 pub(super) async fn open(
     AppState(app): AppState<Arc<App>>,
     Extension(caller): Extension<Caller>,

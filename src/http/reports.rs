@@ -170,7 +170,8 @@ async fn reconciliation(app: &App, caller: &Caller, asked: &Asked) -> Result<Pap
     let row = stored(app, caller, asked).await?;
     let frame = app.frame(&row.facility, caller).await?;
     let zone = zone(app, &row.facility);
-    let report = view::reconciliation(&row, &zone);
+    let settlements = app.store.settlements(&row.id).await?;
+    let report = view::settled(view::reconciliation(&row, &zone), &settlements, &zone);
     let outages: Vec<_> = app.store.outages(OUTAGES).await?.iter().map(|row| view::outage(row, &zone)).collect();
     let title = |name: &str| app.catalogue.operation(name).map_or_else(|| name.to_owned(), |known| known.title.clone());
     let report = Reconciliation::read(&report, &outages, &frame.facility_name, title)
@@ -202,7 +203,10 @@ async fn evaluation(app: &App, caller: &Caller, asked: &Asked) -> Result<Paper, 
     let row = row.ok_or_else(Problem::not_found)?;
     let frame = app.frame(&row.facility, caller).await?;
     app.note(caller, "outage", &row.facility, format!("{id} {}", asked.form)).await?;
-    Ok(outage::evaluation(&frame, &row))
+    let effect = app.store.outage_effect(id, frame.now).await?.unwrap_or_default();
+    let plans = app.store.outage_plans(row.opened_at).await?;
+    let plan = plans.iter().find(|plan| plan.covers(&row.facility, row.opened_at));
+    Ok(outage::evaluation(&frame, &row, effect, plan))
 }
 
 async fn of_journal(app: &App, caller: &Caller, kind: &str, asked: Asked) -> Result<Paper, Problem> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::routing::{self, MethodRouter};
 
 use super::{
-    actions, antrean, audit, books, changes, claims, deliveries, forecast, obligations, openapi, outages, pauses,
+    actions, antrean, audit, books, changes, claims, deliveries, forecast, kept, obligations, openapi, outages, pauses,
     reconciliations, reports, settle, status, submissions,
 };
 use crate::vault::Role::{self, Network, Operator, Sim, Viewer};
@@ -98,6 +98,7 @@ routes! {
     "POST" post "/v1/outages" ACT 30 "Buka gangguan secara manual" outages::open;
     "GET" get "/v1/outages/plans" ALL 30 "Pemeliharaan yang diumumkan" outages::plans;
     "POST" post "/v1/outages/plans" ACT 30 "Catat pemeliharaan yang diumumkan" outages::plan;
+    "POST" post "/v1/outages/plans/{id}/withdraw" ACT 30 "Tarik kembali pemeliharaan yang diumumkan" outages::withdraw;
     "POST" post "/v1/outages/{id}/classify" ACT 30 "Golongkan gangguan, misalnya keadaan kahar" outages::classify;
     "GET" get "/v1/outages/{id}" ALL 30 "Satu gangguan" outages::show;
     "POST" post "/v1/outages/{id}/close" ACT 30 "Tutup gangguan" outages::close;
@@ -117,6 +118,9 @@ routes! {
     "GET" get "/v1/pauses" LOOK 30 "Yang sedang dijeda" pauses::list;
     "POST" post "/v1/pauses" ACT 30 "Jeda pengiriman" pauses::pause;
     "DELETE" delete "/v1/pauses" ACT 30 "Lanjutkan pengiriman" pauses::resume;
+    "GET" get "/v1/kept" LOOK 30 "Data simpanan untuk gangguan: referensi dan umurnya" kept::list;
+    "DELETE" delete "/v1/kept" ACT 60 "Hapus semua data simpanan satu faskes" kept::clear;
+    "POST" post "/v1/kept/refresh" ACT 30 "Ambil ulang referensi satu faskes" kept::refresh;
     "GET" get "/v1/status" LOOK 30 "Layar status" status::show;
     "GET" get "/v1/audit" ACT 30 "Log keamanan dengan rantai hash" audit::list;
     "GET" get "/openapi.json" OPEN 30 "Dokumen ini" openapi::document;

@@ -9,6 +9,7 @@
 mod delivery;
 pub mod gate;
 mod outcome;
+mod reasons;
 pub mod schedule;
 pub mod transition;
 

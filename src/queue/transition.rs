@@ -19,11 +19,10 @@ use jiff::Timestamp;
 
 use sha2::{Digest, Sha256};
 
-use super::delivery::{
-    BootId, Delivery, DeliveryId, Doubt, HeldCode, How, Lease, Progress, Purpose, Question, State, Why,
-};
+use super::delivery::{BootId, Delivery, Doubt, HeldCode, How, Lease, Progress, Purpose, Question, State, Why};
 use super::gate::Gate;
 use super::outcome::{Finding, Outcome, Suspicion};
+use super::reasons::{held_texts, owned_by, unread, why_of};
 use super::schedule;
 use crate::catalogue::{Refusal, RemoteIds, Who};
 use crate::secret::Private;
@@ -288,13 +287,7 @@ fn accepted_unread(next: &mut Progress, why: &str, now: Timestamp, policy: &Poli
     next.state = State::Unanswered;
     next.stumbles = 0;
     next.due_at = now;
-    next.why = Some(Why {
-        code: "accepted_unread".to_owned(),
-        message: Private::new(why.to_owned()),
-        meaning: "BPJS menerima entri ini, tetapi nomornya dalam jawaban tidak terbaca.".to_owned(),
-        who: Who::It,
-        next: "Tidak ada: jembatan mencari nomornya di BPJS dan tidak mengirim ulang.".to_owned(),
-    });
+    next.why = Some(unread(why));
 }
 
 fn wait_again(next: &mut Progress, now: Timestamp, policy: &Policy) {
@@ -677,50 +670,4 @@ fn held(next: &mut Progress, code: HeldCode, message: Private<String>) {
     next.blocked = None;
     let (meaning, who, todo) = held_texts(code);
     next.why = Some(Why { code: code.word().to_owned(), message, meaning: meaning.into(), who, next: todo.into() });
-}
-
-const fn held_texts(code: HeldCode) -> (&'static str, Who, &'static str) {
-    match code {
-        HeldCode::Ambiguous => (
-            "Tidak dapat dipastikan apakah entri ini sudah ada di BPJS.",
-            Who::Registration,
-            "Periksa di aplikasi BPJS, lalu 'resolve': adopt dengan nomornya bila ada, absent bila tidak ada.",
-        ),
-        HeldCode::Prerequisite => (
-            "Entri yang mendahuluinya belum sampai di BPJS.",
-            Who::Registration,
-            "Selesaikan entri yang mendahuluinya; entri ini berjalan lagi dengan sendirinya.",
-        ),
-        HeldCode::Operator => {
-            ("Ditahan oleh petugas.", Who::It, "Lepaskan dengan 'release' bila alasannya sudah selesai.")
-        }
-        HeldCode::Approval => {
-            ("Menunggu persetujuan puskesmas.", Who::Registration, "Periksa, lalu setujui dengan 'release'.")
-        }
-        HeldCode::ReproducibleFault => (
-            "BPJS menjawab dengan kesalahan yang sama lima kali, sedangkan entri lain diterima.",
-            Who::It,
-            "Periksa isi entri, perbaiki dengan 'amend', atau laporkan ke BPJS beserta pesannya.",
-        ),
-    }
-}
-
-fn why_of(refusal: &Refusal) -> Why {
-    Why {
-        code: refusal.rule.clone(),
-        message: refusal.message.clone(),
-        meaning: refusal.meaning.clone(),
-        who: refusal.who,
-        next: refusal.next.clone(),
-    }
-}
-
-fn owned_by(owner: DeliveryId) -> Why {
-    Why {
-        code: "owned".to_owned(),
-        message: Private::new(owner.to_string()),
-        meaning: "Entri yang sama di BPJS sudah dimiliki pengantaran lain dari jembatan ini.".to_owned(),
-        who: Who::Registration,
-        next: format!("Bandingkan dengan pengantaran {owner}; batalkan yang ganda atau perbaiki isinya."),
-    }
 }

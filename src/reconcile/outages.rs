@@ -99,16 +99,20 @@ impl Watch {
     async fn judge(&self, report: &ProbeReport) -> Result<(), StoreError> {
         let episode = self.open_episode().await?;
         match (report.cause(), episode) {
-            (None, Some(episode)) => self.close(&episode).await,
+            (None, Some(episode)) => {
+                // The passing probe is the evidence of its end.
+                self.add_evidence(&episode, report).await?;
+                self.close(&episode, report).await
+            }
             (None, None) => self.mend_circuit().await,
             (Some("credentials"), episode) => {
                 self.stop_lane(report).await?;
                 // BPJS answers again, only not to us: the outage is over, the lane stays stopped.
-                if let Some(episode) = episode { self.close(&episode).await } else { Ok(()) }
+                if let Some(episode) = episode { self.close(&episode, report).await } else { Ok(()) }
             }
             (Some("clock" | "config"), _) => Ok(()),
             (Some(cause), None) => self.open(cause, report).await,
-            (Some(_), Some(episode)) => self.add_evidence(episode, report).await,
+            (Some(_), Some(episode)) => self.add_evidence(&episode, report).await,
         }
     }
 
@@ -146,7 +150,7 @@ impl Watch {
         self.keep_circuit(true, at).await
     }
 
-    async fn add_evidence(&self, episode: OutageRow, report: &ProbeReport) -> Result<(), StoreError> {
+    async fn add_evidence(&self, episode: &OutageRow, report: &ProbeReport) -> Result<(), StoreError> {
         let mut evidence = episode.evidence.as_array().cloned().unwrap_or_default();
         if evidence.len() >= EVIDENCE_MAX {
             evidence.remove(EVIDENCE_MAX / 2);
@@ -156,8 +160,9 @@ impl Watch {
         self.store.change_outage(change).await.map(|_| ())
     }
 
-    async fn close(&self, episode: &OutageRow) -> Result<(), StoreError> {
-        let at = self.clock.now();
+    /// Over since the probe that passed began: what is sent from then on was sent after the outage.
+    async fn close(&self, episode: &OutageRow, report: &ProbeReport) -> Result<(), StoreError> {
+        let at = report.at;
         let close = OutageChange::Close { id: episode.id, at, actor: "jembatan: probe lolos".to_owned() };
         let row = self.store.change_outage(close).await?;
         tracing::info!(outage = row.id, accepted = row.accepted, affected = row.affected, "outage closed");

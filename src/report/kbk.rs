@@ -2,11 +2,13 @@
 //!
 //! Invariant: what only BPJS knows is asked for; without it a figure is missing, not guessed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
 
 use super::frame::{Frame, Period};
-use super::journal::{Journal, Visit};
-use super::paper::{Cell, Column, Fact, Paper, Part, Section, Table};
+use super::journal::{Entry, Journal, Visit};
+use super::paper::{Bar, Cell, Chart, Column, Fact, Paper, Part, Section, Table};
 use super::reckon::{Ratio, given, mean, rating, score};
 use crate::contract::figures::{Indicator, Kbk};
 
@@ -40,7 +42,7 @@ struct Reckoned<'a> {
 #[must_use]
 pub fn estimate(frame: &Frame, period: Period, journal: &Journal<'_>, rules: Option<&Kbk>, asked: &Asked) -> Paper {
     let sections = match rules {
-        Some(rules) => reckoned(frame, journal, rules, asked),
+        Some(rules) => reckoned(frame, period, journal, rules, asked),
         None => {
             vec![Section::new("", vec![Part::text("Perjanjian yang dipasang tidak memuat angka KBK ([kbk]).")])]
         }
@@ -61,7 +63,7 @@ pub fn estimate(frame: &Frame, period: Period, journal: &Journal<'_>, rules: Opt
     }
 }
 
-fn reckoned(frame: &Frame, journal: &Journal<'_>, rules: &Kbk, asked: &Asked) -> Vec<Section> {
+fn reckoned(frame: &Frame, period: Period, journal: &Journal<'_>, rules: &Kbk, asked: &Asked) -> Vec<Section> {
     let all = [contact(frame, journal, rules, asked), referral(journal, rules, asked), prolanis(rules, asked)];
     let row = |one: &Reckoned<'_>| {
         let rate = one.value.map(|value| rating(one.indicator, value));
@@ -120,13 +122,60 @@ fn reckoned(frame: &Frame, journal: &Journal<'_>, rules: &Kbk, asked: &Asked) ->
             })],
         ),
         Section::new("2. Hasil", vec![Part::Facts(result), Part::text(format!("Dasar: {}.", rules.clause))]),
+        Section::new("3. Peserta yang kontak, hari demi hari", by_day(frame, period, journal)),
         Section::new("Keterangan", vec![Part::Paragraph(note(journal))]),
     ]
+}
+
+/// How the number of participants with a contact grew: a picture, and its figures.
+fn by_day(frame: &Frame, period: Period, journal: &Journal<'_>) -> Vec<Part> {
+    let mut first: BTreeMap<String, Date> = BTreeMap::new();
+    for (card, day) in contacts(frame, journal) {
+        let known = first.entry(card).or_insert(day);
+        *known = day.min(*known);
+    }
+    let mut all = 0;
+    let days: Vec<(Date, i64, i64)> = period
+        .days()
+        .map(|day| {
+            let new = i64::try_from(first.values().filter(|own| **own == day).count()).unwrap_or(i64::MAX);
+            all += new;
+            (day, new, all)
+        })
+        .collect();
+    let bar = |(day, new, all): &(Date, i64, i64)| Bar { label: day.day().to_string(), pieces: vec![all - new, *new] };
+    let chart = Chart {
+        title: "Peserta terdaftar yang sudah kontak sampai hari itu".to_owned(),
+        legend: vec!["sudah kontak sebelumnya".to_owned(), "kontak pertama pada hari itu".to_owned()],
+        bars: days.iter().map(bar).collect(),
+    };
+    let shown = days.iter().filter(|(_, new, _)| *new > 0);
+    let row = |(day, new, all): &(Date, i64, i64)| vec![Cell::Day(*day), Cell::Whole(*new), Cell::Whole(*all)];
+    let table = Table {
+        name: "Kontak per hari",
+        columns: vec![
+            Column::words("Tanggal", 4),
+            Column::figures("Kontak pertama dalam periode ini", 5),
+            Column::figures("Sampai hari itu", 5),
+        ],
+        rows: shown.map(row).collect(),
+        totals: Vec::new(),
+    };
+    vec![Part::Chart(chart), Part::Table(table)]
 }
 
 const NOTE: &str = "Angka peserta terdaftar, daftar diagnosa nonspesialistik, dan peserta DM/HT hanya diketahui BPJS Kesehatan: \
     diminta sebagai masukan dan tidak diperkirakan. Hanya entri yang sudah sampai di BPJS Kesehatan lewat jembatan yang \
     dihitung; yang dientri langsung di P-Care tidak terlihat di sini.";
+
+/// The contacts of participants registered here: delivered registrations, with their days.
+fn contacts(frame: &Frame, journal: &Journal<'_>) -> Vec<(String, Date)> {
+    let own = |entry: &Entry<'_>| {
+        entry.delivered() && entry.text("kdProviderPeserta").as_deref() == Some(frame.facility.as_str())
+    };
+    let entries = journal.entries("pcare.pendaftaran");
+    entries.iter().filter(|entry| own(entry)).filter_map(|entry| Some((entry.text("noKartu")?, entry.day()?))).collect()
+}
 
 /// What the estimate rests on, with what it leaves out.
 fn note(journal: &Journal<'_>) -> String {
@@ -150,14 +199,7 @@ fn note(journal: &Journal<'_>) -> String {
 
 /// Distinct participants registered here with a contact: a delivered registration of the month.
 fn contact<'a>(frame: &Frame, journal: &Journal<'_>, rules: &'a Kbk, asked: &Asked) -> Reckoned<'a> {
-    let seen: BTreeSet<String> = journal
-        .entries("pcare.pendaftaran")
-        .iter()
-        .filter(|entry| {
-            entry.delivered() && entry.text("kdProviderPeserta").as_deref() == Some(frame.facility.as_str())
-        })
-        .filter_map(|entry| entry.text("noKartu"))
-        .collect();
+    let seen: BTreeSet<String> = contacts(frame, journal).into_iter().map(|(card, _)| card).collect();
     let count = i64::try_from(seen.len()).unwrap_or(i64::MAX);
     let whole = asked.registered.map_or_else(|| "? (--registered)".to_owned(), |whole| Cell::Whole(whole).shown());
     Reckoned {

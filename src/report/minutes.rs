@@ -74,7 +74,7 @@ fn compared(report: &Reconciliation) -> Vec<Part> {
 }
 
 fn agreement(report: &Reconciliation) -> String {
-    let equal = report.count("equal");
+    let equal = Cell::Whole(report.count("equal")).shown();
     if report.adopted == 0 {
         return format!("{equal} data sama pada kedua pihak.");
     }
@@ -106,6 +106,7 @@ fn differences(items: &[ItemRow]) -> Vec<Part> {
         let late = if item.late { "ya" } else { "" };
         vec![
             Cell::count(at + 1),
+            Cell::maybe(item.day, Cell::Day),
             Cell::Text(item.title.clone()),
             Cell::Text(item.reference.clone()),
             Cell::Text(item.id.clone()),
@@ -118,14 +119,15 @@ fn differences(items: &[ItemRow]) -> Vec<Part> {
     vec![Part::Table(Table {
         name: "Perbedaan",
         columns: vec![
-            Column::figures("No", 2),
-            Column::words("Jenis", 4),
-            Column::words("Ref SIM", 5),
-            Column::words("No. BPJS", 5),
-            Column::words("Golongan", 6),
-            Column::words("Sebab", 7),
-            Column::words("Telat", 3),
-            Column::words("Penyelesaian", 7),
+            Column::figures("No", 4),
+            Column::words("Tanggal", 9),
+            Column::words("Jenis", 9),
+            Column::words("Ref SIM", 10),
+            Column::words("No. BPJS", 11),
+            Column::words("Golongan", 11),
+            Column::words("Sebab", 13),
+            Column::words("Telat", 5),
+            Column::words("Penyelesaian", 14),
         ],
         rows: items.iter().enumerate().map(row).collect(),
         totals: Vec::new(),

@@ -5,15 +5,16 @@ use serde_json::Value;
 
 use super::frame::{Frame, Period};
 use super::paper::{Cell, Column, Fact, Paper, Part, Section, Table};
-use crate::store::{OutageRow, Verdict};
+use super::reconciliation::service;
+use crate::store::{OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 
-/// The document of one outage.
+/// The document of one outage, with what became of the entries it touched and the announcement that covers it.
 #[must_use]
-pub fn evaluation(frame: &Frame, row: &OutageRow) -> Paper {
+pub fn evaluation(frame: &Frame, row: &OutageRow, effect: OutageEffect, announced: Option<&OutagePlan>) -> Paper {
     let from = frame.date(row.opened_at);
     let period = Period { from, to: row.closed_at.map_or_else(|| frame.date(frame.now), |at| frame.date(at)) };
     let sections = vec![
-        Section::new("1. Gangguan", vec![Part::Facts(facts(frame, row))]),
+        Section::new("1. Gangguan", vec![Part::Facts(facts(frame, row, announced))]),
         Section::new(
             "2. Evaluasi per lapisan (Lampiran X angka 6 huruf c)",
             vec![
@@ -25,7 +26,7 @@ pub fn evaluation(frame: &Frame, row: &OutageRow) -> Paper {
             ],
         ),
         Section::new("3. Bukti", vec![Part::Table(evidence(frame, row))]),
-        Section::new("4. Pelaksanaan rencana kontingensi (angka 6 huruf b)", plan(row)),
+        Section::new("4. Pelaksanaan rencana kontingensi (angka 6 huruf b)", plan(frame, row, effect)),
         Section::new(
             "5. Tindak lanjut",
             vec![Part::Facts(vec![
@@ -48,7 +49,7 @@ pub fn evaluation(frame: &Frame, row: &OutageRow) -> Paper {
     }
 }
 
-fn facts(frame: &Frame, row: &OutageRow) -> Vec<Fact> {
+fn facts(frame: &Frame, row: &OutageRow, announced: Option<&OutagePlan>) -> Vec<Fact> {
     let open = || Cell::text("masih berlangsung");
     let seconds = row.closed_at.unwrap_or(frame.now).as_second() - row.opened_at.as_second();
     vec![
@@ -58,13 +59,40 @@ fn facts(frame: &Frame, row: &OutageRow) -> Vec<Fact> {
         Fact::new("Lama", Cell::Text(span(seconds.max(0)))),
         Fact::new("Pihak penyebab", Cell::text(side(row.verdict))),
         Fact::new("Alasan", Cell::text(super::reconciliation::cause(&row.cause))),
-        Fact::new("Catatan petugas", Cell::maybe(row.evidence["reason"].as_str(), Cell::text)),
+        Fact::new("Diumumkan sebelumnya", announced.map_or_else(|| Cell::text("tidak"), |plan| said(frame, plan))),
+        Fact::new("Penggolongan", classified(row)),
+        Fact::new("Catatan petugas", Cell::text(row.evidence["reason"].as_str().unwrap_or("–"))),
         Fact::new("Dibuka oleh", Cell::Text(row.opened_by.clone())),
         Fact::new("Ditutup oleh", Cell::maybe(row.closed_by.clone(), Cell::Text)),
         Fact::new("Entri diterima selama gangguan", Cell::Whole(row.accepted)),
         Fact::new("Entri yang tertunda", Cell::Whole(row.affected)),
         Fact::new("Entri yang menjadi terlambat", Cell::Whole(row.late)),
     ]
+}
+
+/// What was announced, when and for when.
+fn said(frame: &Frame, plan: &OutagePlan) -> Cell {
+    Cell::Text(format!(
+        "ya, dicatat {} untuk {} sampai {}: {}",
+        frame.instant(plan.announced_at),
+        frame.instant(plan.from),
+        frame.instant(plan.to),
+        plan.reason
+    ))
+}
+
+/// What a person made of it under Pasal 19, by whom and why.
+fn classified(row: &OutageRow) -> Cell {
+    row.class.as_ref().map_or_else(
+        || Cell::text("belum digolongkan"),
+        |(class, by)| {
+            let title = match class {
+                OutageClass::Ordinary => "gangguan biasa",
+                OutageClass::ForceMajeure => "keadaan kahar (Pasal 19)",
+            };
+            Cell::Text(format!("{title}, oleh {by}"))
+        },
+    )
 }
 
 fn span(seconds: i64) -> String {
@@ -76,16 +104,6 @@ fn span(seconds: i64) -> String {
             .flatten()
             .collect();
     if parts.is_empty() { "kurang dari 1 detik".to_owned() } else { parts.join(" ") }
-}
-
-fn service(word: &str) -> &str {
-    match word {
-        "pcare" => "P-Care",
-        "vclaim" => "V-Claim",
-        "antrean_fktp" => "Antrean FKTP",
-        "icare" => "i-Care",
-        other => other,
-    }
 }
 
 const fn side(verdict: Verdict) -> &'static str {
@@ -180,7 +198,7 @@ fn evidence(frame: &Frame, row: &OutageRow) -> Table {
                 Cell::Text(when.clone()),
                 Cell::Text(name),
                 Cell::text(if good { "lolos" } else { "gagal" }),
-                Cell::Text(check["detail"].as_str().unwrap_or_default().to_owned()),
+                Cell::Text(heard(check["detail"].as_str().unwrap_or_default())),
                 Cell::maybe(check["ms"].as_i64(), Cell::Whole),
             ]
         })
@@ -199,13 +217,49 @@ fn evidence(frame: &Frame, row: &OutageRow) -> Table {
     }
 }
 
-fn plan(row: &OutageRow) -> Vec<Part> {
+/// What a probe met, for people; its own words stay where nobody has others.
+fn heard(detail: &str) -> String {
+    const WORDS: [(&str, &str); 10] = [
+        ("no_answer", "tidak ada jawaban"),
+        ("unavailable", "layanan tidak tersedia"),
+        ("unreadable", "jawaban tidak terbaca"),
+        ("not_sent", "tidak terkirim"),
+        ("fault", "galat pada aplikasi"),
+        ("refused", "sambungan ditolak"),
+        ("timed out", "waktu habis"),
+        ("reset", "sambungan diputus"),
+        ("closed", "sambungan ditutup"),
+        ("unreachable", "tidak terjangkau"),
+    ];
+    let (word, rest) = detail.split_once(": ").map_or((detail, None), |(word, rest)| (word, Some(rest)));
+    let known = WORDS.iter().find(|(own, _)| *own == word).map(|(_, title)| *title);
+    match (known, rest) {
+        (Some(title), Some(rest)) => format!("{title} ({})", rest.replace(" ms", " milidetik")),
+        (Some(title), None) => title.to_owned(),
+        (None, _) => detail.to_owned(),
+    }
+}
+
+fn plan(frame: &Frame, row: &OutageRow, effect: OutageEffect) -> Vec<Part> {
     let mut parts = vec![Part::Paragraph(format!(
         "Selama gangguan jembatan terus menerima entri dari SIM ({} entri), menyimpannya sebelum menjawab, dan memberi tanda \
          terima. Pengiriman ditahan; sambungan diperiksa berkala dan pengiriman dilanjutkan sendiri setelah pemeriksaan lolos. \
          Entri yang jawabannya tidak sampai dicari dahulu di BPJS Kesehatan sebelum dikirim lagi.",
         row.accepted
     ))];
+    parts.push(Part::Paragraph(match (row.closed_at, effect.drained_at) {
+        (None, _) => format!("Gangguan masih berlangsung; {} entri menunggu.", effect.unfinished),
+        (Some(_), Some(drained)) => format!(
+            "{} entri baru dapat dikirim setelah gangguan; antreannya selesai pada {}.",
+            effect.delayed,
+            frame.instant(drained)
+        ),
+        (Some(_), None) if effect.unfinished > 0 => format!(
+            "{} entri baru dikirim setelah gangguan, {} masih dalam antrean.",
+            effect.delayed, effect.unfinished
+        ),
+        (Some(_), None) => "Tidak ada entri yang tertunda karena gangguan ini.".to_owned(),
+    }));
     parts.push(Part::text(if row.late > 0 {
         format!("{} entri menjadi terlambat karena gangguan ini.", row.late)
     } else {

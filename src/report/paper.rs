@@ -244,6 +244,15 @@ impl Column {
     }
 }
 
+impl Table {
+    /// How wide each column is, in percent, rounded down.
+    #[must_use]
+    pub fn shares(&self) -> Vec<u32> {
+        let all: u32 = self.columns.iter().map(|column| u32::from(column.weight)).sum();
+        self.columns.iter().map(|column| u32::from(column.weight) * 100 / all.max(1)).collect()
+    }
+}
+
 impl Section {
     /// A section with its parts.
     pub fn new(heading: impl Into<String>, parts: Vec<Part>) -> Self {
@@ -336,6 +345,13 @@ pub(super) mod tests {
         assert_eq!(Cell::Milli(148_148).shown(), "148,148");
         assert_eq!(Cell::Milli(-1_000).shown(), "-1");
         assert_eq!(Cell::Day(Date::constant(2026, 2, 3)).shown(), "03-02-2026");
+    }
+
+    #[test]
+    fn the_widths_of_columns_are_their_shares_and_never_more_than_the_page() {
+        let paper = sample(1);
+        let table = paper.tables().next().unwrap();
+        assert_eq!(table.shares(), [7, 15, 38, 23, 15]);
     }
 
     #[test]

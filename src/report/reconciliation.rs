@@ -87,6 +87,8 @@ pub struct ItemRow {
     pub class: String,
     /// In Indonesian.
     pub class_title: String,
+    /// Day of the comparison that found it: BPJS numbers registrations anew each day.
+    pub day: Option<Date>,
     /// Operation.
     pub operation: String,
     /// What people call it.
@@ -113,7 +115,7 @@ pub struct ItemRow {
 pub struct OutageLine {
     /// Its number.
     pub id: i64,
-    /// Service word.
+    /// What people call the service.
     pub service: String,
     /// First evidence.
     pub opened_at: String,
@@ -167,12 +169,8 @@ impl Reconciliation {
                 })
                 .collect(),
             late: number(&report["counts"]["late"]),
-            items: items.map(|item| item_row(item, &title)).collect(),
-            outages: outages
-                .iter()
-                .filter(|one| one["facility"] == facility.as_str())
-                .filter_map(|one| outage(one, from, to))
-                .collect(),
+            items: items.map(|item| item_row(item, (from == to).then_some(from), &title)).collect(),
+            outages: outage_lines(outages, &facility, from, to),
             checkpoint: checkpoint(&report["checkpoint"]),
             facility,
             from,
@@ -242,7 +240,8 @@ fn compared(report: &Value, title: &impl Fn(&str) -> String) -> Vec<ComparedRow>
     all.into_iter().map(row).collect()
 }
 
-fn item_row(item: &Value, title: &impl Fn(&str) -> String) -> ItemRow {
+/// `only` is the day of a report about a single one; reports about several name it in each item.
+fn item_row(item: &Value, only: Option<Date>, title: &impl Fn(&str) -> String) -> ItemRow {
     let (class, operation) = (text(item, "class"), text(item, "operation"));
     let adopted = item["adopted"] == true;
     let meaning = text(&item["why"], "meaning");
@@ -261,7 +260,10 @@ fn item_row(item: &Value, title: &impl Fn(&str) -> String) -> ItemRow {
     } else {
         String::new()
     };
+    // A line of the SIM's list stands for the day that it names itself.
+    let named = || text(&item["key"], "tglDaftar").parse().ok();
     ItemRow {
+        day: text(item, "day").parse().ok().or(only).or_else(named),
         class_title: class_title(&class).to_owned(),
         title: if operation.is_empty() { String::new() } else { title(&operation) },
         reference: text(item, "ref"),
@@ -281,6 +283,15 @@ fn item_row(item: &Value, title: &impl Fn(&str) -> String) -> ItemRow {
     }
 }
 
+/// The facility's outages that touch the days, in the order in which they began.
+fn outage_lines(outages: &[Value], facility: &str, from: Date, to: Date) -> Vec<OutageLine> {
+    let own = outages.iter().filter(|one| one["facility"] == facility);
+    let mut lines: Vec<OutageLine> = own.filter_map(|one| outage(one, from, to)).collect();
+    // The same offset in all of them: their order as text is that of time.
+    lines.sort_by(|a, b| (&a.opened_at, a.id).cmp(&(&b.opened_at, b.id)));
+    lines
+}
+
 /// An outage that touches the days; the API's instants carry the facility's offset, so their first ten letters are its
 /// local day.
 fn outage(value: &Value, from: Date, to: Date) -> Option<OutageLine> {
@@ -291,7 +302,7 @@ fn outage(value: &Value, from: Date, to: Date) -> Option<OutageLine> {
         day(&opened_at)? <= to && closed_at.as_deref().is_none_or(|at| day(at).is_some_and(|day| day >= from));
     touches.then(|| OutageLine {
         id: number(&value["id"]),
-        service: text(value, "service"),
+        service: service(&text(value, "service")).to_owned(),
         side: side(&text(value, "verdict")).to_owned(),
         cause: cause(&text(value, "cause")).to_owned(),
         accepted: number(&value["accepted"]),
@@ -344,13 +355,24 @@ fn side(verdict: &str) -> &'static str {
     }
 }
 
+/// What people call a service.
+pub(super) fn service(word: &str) -> &str {
+    match word {
+        "pcare" => "P-Care",
+        "vclaim" => "V-Claim",
+        "antrean_fktp" => "Antrean FKTP",
+        "icare" => "i-Care",
+        other => other,
+    }
+}
+
 /// The layer that failed, in Indonesian.
 pub(super) fn cause(word: &str) -> &'static str {
     match word {
         "dns" => "nama server tidak ditemukan (DNS)",
         "tcp" => "server tidak terhubung (TCP)",
         "tls" => "sambungan aman gagal (TLS)",
-        "http" => "server menjawab galat (HTTP)",
+        "http" => "server tidak menjawab, atau menjawab galat (HTTP)",
         "business" => "aplikasi menjawab galat",
         "manual" => "dicatat petugas",
         "maintenance" => "pemeliharaan yang diumumkan",

@@ -16,7 +16,7 @@ use crate::contract::figures::Kbk;
 use crate::contract::{Contracts, Deadline, Holidays, Profile};
 use crate::queue::{Delivery, DeliveryId, How, Mark, Progress, State, SubmissionId};
 use crate::secret::Private;
-use crate::store::{JournalRow, OutageRow, Verdict};
+use crate::store::{JournalRow, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 
 const CARD: &str = "0009900000000";
 
@@ -333,7 +333,7 @@ fn prolanis_lists_each_participant_of_each_activity() {
 
 fn disturbed() -> OutageRow {
     let probe = json!({ "at": "2026-11-20T01:00:00Z", "checks": [
-        { "step": "dns", "status": "ok", "detail": null, "ms": 3 }, { "step": "tcp", "status": "fail", "detail": "timeout", "ms": 5000 },
+        { "step": "dns", "status": "ok", "detail": null, "ms": 3 }, { "step": "tcp", "status": "fail", "detail": "timed out", "ms": 5000 },
         { "step": "http", "status": "skipped", "detail": null, "ms": 0 } ] });
     OutageRow {
         id: 3,
@@ -353,9 +353,42 @@ fn disturbed() -> OutageRow {
     }
 }
 
+fn touched() -> OutageEffect {
+    let drained_at = Some(at("2026-11-20T03:41:00Z"));
+    OutageEffect { accepted: 40, delayed: 38, late: 2, unfinished: 0, drained_at }
+}
+
+#[test]
+fn the_evaluation_names_the_announcement_the_class_and_when_the_queue_was_empty() {
+    let mut row = disturbed();
+    row.class = Some((OutageClass::ForceMajeure, "petugas: banjir".into()));
+    let plan = OutagePlan {
+        id: 1,
+        facility: "0114A026".into(),
+        from: at("2026-11-20T00:00:00Z"),
+        to: at("2026-11-20T04:00:00Z"),
+        verdict: Verdict::Bpjs,
+        reason: "surat 7".into(),
+        actor: "petugas".into(),
+        announced_at: at("2026-11-18T00:00:00Z"),
+    };
+    let paper = outage::evaluation(&frame(), &row, touched(), Some(&plan));
+    let page = String::from_utf8(Form::Html.render(&paper).unwrap()).unwrap();
+    for wanted in
+        ["keadaan kahar (Pasal 19), oleh petugas: banjir", "surat 7", "20 November 2026 11.41 WITA", "waktu habis"]
+    {
+        assert!(page.contains(wanted), "{wanted}: {page}");
+    }
+    let plain = outage::evaluation(&frame(), &disturbed(), OutageEffect::default(), None);
+    assert_eq!(
+        (fact(&plain, "Penggolongan"), fact(&plain, "Diumumkan")),
+        (Cell::text("belum digolongkan"), Cell::text("tidak"))
+    );
+}
+
 #[test]
 fn the_evaluation_names_layers_duration_and_entries() {
-    let paper = outage::evaluation(&frame(), &disturbed());
+    let paper = outage::evaluation(&frame(), &disturbed(), touched(), None);
     assert_eq!(fact(&paper, "Lama"), Cell::text("2 jam 30 menit 5 detik"));
     assert_eq!(fact(&paper, "Entri diterima"), Cell::Whole(40));
     assert_eq!((rows(&paper, "Lapisan").len(), rows(&paper, "Bukti").len()), (3, 2));
@@ -373,7 +406,7 @@ fn papers() -> Vec<Paper> {
     let rules = Kbk::of(&profile.money.kbk.clone().unwrap()).unwrap();
     vec![
         super::minutes::minutes(&frame, &super::reconciliation::tests::sample()),
-        outage::evaluation(&frame, &disturbed()),
+        outage::evaluation(&frame, &disturbed(), touched(), None),
         visits::form(&frame, november(), visits::Care::Rjtp, &journal),
         visits::form(&frame, november(), visits::Care::Ritp, &journal),
         deadlines::timeliness(&frame, november(), &journal),

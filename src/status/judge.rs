@@ -141,6 +141,7 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Report {
     checks.extend(facts.lanes.iter().map(circuit));
     checks.push(disk(facts));
     checks.push(outage(facts));
+    checks.extend(references(facts, now));
     checks.extend(facts.live.inbound.as_ref().map(|seen| antrean_inbound(seen, facts.bookings, now)));
     let status = checks.iter().map(|check| check.status).max().unwrap_or(Level::Ok);
     Report { status, verdict: verdict(facts, &checks), checks }
@@ -260,6 +261,19 @@ fn disk(facts: &Facts) -> Check {
         Some(free) => check("disk", Level::Ok, None, format!("Sisa {}.", text::bytes(free))),
         None => check("disk", Level::Ok, None, "Belum diukur."),
     }
+}
+
+/// Kept references are a help in an outage, so their age is told and never a fault; nothing is said where none are kept.
+fn references(facts: &Facts, now: Timestamp) -> Option<Check> {
+    let kept = &facts.live.kept;
+    let lists: u64 = kept.iter().map(|one| one.lists).sum();
+    if lists == 0 {
+        return None;
+    }
+    let oldest = kept.iter().filter_map(|one| one.oldest).min();
+    let age = |at: Timestamp| text::span(now.duration_since(at));
+    let whole = oldest.map_or_else(|| "belum ada yang lengkap".to_owned(), |at| format!("yang tertua {}", age(at)));
+    Some(check("references", Level::Ok, oldest, format!("{lists} daftar referensi tersimpan, {whole}.")))
 }
 
 fn outage(facts: &Facts) -> Check {

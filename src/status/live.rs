@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::store::KeptTotals;
+
 /// The board.
 #[derive(Debug)]
 pub struct Live {
@@ -42,6 +44,7 @@ struct Board {
     disk: Option<u64>,
     disk_low_since: Option<Timestamp>,
     stalled: Vec<Stalled>,
+    kept: Vec<KeptTotals>,
 }
 
 /// The last heartbeat of a task.
@@ -105,6 +108,8 @@ pub struct Snapshot {
     pub min_free: u64,
     /// What the watchdog found.
     pub stalled: Vec<Stalled>,
+    /// What is kept of reads, as it was counted last.
+    pub kept: Vec<KeptTotals>,
     /// The listener for Mobile JKN, if there is one.
     pub inbound: Option<InboundSeen>,
 }
@@ -122,6 +127,7 @@ impl Live {
             disk: None,
             disk_low_since: None,
             stalled: Vec::new(),
+            kept: Vec::new(),
         };
         Self {
             started: now,
@@ -181,6 +187,11 @@ impl Live {
         board.disk_low_since = if low { board.disk_low_since.or(Some(now)) } else { None };
     }
 
+    /// What is kept of reads for outages.
+    pub fn kept(&self, totals: Vec<KeptTotals>) {
+        self.board().kept = totals;
+    }
+
     /// Counts an ended attempt. Words that are none of ours count as `other`, so that labels stay few and say nothing.
     pub fn attempt(&self, operation: &str, outcome: &str) {
         let key = (label(operation), label(outcome));
@@ -236,6 +247,7 @@ impl Live {
             disk_low_since: board.disk_low_since,
             min_free: self.min_free,
             stalled: board.stalled.clone(),
+            kept: board.kept.clone(),
             inbound,
         }
     }

@@ -80,6 +80,7 @@ pub(super) fn encode(facts: &Facts, rows: &Rows, report: &Report, live: &Live, n
         seconds(&mut registry, "nearest_at_risk", help, left);
     }
     machine(&mut registry, facts);
+    kept(&mut registry, facts, now);
     attempts(&mut registry, live);
     inbound(&mut registry, facts, rows, now);
     let mut text = String::new();
@@ -161,6 +162,21 @@ fn machine(registry: &mut Registry, facts: &Facts) {
     if let Some(free) = facts.live.disk_free {
         gauge(registry, "disk_free_bytes", "Free bytes on the store's disk", signed(free));
     }
+}
+
+fn kept(registry: &mut Registry, facts: &Facts, now: Timestamp) {
+    let [rows, members, age] = [(); 3].map(|()| Family::<LaneLabels, Gauge>::default());
+    for one in &facts.live.kept {
+        let labels = LaneLabels { facility: one.facility.clone(), service: one.service.clone() };
+        rows.get_or_create(&labels).set(signed(one.rows));
+        members.get_or_create(&labels).set(signed(one.members));
+        if let Some(oldest) = one.oldest {
+            age.get_or_create(&labels).set(now.duration_since(oldest).as_secs().max(0));
+        }
+    }
+    registry.register("kept_rows", "Rows of references kept for outages", rows);
+    registry.register("kept_members", "Members whose standing is kept for outages", members);
+    registry.register_with_unit("kept_age", "Age of the oldest reference that was read to its end", Unit::Seconds, age);
 }
 
 fn attempts(registry: &mut Registry, live: &Live) {

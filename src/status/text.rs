@@ -102,7 +102,7 @@ pub(super) fn cause(word: &str) -> &'static str {
         "dns" => "nama server BPJS tidak ditemukan (DNS)",
         "tcp" => "server BPJS tidak dapat dihubungi (TCP)",
         "tls" => "sambungan aman gagal (TLS)",
-        "http" => "server BPJS menjawab galat",
+        "http" => "server BPJS tidak menjawab, atau menjawab galat",
         "business" => "aplikasi BPJS menjawab galat",
         "manual" => "dicatat oleh petugas",
         _other => "sebab belum jelas",

@@ -10,6 +10,7 @@ pub(crate) mod desk;
 pub(crate) mod gates;
 pub(crate) mod gateway;
 pub(crate) mod intake;
+pub(crate) mod keep;
 pub(crate) mod lanes;
 pub(crate) mod ledger;
 pub(crate) mod people;
@@ -81,10 +82,18 @@ macro_rules! for_every_case {
             gateway::provisional_numbers_are_the_same_every_time_and_nobody_elses,
             gateway::provisional_numbers_that_collide_are_told_apart,
             gateway::an_attempt_keeps_what_it_was_answered_until_it_is_retired,
+            keep::rows_of_several_words_are_kept_once,
+            keep::a_list_belongs_to_one_facility_operation_and_scope,
+            keep::a_list_that_became_shorter_loses_its_end,
+            keep::a_standing_is_found_by_card_and_by_nik_and_the_last_word_counts,
+            keep::what_is_kept_goes_by_its_age,
+            keep::of_too_much_the_oldest_goes_and_is_whole_no_longer,
+            keep::a_facilitys_kept_reads_are_cleared_with_a_row_in_the_log,
             ledger::one_outage_is_open_per_service_and_closing_counts,
             ledger::an_outage_that_is_not_there_is_an_error,
             ledger::reconciliations_keep_their_reports,
             contract::announced_maintenance_is_kept_until_it_is_over,
+            contract::announced_maintenance_is_withdrawn_once,
             contract::an_outage_is_classified_and_its_effect_is_told,
             contract::settlements_are_kept_in_order_with_their_rows_in_the_log,
             contract::days_are_wanted_done_wanted_again_and_forgotten,

@@ -12,6 +12,7 @@ pub mod antrean;
 mod conformance;
 mod declared;
 mod gateway;
+mod keep;
 mod outage;
 mod sealing;
 pub mod sqlite;
@@ -30,6 +31,9 @@ use crate::secret::Private;
 
 pub use declared::{Redate, circumstances, redating};
 pub use gateway::{NumberForm, ProvisionalId, Standing, StandingAsk};
+pub use keep::{
+    KeepLimits, KeptList, KeptMember, KeptRow, KeptTotals, ListName, ListSummary, MemberName, NewRow, NewRows, TermRow,
+};
 pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
@@ -175,7 +179,10 @@ pub trait Store: antrean::AntreanStore {
     /// Enters maintenance that was announced ahead, with its row in the log; answers it with its id.
     async fn plan_outage(&self, plan: OutagePlan, audit: AuditEntry) -> Result<OutagePlan, StoreError>;
 
-    /// Announced maintenance that ends at `since` or later, in order of its beginning.
+    /// Takes an announcement back, with its row in the log; none where there is no such one, or no longer.
+    async fn withdraw_plan(&self, id: i64, audit: AuditEntry) -> Result<Option<OutagePlan>, StoreError>;
+
+    /// Announced maintenance, not withdrawn, that ends at `since` or later, in order of its beginning.
     async fn outage_plans(&self, since: Timestamp) -> Result<Vec<OutagePlan>, StoreError>;
 
     /// What became, until `now`, of the entries that an outage touched.
@@ -224,6 +231,32 @@ pub trait Store: antrean::AntreanStore {
 
     /// One reconciliation with its report.
     async fn reconciliation(&self, id: &str) -> Result<Option<ReconciliationRow>, StoreError>;
+
+    // ---- kept for outages ---------------------------------------------------------------------------------------
+
+    /// Keeps an answer's rows and how much of the list is read now.
+    async fn keep_rows(&self, rows: NewRows) -> Result<(), StoreError>;
+
+    /// A kept list with all its rows.
+    async fn kept_list(&self, list: &ListName) -> Result<Option<KeptList>, StoreError>;
+
+    /// What is kept of references, of one facility (or all), without rows.
+    async fn kept_lists(&self, facility: Option<&str>) -> Result<Vec<ListSummary>, StoreError>;
+
+    /// Keeps a member's standing in place of whatever was kept of the same card or NIK; `None` forgets it.
+    async fn keep_member(&self, member: MemberName, kept: Option<KeptMember>) -> Result<(), StoreError>;
+
+    /// A member's standing, by card or NIK; the newest if there are two.
+    async fn kept_member(&self, member: &MemberName) -> Result<Option<KeptMember>, StoreError>;
+
+    /// How much is kept, by facility and service.
+    async fn kept_totals(&self) -> Result<Vec<KeptTotals>, StoreError>;
+
+    /// Lets go what is too old or too much, the oldest first; returns how many rows and standings went.
+    async fn prune_kept(&self, limits: KeepLimits) -> Result<u64, StoreError>;
+
+    /// Lets go everything kept of a facility, with its row in the log; returns how many rows and standings went.
+    async fn clear_kept(&self, facility: &str, audit: AuditEntry) -> Result<u64, StoreError>;
 
     // ---- obligations --------------------------------------------------------------------------------------------
 

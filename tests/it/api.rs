@@ -19,10 +19,11 @@ use axum::Router;
 use jembatan::catalogue::Catalogue;
 use jembatan::chance::Chance;
 use jembatan::clock::Clock;
-use jembatan::config::{Facility, HttpLimits, ServiceConfig};
+use jembatan::config::{Facility, HttpLimits, KeepConfig, ServiceConfig};
 use jembatan::contract::{Calendar, Certificate, Certificates, Contracts, Deadline, Place};
 use jembatan::http::{self, App, Rates, ReconcileRequest, local_operator_token};
 use jembatan::intake::{Dates, Intake, Settings};
+use jembatan::keep::Keep;
 use jembatan::queue::transition::Event;
 use jembatan::queue::{BootId, Outcome, Purpose};
 use jembatan::secret::Private;
@@ -155,9 +156,11 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
         dates: dates(),
         clock: clock.clone(),
         chance: chance.clone(),
-        settings: Settings { facilities: facilities.clone(), bpjs_zone, boot },
+        settings: Settings { facilities: facilities.clone(), bpjs_zone: bpjs_zone.clone(), boot },
     };
+    let keep = Keep::new(Arc::clone(&store), Arc::clone(&catalogue), KeepConfig::default(), bpjs_zone);
     App {
+        keep: Arc::new(keep),
         store,
         intake: Arc::new(intake),
         catalogue,

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use jembatan::clock::Clock;
+use jembatan::config::Config;
+use jembatan::daemon::{Parts, Running};
 use jembatan::secret::{ConsId, Username};
 use jembatan::simulator::credentials::Credentials;
 use jembatan::simulator::faults::{Fault, Kind};
@@ -37,11 +39,14 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     pub(crate) min_free: &'static str,
     pub(crate) log: &'static str,
+    /// The time of the simulator, and of a daemon that is started inside.
+    pub(crate) clock: Clock,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { settle_ms: 400, timeout_ms: 1_000, seed: 1, min_free: "1 MiB", log: "info" }
+        let clock = Clock::system();
+        Self { settle_ms: 400, timeout_ms: 1_000, seed: 1, min_free: "1 MiB", log: "info", clock }
     }
 }
 
@@ -58,6 +63,8 @@ pub(crate) struct Bridge {
     home: tempfile::TempDir,
     pub(crate) port: u16,
     child: Option<Child>,
+    inside: Option<Running>,
+    pub(crate) clock: Clock,
     starts: u32,
     pub(crate) env: Vec<(String, String)>,
     log: &'static str,
@@ -86,10 +93,11 @@ impl Bridge {
     /// A bridge that is ready to start.
     pub(crate) fn stopped(setup: &Setup) -> Self {
         let _already = rustls::crypto::ring::default_provider().install_default();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let simulator = Simulator::new(simulator::Settings {
             seed: setup.seed,
             credentials: credentials(),
+            clock: setup.clock.clone(),
             ..simulator::Settings::default()
         });
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -101,8 +109,11 @@ impl Bridge {
             home: tempfile::tempdir().unwrap(),
             port: own_port(),
             child: None,
+            inside: None,
+            clock: setup.clock.clone(),
             starts: 0,
-            env: Vec::new(),
+            // Counts of requests are of what the tests ask for.
+            env: vec![("JEMBATAN__KEEP__REFRESH".to_owned(), "0s".to_owned())],
             log: setup.log,
             simulator,
             simulator_at,
@@ -198,13 +209,20 @@ base_url = "http://{simulator}/pcare-rest"
 
     /// Runs a command; it must succeed.
     pub(crate) fn cli(&self, arguments: &[&str], input: &str) -> String {
+        let (code, out, err) = self.cli_says(arguments, input);
+        assert_eq!(code, Some(0), "{arguments:?}: {err}");
+        out
+    }
+
+    /// Runs a command: its exit code, standard output and standard error.
+    pub(crate) fn cli_says(&self, arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jembatan"));
         command.args(arguments).arg("--config").arg(self.config());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
     }
 
     pub(crate) fn home(&self) -> &Path {
@@ -241,6 +259,15 @@ base_url = "http://{simulator}/pcare-rest"
         self.child = Some(command.spawn().unwrap());
     }
 
+    /// Starts the daemon in this process, on the clock of the setup: a month then takes minutes. The command line talks
+    /// to it as to any other.
+    pub(crate) fn start_inside(&mut self) {
+        assert!(self.child.is_none() && self.inside.is_none(), "already started");
+        let config = Config::load(&self.config(), self.env.iter().cloned()).unwrap();
+        let parts = Parts { clock: self.clock.clone(), ..Parts::default() };
+        self.inside = Some(self.runtime.block_on(jembatan::daemon::start(config, parts)).unwrap());
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
@@ -250,6 +277,9 @@ base_url = "http://{simulator}/pcare-rest"
         if let Some(mut child) = self.child.take() {
             drop(child.kill());
             child.wait().unwrap();
+        }
+        if let Some(running) = self.inside.take() {
+            self.runtime.block_on(running.stop());
         }
     }
 
@@ -351,7 +381,8 @@ base_url = "http://{simulator}/pcare-rest"
         })
     }
 
-    fn raw(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> Option<Answer> {
+    /// One request as whoever has the token; nothing where nobody answered.
+    pub(crate) fn raw(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> Option<Answer> {
         let url = format!("http://127.0.0.1:{}{path}", self.port);
         let method = method.parse().unwrap();
         let body = body.map(Value::to_string);
@@ -373,6 +404,13 @@ base_url = "http://{simulator}/pcare-rest"
         let answer = self.call("GET", path, None);
         assert!(matches!(answer.status, 200 | 503), "GET {path}: {answer:?}");
         answer.body
+    }
+
+    /// A file, as the operator.
+    pub(crate) fn file(&self, path: &str) -> Vec<u8> {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let request = self.http.get(url).bearer_auth(&self.operator);
+        self.runtime.block_on(async { request.send().await?.error_for_status()?.bytes().await }).unwrap().to_vec()
     }
 
     /// Hands a submission in, or says that nobody answered.

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 mod door;
+mod kept;
 mod outage;
 mod python;
 mod reads;

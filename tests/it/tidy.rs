@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
             "contract",
             "intake",
+            "keep",
             "protocol",
             "queue",
             "remote",
@@ -49,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "words",
         ],
     ),
+    ("keep", &["catalogue", "clock", "config", "observe", "protocol", "remote", "secret", "store"]),
     ("inbound", &["chance", "clock", "config", "intake", "observe", "secret", "store", "vault"]),
     ("simulator", &["catalogue", "clock", "protocol", "secret"]),
 ];

@@ -256,6 +256,8 @@ fn config(home: &Path, simulator: SocketAddr, zone: TimeZone) -> anyhow::Result<
         circuit_retry_max: Duration::from_secs(2),
         ..config.remote
     };
+    // Its counts of requests are of the day it plays.
+    config.keep.refresh = Duration::ZERO;
     // The demo makes its reconciliation itself, at its end.
     config.reconcile = crate::config::ReconcileConfig { daily: None, after_outage: false };
     config.facilities = vec![facility];

@@ -18,6 +18,10 @@ use crate::vault::GatewayCredentials;
 
 /// Who speaks in an answer: `bpjs`, `cache` or `jembatan`.
 const SOURCE: HeaderName = HeaderName::from_static("x-jembatan-source");
+/// Since when a kept answer is known.
+const AS_OF: HeaderName = HeaderName::from_static("x-jembatan-as-of");
+/// What must be known along with a kept answer.
+const NOTICE: HeaderName = HeaderName::from_static("x-jembatan-notice");
 /// The delivery an answer is about.
 const DELIVERY: HeaderName = HeaderName::from_static("x-jembatan-delivery");
 
@@ -81,6 +85,8 @@ impl Voice {
 pub(super) enum Source {
     /// BPJS said it, now or when the entry was sent.
     Bpjs,
+    /// BPJS said it earlier, and it was kept.
+    Cache,
     /// The bridge says it.
     Bridge,
 }
@@ -122,6 +128,10 @@ pub(super) struct Reply {
     pub(super) delivery: Option<DeliveryId>,
     /// Seconds after which to ask again.
     pub(super) retry_after: Option<u64>,
+    /// Of a kept answer: since when it is known (RFC 3339).
+    pub(super) as_of: Option<String>,
+    /// Of a kept answer: what must be known along with it.
+    pub(super) notice: Option<&'static str>,
 }
 
 impl Reply {
@@ -135,6 +145,8 @@ impl Reply {
             source: Source::Bridge,
             delivery: None,
             retry_after: None,
+            as_of: None,
+            notice: None,
         }
     }
 
@@ -169,11 +181,18 @@ impl Reply {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         let source = match self.source {
             Source::Bpjs => "bpjs",
+            Source::Cache => "cache",
             Source::Bridge => "jembatan",
         };
         headers.insert(SOURCE, HeaderValue::from_static(source));
         if let Some(id) = self.delivery.and_then(|id| HeaderValue::try_from(id.to_string()).ok()) {
             headers.insert(DELIVERY, id);
+        }
+        if let Some(as_of) = self.as_of.and_then(|as_of| HeaderValue::try_from(as_of).ok()) {
+            headers.insert(AS_OF, as_of);
+        }
+        if let Some(notice) = self.notice {
+            headers.insert(NOTICE, HeaderValue::from_static(notice));
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());

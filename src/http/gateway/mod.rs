@@ -2,13 +2,14 @@
 //!
 //! Job: let a caller in as BPJS would ([`door`]), find the operation in the catalogue ([`route`]), pass a read through
 //! under the facility's own credentials ([`read`]) and make a submission of a write ([`write`]), and answer in the
-//! service's envelope, sealed for the caller ([`answer`]). Invariants: what the catalogue does not know is not passed on;
+//! service's envelope, sealed for the caller ([`answer`]); while BPJS is away from what is kept ([`kept`]). Invariants: what the catalogue does not know is not passed on;
 //! real credentials never leave the vault's side; a write is on disk before anything is answered, and a repeated one is
 //! the same entry; nothing of a path, a body or an answer is logged. Neighbours: `remote` passes, `intake` accepts,
-//! `store` knows generations and provisional numbers. What it does not do: keep reads, send writes (`push`).
+//! `store` knows generations and provisional numbers. What it does not do: decide what is kept (`keep`), send writes (`push`).
 
 mod answer;
 mod door;
+mod kept;
 mod numbers;
 mod outcome;
 mod read;
@@ -26,6 +27,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use self::answer::{Reply, Secrecy, Voice};
 use self::door::{Failures, Knock, Visitor};
@@ -34,6 +36,7 @@ use super::auth::Caller;
 use crate::catalogue::{Operation, Service};
 use crate::config::GatewayConfig;
 use crate::intake::json;
+use crate::keep::Keep;
 use crate::remote::{Lane, Remote};
 use crate::secret::Private;
 use crate::vault::{Role, Vault};
@@ -51,11 +54,15 @@ pub struct Gateway {
     pub remote: Remote,
     /// The circuits.
     pub lanes: Vec<Arc<Lane>>,
+    /// What is kept of reads.
+    pub keep: Arc<Keep>,
     /// `[gateway]`
     pub config: GatewayConfig,
     /// Application codes that facilities have configured besides 095.
     pub app_codes: Vec<String>,
     failures: Failures,
+    /// Answers that are being kept.
+    keeping: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -71,10 +78,12 @@ impl Gateway {
         vault: Vault,
         remote: Remote,
         lanes: Vec<Arc<Lane>>,
+        keep: Arc<Keep>,
         config: GatewayConfig,
         app_codes: Vec<String>,
     ) -> Self {
-        Self { vault, remote, lanes, config, app_codes, failures: Failures::default() }
+        let keeping = Arc::new(Semaphore::new(kept::AT_ONCE));
+        Self { vault, remote, lanes, keep, config, app_codes, failures: Failures::default(), keeping }
     }
 
     fn lane(&self, facility: &str, service: Service) -> Option<&Arc<Lane>> {

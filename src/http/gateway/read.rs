@@ -1,7 +1,7 @@
 //! Reads: passed through under the facility's own credentials.
 //!
-//! Every read that BPJS answered leaves through [`answered`], every one that it did not through [`unavailable`]: what is
-//! kept of reads has these two places.
+//! Every read that BPJS answered leaves through [`answered`], every one that it did not through [`unavailable`]: there
+//! what may be kept is kept, and here what is kept is given ([`super::kept`]).
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Call;
 use super::answer::{Content, Reply, Source};
-use super::{numbers, outcome};
+use super::{kept, numbers, outcome};
 use crate::catalogue::render_path;
 use crate::protocol::sign::Stamp;
 use crate::queue::Outcome;
@@ -37,7 +37,7 @@ async fn pass(call: &Call<'_>) -> Result<Reply, Reply> {
     let (path, body) = with_real_numbers(call).await?;
     let lane = gateway.lane(facility, operation.service);
     if lane.is_some_and(outcome::is_open) {
-        return Ok(unavailable(call, None));
+        return Ok(unavailable(call, None).await);
     }
     let admitted = tokio::time::timeout(QUEUE, gateway.remote.admit(facility, operation.service)).await;
     admitted
@@ -50,12 +50,13 @@ async fn pass(call: &Call<'_>) -> Result<Reply, Reply> {
     }
     Ok(match passed {
         Ok(passed) => answered(call, passed),
-        Err(failure) => unavailable(call, Some(&failure)),
+        Err(failure) => unavailable(call, Some(&failure)).await,
     })
 }
 
 /// BPJS answered, be it with a no: as it gave it, sealed anew where it came sealed.
-fn answered(_call: &Call<'_>, passed: Passed) -> Reply {
+fn answered(call: &Call<'_>, passed: Passed) -> Reply {
+    kept::keep(call, &passed);
     let Passed { status, code, message, response, .. } = passed;
     let content = match response.into_inner() {
         Answer::Absent => Content::Absent,
@@ -70,13 +71,41 @@ fn answered(_call: &Call<'_>, passed: Passed) -> Reply {
     Reply { status: Some(status), source: Source::Bpjs, ..Reply::own(code, message.into_inner()).with(content) }
 }
 
-/// BPJS did not answer: in its envelope, at once, with the reason.
-fn unavailable(call: &Call<'_>, failure: Option<&ReadFailure>) -> Reply {
+/// BPJS did not answer: what is kept, or in its envelope, at once, the reason.
+async fn unavailable(call: &Call<'_>, failure: Option<&ReadFailure>) -> Reply {
+    if failure.is_none_or(|failure| is_outage(failure.outcome.as_ref()))
+        && let Some(reply) = kept::give(call).await
+    {
+        return reply;
+    }
     let word = call.operation.service.word();
     let Some(failure) = failure else {
         let words = format!("BPJS ({word}) sedang tidak terjangkau; jembatan memeriksanya terus. Coba lagi nanti.");
-        return Reply::own(503, words).after(15);
+        return Reply::own(503, kept::and_nothing(call, words)).after(15);
     };
+    refused(call, failure)
+}
+
+/// Whether a failed read means that BPJS is away, and not that the call or the facility's set-up is at fault.
+fn is_outage(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::NotSent { why } => !["vault", "config", "argument"].iter().any(|own| why.starts_with(own)),
+        Outcome::NoAnswer { .. }
+        | Outcome::Unavailable { .. }
+        | Outcome::Unreadable { .. }
+        | Outcome::AcceptedUnread { .. }
+        | Outcome::Fault(_) => true,
+        Outcome::Accepted(_)
+        | Outcome::AlreadyThere(_)
+        | Outcome::NotFound(_)
+        | Outcome::Refused(_)
+        | Outcome::NotAuthorised(..)
+        | Outcome::RateLimited { .. } => false,
+    }
+}
+
+fn refused(call: &Call<'_>, failure: &ReadFailure) -> Reply {
+    let word = call.operation.service.word();
     match failure.outcome.as_ref() {
         Outcome::RateLimited { .. } => Reply::own(429, "BPJS meminta jeda; coba lagi sebentar.").after(5),
         Outcome::NotSent { why } if why.starts_with("vault") || why.starts_with("config") => {
@@ -86,7 +115,8 @@ fn unavailable(call: &Call<'_>, failure: Option<&ReadFailure>) -> Reply {
             Reply::own(400, "Alamat memuat bagian yang tidak dapat diteruskan (mis. '..').")
         }
         Outcome::NoAnswer { .. } => {
-            Reply::own(504, format!("BPJS ({word}) tidak menjawab pada waktunya; coba lagi nanti.")).after(5)
+            let words = format!("BPJS ({word}) tidak menjawab pada waktunya; coba lagi nanti.");
+            Reply::own(504, kept::and_nothing(call, words)).after(5)
         }
         Outcome::Accepted(_)
         | Outcome::AcceptedUnread { .. }
@@ -99,7 +129,7 @@ fn unavailable(call: &Call<'_>, failure: Option<&ReadFailure>) -> Reply {
         | Outcome::NotSent { .. }
         | Outcome::Unreadable { .. } => {
             let words = format!("BPJS ({word}) sedang tidak terjangkau ({}); coba lagi nanti.", failure.why);
-            Reply::own(503, words).after(5)
+            Reply::own(503, kept::and_nothing(call, words)).after(5)
         }
     }
 }

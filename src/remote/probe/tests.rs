@@ -159,7 +159,8 @@ async fn every_service_has_its_own_harmless_question_and_no_data_is_an_answer() 
     let no_data = br#"{"metaData":{"code":"201","message":"Data Tidak Ditemukan"},"response":null}"#;
     let no_content = br#"{"metadata":{"code":201,"message":"No Content"},"response":null}"#;
     let door = br#"{"message":"no Route matched with those values"}"#;
-    let table: [(Service, u16, &[u8], &str, bool, &str); 3] = [
+    type Answered<'a> = (Service, u16, &'a [u8], &'a str, bool, &'a str);
+    let table: [Answered<'_>; 3] = [
         (Service::Vclaim, 200, no_data, "vclaim-rest/referensi/poli/INT", true, "---oo"),
         (Service::AntreanFktp, 200, no_content, "antreanfktp/ref/poli/tanggal/2026-11-21", true, "---oo"),
         (Service::Icare, 404, door, "wsihs/", false, "---o-"),

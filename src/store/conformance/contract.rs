@@ -47,6 +47,34 @@ pub(crate) async fn announced_maintenance_is_kept_until_it_is_over(desk: &Desk) 
     assert_eq!((log[0].action.as_str(), log[0].object.clone()), ("outage.plan", kept.id.to_string()));
 }
 
+pub(crate) async fn announced_maintenance_is_withdrawn_once(desk: &Desk) {
+    let plan = OutagePlan {
+        id: 0,
+        facility: FACILITY.to_owned(),
+        from: at(100),
+        to: at(200),
+        verdict: Verdict::Bpjs,
+        reason: "pengumuman 13".to_owned(),
+        actor: "petugas".to_owned(),
+        announced_at: at(0),
+    };
+    let audit = |action: &str, object: &str| AuditEntry {
+        at: at(5),
+        actor: "petugas".to_owned(),
+        action: action.to_owned(),
+        object: object.to_owned(),
+        detail: "pengumuman 13".to_owned(),
+    };
+    let kept = desk.store.plan_outage(plan, audit("outage.plan", "")).await.unwrap();
+    let other = desk.store.plan_outage(kept.clone(), audit("outage.plan", "")).await.unwrap();
+    let withdraw = || desk.store.withdraw_plan(kept.id, audit("outage.withdraw", "7"));
+    assert_eq!(withdraw().await.unwrap(), Some(kept.clone()));
+    assert_eq!(withdraw().await.unwrap(), None, "no longer there");
+    assert_eq!(desk.store.outage_plans(at(0)).await.unwrap(), [other]);
+    let log = desk.store.audit(0, 10).await.unwrap();
+    assert_eq!(log.iter().filter(|entry| entry.action == "outage.withdraw").count(), 1);
+}
+
 pub(crate) async fn an_outage_is_classified_and_its_effect_is_told(desk: &Desk) {
     let row = desk.store.change_outage(opened(10)).await.unwrap();
     assert_eq!(row.class, None);

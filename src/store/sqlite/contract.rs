@@ -44,10 +44,22 @@ impl Tx<'_> {
         Ok(OutagePlan { id, ..plan.clone() })
     }
 
+    pub(super) fn withdraw_plan(self, id: i64, audit: &AuditEntry) -> Result<Option<OutagePlan>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE outage_plan SET withdrawn_at = ?2 WHERE id = ?1 AND withdrawn_at IS NULL \
+             RETURNING id, facility, from_at, to_at, verdict, reason, actor, announced_at",
+        )?;
+        let plan = statement.query_row(params![id, millis(audit.at)], plan_of).optional()?;
+        if plan.is_some() {
+            self.log(audit)?;
+        }
+        Ok(plan)
+    }
+
     pub(super) fn outage_plans(self, since: Timestamp) -> Result<Vec<OutagePlan>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, facility, from_at, to_at, verdict, reason, actor, announced_at FROM outage_plan \
-             WHERE to_at >= ?1 ORDER BY from_at, id",
+             WHERE to_at >= ?1 AND withdrawn_at IS NULL ORDER BY from_at, id",
         )?;
         let rows = statement.query_map([millis(since)], plan_of)?;
         Ok(rows.collect::<Result<_, _>>()?)

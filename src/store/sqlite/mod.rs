@@ -11,6 +11,7 @@ mod antrean_people;
 mod claim;
 mod contract;
 mod gateway;
+mod keep;
 mod ledger;
 mod move_on;
 mod obligations;
@@ -34,9 +35,10 @@ pub use open::{Inspection, Opened, Settings, inspect};
 
 use super::{
     Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
-    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, LaneLoad, LaneStop, NewSubmission, NumberForm,
-    OutageChange, OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow,
-    Recorded, Redate, Sealer, Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
+    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember, KeptTotals, LaneLoad,
+    LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm, OutageChange, OutageEffect,
+    OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow, Recorded, Redate, Sealer,
+    Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
 use crate::contract::{Done, Event};
@@ -244,6 +246,10 @@ impl Store for SqliteStore {
         self.write(move |tx| tx.plan_outage(&plan, &audit)).await
     }
 
+    async fn withdraw_plan(&self, id: i64, audit: AuditEntry) -> Result<Option<OutagePlan>, StoreError> {
+        self.write(move |tx| tx.withdraw_plan(id, &audit)).await
+    }
+
     async fn outage_plans(&self, since: Timestamp) -> Result<Vec<OutagePlan>, StoreError> {
         self.read(move |tx| tx.outage_plans(since)).await
     }
@@ -318,6 +324,42 @@ impl Store for SqliteStore {
     async fn reconciliation(&self, id: &str) -> Result<Option<ReconciliationRow>, StoreError> {
         let id = id.to_owned();
         self.read(move |tx| tx.reconciliation(&id)).await
+    }
+
+    async fn keep_rows(&self, rows: NewRows) -> Result<(), StoreError> {
+        self.write(move |tx| tx.keep_rows(&rows)).await
+    }
+
+    async fn kept_list(&self, list: &ListName) -> Result<Option<KeptList>, StoreError> {
+        let list = list.clone();
+        self.read(move |tx| tx.kept_list(&list)).await
+    }
+
+    async fn kept_lists(&self, facility: Option<&str>) -> Result<Vec<ListSummary>, StoreError> {
+        let facility = facility.map(str::to_owned);
+        self.read(move |tx| tx.kept_lists(facility.as_deref())).await
+    }
+
+    async fn keep_member(&self, member: MemberName, kept: Option<KeptMember>) -> Result<(), StoreError> {
+        self.write(move |tx| tx.keep_member(&member, kept.as_ref())).await
+    }
+
+    async fn kept_member(&self, member: &MemberName) -> Result<Option<KeptMember>, StoreError> {
+        let member = member.clone();
+        self.read(move |tx| tx.kept_member(&member)).await
+    }
+
+    async fn kept_totals(&self) -> Result<Vec<KeptTotals>, StoreError> {
+        self.read(|tx| tx.kept_totals()).await
+    }
+
+    async fn prune_kept(&self, limits: KeepLimits) -> Result<u64, StoreError> {
+        self.write(move |tx| tx.prune_kept(&limits)).await
+    }
+
+    async fn clear_kept(&self, facility: &str, audit: AuditEntry) -> Result<u64, StoreError> {
+        let facility = facility.to_owned();
+        self.write(move |tx| tx.clear_kept(&facility, &audit)).await
     }
 
     async fn record_event(&self, event: Event) -> Result<Event, StoreError> {

@@ -2,7 +2,7 @@
 //! left corner.
 //!
 //! Invariants: nothing stands outside the margins; a table's heading stands again on every page it reaches; a row stays on
-//! one page unless it is higher than a page.
+//! one page unless it is higher than a page; nobody signs on a page that says nothing else.
 
 use super::face::Faces;
 use crate::report::paper::{Cell, Chart, Fact, Paper, Part, Section, Signature, Table};
@@ -16,6 +16,8 @@ const SMALL: f32 = 8.0;
 const LEAD: f32 = 1.35;
 const PAD: f32 = 2.5;
 const RULE: f32 = 0.5;
+/// Room for the signatures.
+const SIGNING: f32 = 120.0;
 const GREY: (u8, u8, u8) = (120, 120, 120);
 const BLACK: (u8, u8, u8) = (0, 0, 0);
 const TINT: (u8, u8, u8) = (232, 237, 242);
@@ -67,13 +69,15 @@ impl Page {
 /// The pages of a paper, numbered.
 pub(super) fn pages(paper: &Paper, faces: &Faces) -> Vec<Page> {
     let size = if paper.wide { (LONG, SHORT) } else { (SHORT, LONG) };
-    let mut flow = Flow { faces, size, pages: Vec::new(), y: 0.0 };
+    let mut flow = Flow { faces, size, pages: Vec::new(), y: 0.0, keep: 0.0 };
     flow.turn();
     flow.title(paper);
     flow.facts(&paper.facts);
-    for section in &paper.sections {
-        flow.section(section);
+    let last = paper.sections.len().saturating_sub(1);
+    for (at, section) in paper.sections.iter().enumerate() {
+        flow.section(section, at == last && !paper.signatures.is_empty());
     }
+    flow.keep = 0.0;
     flow.signatures(&paper.signatures);
     flow.footer(&paper.footer);
     flow.numbered(&paper.title)
@@ -84,6 +88,8 @@ struct Flow<'a> {
     size: (f32, f32),
     pages: Vec<Page>,
     y: f32,
+    /// Room that the last block leaves below itself, for the signatures.
+    keep: f32,
 }
 
 /// A row cut into lines.
@@ -151,7 +157,11 @@ impl Flow<'_> {
     }
 
     fn paragraph(&mut self, text: &str, size: f32, bold: bool) {
-        for line in self.faces.of(bold).lines(text, size, self.width()) {
+        let lines = self.faces.of(bold).lines(text, size, self.width());
+        if self.keep > 0.0 {
+            self.need(real(lines.len()) * size * LEAD + self.keep);
+        }
+        for line in lines {
             self.need(size * LEAD);
             self.line(MARGIN, self.y, size, bold, &line);
             self.y += size * LEAD;
@@ -163,6 +173,9 @@ impl Flow<'_> {
         let regular = &self.faces.regular;
         let widest = facts.iter().map(|fact| regular.width(&fact.name, BODY)).fold(0.0, f32::max);
         let column = (widest + 12.0).min(self.width() * 0.45);
+        if self.keep > 0.0 {
+            self.need(real(facts.len()) * (BODY * LEAD + 5.0) + self.keep);
+        }
         for fact in facts {
             let names = regular.lines(&fact.name, BODY, column - 8.0);
             let values = regular.lines(&fact.value.shown(), BODY, self.width() - column);
@@ -178,18 +191,23 @@ impl Flow<'_> {
             self.y += extra;
             if fact.value == Cell::Blank {
                 self.fill(MARGIN + column, self.y - 1.0, 200.0, RULE, GREY);
+                self.y += 2.0;
             }
         }
         self.y += 4.0;
     }
 
-    fn section(&mut self, section: &Section) {
+    fn section(&mut self, section: &Section, signed: bool) {
         self.y += 6.0;
+        let last = section.parts.len().saturating_sub(1);
+        let keep = |at: usize| if signed && at == last { SIGNING + 20.0 } else { 0.0 };
         if !section.heading.is_empty() {
-            self.need(110.0);
+            self.keep = 0.0;
+            self.need(110.0 + keep(0));
             self.paragraph(&section.heading, 10.5, true);
         }
-        for part in &section.parts {
+        for (at, part) in section.parts.iter().enumerate() {
+            self.keep = keep(at);
             match part {
                 Part::Paragraph(text) => self.paragraph(text, BODY, false),
                 Part::Facts(facts) => self.facts(facts),
@@ -210,8 +228,14 @@ impl Flow<'_> {
         self.need(height(head.lines) * 3.0);
         self.row(&head, &widths, true);
         let rows = table.rows.iter().map(|row| (row, false)).chain(table.totals.iter().map(|row| (row, true)));
+        let mut left = table.rows.len() + table.totals.len();
         for (row, bold) in rows {
+            left -= 1;
             let mut cut = self.cut(row, &widths, bold);
+            if left == 0 && self.keep > 0.0 && self.y + height(cut.lines) + self.keep > self.bottom() {
+                self.turn();
+                self.row(&head, &widths, true);
+            }
             let page = self.bottom() - MARGIN - height(head.lines);
             let most = lines_in(page);
             while cut.lines > most {
@@ -266,7 +290,8 @@ impl Flow<'_> {
         self.fill(x - RULE, top, RULE, high, GREY);
         self.fill(MARGIN, top, self.width(), RULE, GREY);
         self.y = top + high;
-        self.fill(MARGIN, self.y - RULE, self.width(), RULE, GREY);
+        // Where the next row's upper rule will stand: one rule between two rows.
+        self.fill(MARGIN, self.y, self.width(), RULE, GREY);
     }
 
     // ---- the rest -----------------------------------------------------------------------------------------------
@@ -306,7 +331,7 @@ impl Flow<'_> {
             return;
         }
         self.y += 14.0;
-        self.need(120.0);
+        self.need(SIGNING);
         let gap = 24.0;
         let wide = (self.width() + gap) / real(signatures.len()) - gap;
         // One signatory alone signs on the right, not across the page.

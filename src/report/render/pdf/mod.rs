@@ -56,6 +56,17 @@ mod tests {
     }
 
     #[test]
+    fn nobody_signs_on_a_page_that_says_nothing_else() {
+        let faces = face::Faces::load().unwrap();
+        for rows in 20..90 {
+            let paper = sample(rows);
+            let pages = layout::pages(&paper, &faces);
+            let signed = pages.iter().find(|page| page.texts().any(|text| text == "PIHAK KESATU")).unwrap();
+            assert!(signed.texts().any(|text| text.starts_with("Rp")), "{rows} rows");
+        }
+    }
+
+    #[test]
     fn the_file_is_a_pdf_that_passes_the_checker_for_archives() {
         let bytes = document(&sample(80)).unwrap();
         assert!(bytes.starts_with(b"%PDF-1.7"));

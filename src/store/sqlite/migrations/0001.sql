@@ -232,6 +232,7 @@ CREATE TABLE outage_plan (
   reason TEXT NOT NULL,
   actor TEXT NOT NULL,
   announced_at INTEGER NOT NULL,
+  withdrawn_at INTEGER,            -- who and why: the security log
   CONSTRAINT a_plan_ends_after_it_begins CHECK (to_at > from_at)
 ) STRICT;
 
@@ -294,6 +295,59 @@ CREATE TABLE settlement (
   at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX settlement_of ON settlement (reconciliation, seq);
+
+-- Kept for outages (keep/): reference lists ...
+CREATE TABLE kept_list (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  facility TEXT NOT NULL,
+  operation TEXT NOT NULL,
+  service TEXT NOT NULL,
+  scope TEXT NOT NULL,             -- keyed hash of the other arguments
+  arguments BLOB NOT NULL,         -- sealed: the other arguments
+  frame BLOB NOT NULL,             -- sealed: the answer without its rows
+  as_of INTEGER NOT NULL,
+  CONSTRAINT a_list_is_kept_once UNIQUE (facility, operation, scope)
+) STRICT;
+
+-- ... how much of each was read with which words ...
+CREATE TABLE kept_term (
+  list INTEGER NOT NULL REFERENCES kept_list (id) ON DELETE CASCADE,
+  term TEXT NOT NULL,              -- keyed hash of the words
+  words BLOB NOT NULL,             -- sealed
+  upto INTEGER NOT NULL,
+  count INTEGER,
+  complete INTEGER NOT NULL,
+  begun_at INTEGER NOT NULL,
+  as_of INTEGER NOT NULL,
+  PRIMARY KEY (list, term),
+  CONSTRAINT what_is_complete_is_whole CHECK (complete = 0 OR count IS NULL OR upto >= count)
+) STRICT, WITHOUT ROWID;
+
+-- ... their rows (some name people, so all are sealed) ...
+CREATE TABLE kept_row (
+  list INTEGER NOT NULL REFERENCES kept_list (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,               -- keyed hash
+  place INTEGER NOT NULL,
+  body BLOB NOT NULL,              -- sealed
+  as_of INTEGER NOT NULL,
+  PRIMARY KEY (list, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX kept_row_by_age ON kept_row (as_of);
+
+-- ... and members' standing, by keyed hashes of card and NIK.
+CREATE TABLE kept_member (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  facility TEXT NOT NULL,
+  family TEXT NOT NULL,
+  card TEXT,
+  nik TEXT,
+  body BLOB NOT NULL,              -- sealed
+  as_of INTEGER NOT NULL,
+  CONSTRAINT a_member_has_a_number CHECK (card IS NOT NULL OR nik IS NOT NULL)
+) STRICT;
+CREATE INDEX kept_member_by_card ON kept_member (facility, family, card) WHERE card IS NOT NULL;
+CREATE INDEX kept_member_by_nik ON kept_member (facility, family, nik) WHERE nik IS NOT NULL;
+CREATE INDEX kept_member_by_age ON kept_member (as_of);
 
 -- The security log: each row's hash covers the row before it.
 CREATE TABLE audit (

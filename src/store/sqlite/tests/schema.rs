@@ -85,3 +85,22 @@ async fn the_schema_keeps_rows_together() {
         assert!(said.contains(word), "{sql}: {said}");
     }
 }
+
+#[tokio::test]
+async fn what_is_kept_is_found_by_its_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = raw(folder.path()).await;
+    for (sql, arguments, index) in [
+        (keep::LIST, 3, "sqlite_autoindex_kept_list_1 (facility=? AND operation=? AND scope=?)"),
+        (keep::ROWS, 1, "PRIMARY KEY (list=?)"),
+        (keep::BY_CARD, 3, "kept_member_by_card (facility=? AND family=? AND card=?)"),
+        (keep::BY_NIK, 3, "kept_member_by_nik (facility=? AND family=? AND nik=?)"),
+        (keep::OLDEST_ROWS, 1, "kept_row_by_age"),
+        (keep::OLDEST_MEMBERS, 1, "kept_member_by_age"),
+    ] {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let values = rusqlite::params_from_iter(vec!["1"; arguments]);
+        let plan: Vec<String> = statement.query_map(values, |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert!(plan[0].contains(index), "{sql}: {plan:?}");
+    }
+}
