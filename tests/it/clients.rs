@@ -5,6 +5,7 @@
 
 mod crate_client;
 mod guide;
+mod outage;
 mod overrides;
 mod pypi;
 mod recorder;
