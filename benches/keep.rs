@@ -138,7 +138,7 @@ async fn measure() -> Result<(), Failed> {
     let diagnosis = |n: usize| {
         let letter = char::from(b'A' + u8::try_from(n / 1000).unwrap_or(0));
         let name = format!("{} {} {}", word(n), word(n / 7), word(n / 49));
-        json!({ "kdDiag": format!("{letter}{:03}", n % 1000), "nmDiag": name, "nonSpesialis": n % 3 == 0 })
+        json!({ "kdDiag": format!("{letter}{:03}", n % 1000), "nmDiag": name, "nonSpesialis": n.is_multiple_of(3) })
     };
     let diagnoses: Vec<Value> = (0..DIAGNOSES).map(diagnosis).collect();
     let drug = |n: usize| json!({ "kdObat": format!("13010{n:04}"), "nmObat": format!("obat a {} tab {n} mg", word(n)), "sedia": 100 });
