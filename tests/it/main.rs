@@ -20,4 +20,5 @@ mod secrets;
 mod simulator;
 mod systemd;
 mod tidy;
+mod uat;
 mod unit_file;
