@@ -24,8 +24,9 @@ FORM = "Application/x-www-form-urlencoded"
 
 
 class Client:
-    def __init__(self, url, credentials):
+    def __init__(self, url, credentials, bases=None):
         self.url, self.credentials = url, credentials
+        self.bases = bases or {"vclaim": "/vclaim-rest", "antrean_fktp": "/antreanfktp", "icare": "/wsIHS"}
 
     def call(self, service, method, path, body=None, kind=FORM, key=None, secret=None, login=False):
         held = self.credentials
@@ -42,9 +43,8 @@ class Client:
         if login:
             plain = f"{held['username']}:{held['password']}:095"
             headers["X-authorization"] = "Basic " + base64.b64encode(plain.encode()).decode()
-        bases = {"vclaim": "/vclaim-rest", "antrean_fktp": "/antreanfktp", "icare": "/wsIHS"}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}{bases[service]}/{path}", data, headers, method=method)
+        request = urllib.request.Request(f"{self.url}{self.bases[service]}/{path}", data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 status, text = answer.status, answer.read()

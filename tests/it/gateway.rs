@@ -1,11 +1,11 @@
 //! The gateway over real HTTP, with a client that signs and opens by itself, against the daemon and the simulator.
 
-mod client;
+pub(crate) mod client;
 mod door;
 mod kept;
 mod outage;
 mod python;
 mod reads;
 mod secrets;
-mod services;
+pub(crate) mod services;
 mod writes;

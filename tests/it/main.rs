@@ -8,6 +8,7 @@ mod books;
 mod bridge;
 mod catalogue;
 mod cli;
+mod clients;
 mod day;
 mod defects;
 mod docs;

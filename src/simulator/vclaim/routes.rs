@@ -38,7 +38,7 @@ pub(crate) const VCLAIM: &[Route] = &[
     route("PUT", "SEP/2.0/updtglplg", "vclaim.sep.pulang", sep::discharge),
     route("POST", "SEP/1.1/insert", "vclaim.sep.v1.add", sep::insert),
     route("PUT", "SEP/1.1/Update", "vclaim.sep.v1.edit", sep::update),
-    route("DELETE", "SEP/Delete", "vclaim.sep.v1.delete", sep::delete),
+    route("DELETE", "SEP/Delete", "vclaim.sep.v1.delete", sep::delete_old),
     route("PUT", "Sep/updtglplg", "vclaim.sep.v1.pulang", sep::discharge_old),
     route("POST", "Sep/pengajuanSEP", "vclaim.sep.pengajuan", request::ask),
     route("POST", "Sep/aprovalSEP", "vclaim.sep.aproval", request::approve),

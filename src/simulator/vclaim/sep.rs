@@ -179,11 +179,20 @@ pub(crate) fn update(world: &mut World, call: &Call<'_>) -> Outcome {
     Ok(Done::Changed(Value::String(number)))
 }
 
-/// `DELETE SEP/2.0/delete` and `DELETE SEP/Delete`: answers the bare number, never sealed.
+/// `DELETE SEP/2.0/delete`: answers the bare number, never sealed (wire facts §2.4).
 pub(crate) fn delete(world: &mut World, call: &Call<'_>) -> Outcome {
+    removed(world, call).map(Done::Plain)
+}
+
+/// `DELETE SEP/Delete`: as above, but sealed: the exception is known of the form of 2.0 alone, and clients open this one.
+pub(crate) fn delete_old(world: &mut World, call: &Call<'_>) -> Outcome {
+    removed(world, call).map(Done::Changed)
+}
+
+fn removed(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> {
     let number = required(inside(call.body, "t_sep")?, "noSep")?;
     let removed = world.vclaim.seps.remove(&number.to_ascii_uppercase());
-    removed.map(|_| Done::Plain(Value::String(number))).ok_or_else(no_data)
+    removed.map(|_| Value::String(number)).ok_or_else(no_data)
 }
 
 /// `PUT SEP/2.0/updtglplg`.

@@ -30,7 +30,8 @@ fn up(wait: &str) -> (Bridge, Local) {
     (bridge, local)
 }
 
-fn sep(n: u32) -> Value {
+/// The body of an insert for the nth card.
+pub(crate) fn sep(n: u32) -> Value {
     json!({ "request": { "t_sep": { "noKartu": card(n), "tglSep": yesterday().to_string(), "ppkPelayanan": FACILITY,
         "jnsPelayanan": "2",
         "klsRawat": { "klsRawatHak": "3", "klsRawatNaik": "", "pembiayaan": "", "penanggungJawab": "" },
