@@ -445,10 +445,12 @@ fn schedule(shared: &Shared) -> Schedule {
 
 fn intake(shared: &Shared) -> Intake {
     let contracts = Arc::clone(&shared.contracts);
+    let agreements = Arc::clone(&shared.contracts);
     Intake {
         store: Arc::clone(&shared.store),
         catalogue: Arc::clone(&shared.catalogue),
         dates: Arc::new(move |rule, time| contracts.deadline(rule, time)),
+        area: Arc::new(move |day| agreements.of(day).area_limit(day)),
         clock: shared.parts.clock.clone(),
         chance: shared.parts.chance.clone(),
         settings: intake::Settings {

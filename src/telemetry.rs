@@ -52,6 +52,19 @@ pub fn init(
     Ok(())
 }
 
+/// Installs the subscriber with `writer` instead of standard error: JSON lines, to be looked at afterwards.
+///
+/// # Errors
+/// A subscriber is installed already.
+pub fn init_into<W>(level: &str, writer: W) -> Result<(), tracing::subscriber::SetGlobalDefaultError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing::subscriber::set_global_default(subscriber(true, Some(level), writer))?;
+    panic::set_hook(Box::new(report_panic));
+    Ok(())
+}
+
 fn subscriber<W>(json: bool, level: Option<&str>, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

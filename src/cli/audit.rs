@@ -107,7 +107,8 @@ fn read_checkpoint(text: &str) -> Result<(i64, String), CliError> {
     Ok(parsed.filter(fits).ok_or_else(|| anyhow!("--checkpoint {text}: NOMOR:HASH"))?)
 }
 
-fn entry(value: &Value) -> Option<Entry> {
+/// An entry as the API shows it.
+pub(super) fn entry(value: &Value) -> Option<Entry> {
     Some(Entry {
         seq: value["seq"].as_i64()?,
         at: value["at"].as_str()?.parse().ok()?,

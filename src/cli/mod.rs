@@ -14,6 +14,7 @@ macro_rules! say {
 
 pub mod api;
 pub mod audit;
+mod bench;
 pub mod books;
 pub mod catalogue;
 pub mod check;
@@ -30,6 +31,7 @@ pub mod root;
 pub mod serve;
 pub mod simulate;
 pub mod status;
+pub mod uat;
 pub mod vault;
 mod words;
 

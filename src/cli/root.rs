@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use super::api::Api;
 use super::{
     Console, Language, audit, books, catalogue, check, client, demo, keep, obligations, outage, pause, queue,
-    reconcile, report, serve, simulate, status, vault,
+    reconcile, report, serve, simulate, status, uat, vault,
 };
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
@@ -48,6 +48,8 @@ pub enum Command {
     Serve,
     /// Menjalankan simulator BPJS (the BPJS simulator)
     Simulate(simulate::SimulateArgs),
+    /// Uji penerimaan (UAT) terhadap simulator atau server pengembangan BPJS, dengan berita acaranya (acceptance test)
+    Uat(uat::UatArgs),
     /// Rahasia: kunci, kredensial BPJS (secrets)
     Vault(vault::VaultArgs),
     /// Klien SIM, gateway dan operator (who may talk to the bridge)
@@ -164,6 +166,7 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
             serve::run(&load(cli)?, &cli.config)
         }
         Command::Simulate(args) => simulate::run(args, language),
+        Command::Uat(args) => uat::run(args, &cli.config, || load(cli), language),
         Command::Vault(args) => {
             let config = load(cli)?;
             with_console(language, |console| {
@@ -215,6 +218,7 @@ fn ask(cli: &Cli, language: Language) -> Result<(), CliError> {
         Command::Demo(_)
         | Command::Serve
         | Command::Simulate(_)
+        | Command::Uat(_)
         | Command::Vault(_)
         | Command::Client(_)
         | Command::Catalogue(_)

@@ -7,6 +7,7 @@
 //! store, decide that a duty is done.
 
 mod agreements;
+mod area;
 mod based;
 mod calendar;
 mod claiming;
@@ -29,6 +30,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 pub use agreements::Contracts;
+pub use area::{AreaLimit, OutOfArea, Window};
 pub use calendar::{WorkingDays, month_name, uncertain_words, zone_label};
 pub use claiming::{Claims, Coded, Expected, GroupSize, Seen, Times};
 pub use dates::{Circumstance, Dated, MonthlyDate, Moved};

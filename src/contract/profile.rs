@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
 
+use super::area::OutOfArea;
 use super::calendar::{WorkingDays, end_of_day, months_later, start_of_day};
 use super::money::Money;
 use super::read::{self, ProfileError};
@@ -33,6 +34,8 @@ pub struct Profile {
     pub rules: Vec<Rule>,
     /// Its figures in rupiah: tariffs, KBK, capitation, penalty.
     pub money: Money,
+    /// How visits of participants from elsewhere are counted.
+    pub area: Option<OutOfArea>,
 }
 
 /// Service hours of some weekdays, in the facility's zone.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::civil::{Date, Time};
 use toml::{Table, Value};
 
+use super::area::OutOfArea;
 use super::calendar::WorkingDays;
 use super::claiming::{Claims, Coded, Expected};
 use super::money::{Capitation, Kbk, Money, Penalty, Tariff};
@@ -217,9 +218,11 @@ impl Reader {
         let rules = self.rules(&mut root);
         self.references(&rules);
         let money = self.money(&mut root);
+        let area = root.values.remove("out_of_area");
+        let area = area.and_then(|value| self.typed::<OutOfArea>("out_of_area".to_owned(), value));
         self.finish(&root);
         let (id, title, number) = (id?, title?, number?);
-        Some(Profile { id, title, number, from: from?, to: to?, hours, working: working?, rules, money })
+        Some(Profile { id, title, number, from: from?, to: to?, hours, working: working?, rules, money, area })
     }
 
     fn working(&mut self, root: &mut Section) -> Option<WorkingDays> {

@@ -7,6 +7,7 @@
 //! What it does not do: authenticate, send, decide about deliveries that exist.
 
 mod after;
+mod area;
 mod body;
 mod dates;
 mod entry;
@@ -31,6 +32,7 @@ use crate::queue::{BootId, Delivery, SubmissionId};
 use crate::store::{Acceptance, NewSubmission, SharedStore, StoreError, SubmissionRow};
 
 pub use after::Before;
+pub use area::Area;
 pub use body::{AFTER_MAX, ENTRIES_MAX, Entry, REF_MAX, SubmissionBody, read};
 pub use dates::{AHEAD_MAX, Ahead, ahead, due_at, payload_date};
 pub use entry::{about, scope_values};
@@ -116,6 +118,8 @@ pub struct Intake {
     pub catalogue: Arc<Catalogue>,
     /// Dates from the contract.
     pub dates: Dates,
+    /// The limit of visits from elsewhere.
+    pub area: Area,
     /// Time.
     pub clock: Clock,
     /// Ids.
@@ -173,7 +177,7 @@ impl Intake {
         let mut faults = Vec::new();
         let operations = entry::operations(&self.catalogue, facility, body, &mut faults);
         entry::check_payloads(body, &operations, &mut faults);
-        let warnings = entry::check_instants(body, &operations, now, &self.settings.bpjs_zone, &mut faults);
+        let mut warnings = entry::check_instants(body, &operations, now, &self.settings.bpjs_zone, &mut faults);
         let before = self.resolve(client, body, &mut faults).await?;
         let order = after::order(body, &before).unwrap_or_else(|cycle| {
             faults.extend(cycle);
@@ -188,6 +192,7 @@ impl Intake {
             }
         }
         if faults.is_empty() {
+            warnings.extend(self.beyond_the_area(body, &operations).await?);
             Ok(Checked { facility, operations, before: completed, order, warnings })
         } else {
             Err(IntakeError::Invalid(faults))

@@ -19,6 +19,7 @@ pub mod reckon;
 pub mod reconciliation;
 pub mod render;
 pub mod telekonsultasi;
+pub mod uat;
 pub mod visits;
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ macro_rules! for_every_case {
             contract::the_books_have_the_month_the_mark_and_the_client,
             contract::delivered_edits_of_later_days_are_found,
             contract::the_journal_is_read_by_operation_with_the_client_that_handed_in,
+            contract::a_patients_journal_has_that_patients_entries_of_the_days_only,
             contract::dates_move_in_one_go_for_what_was_declared_and_what_is_expired_stays,
             antrean::a_number_is_given_once_and_a_card_has_one_per_poli_and_day,
             antrean::bookings_that_arrive_together_share_no_number,

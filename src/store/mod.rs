@@ -222,6 +222,16 @@ pub trait Store: antrean::AntreanStore {
         operations: &[&str],
     ) -> Result<Vec<JournalRow>, StoreError>;
 
+    /// As [`Store::journal_of`], of one patient: found by the keyed hash that orders the patient's entries.
+    async fn journal_of_patient(
+        &self,
+        facility: &str,
+        card: &Private<String>,
+        from: jiff::civil::Date,
+        to: jiff::civil::Date,
+        operations: &[&str],
+    ) -> Result<Vec<JournalRow>, StoreError>;
+
     /// Keeps a reconciliation's report.
     async fn put_reconciliation(&self, row: ReconciliationRow) -> Result<(), StoreError>;
 

@@ -154,6 +154,10 @@ fn app(directory: &std::path::Path, clock: &Clock, limits: &HttpLimits) -> App {
         store: Arc::clone(&store),
         catalogue: Arc::clone(&catalogue),
         dates: dates(),
+        area: {
+            let contracts = Arc::clone(&contracts);
+            Arc::new(move |day| contracts.of(day).area_limit(day))
+        },
         clock: clock.clone(),
         chance: chance.clone(),
         settings: Settings { facilities: facilities.clone(), bpjs_zone: bpjs_zone.clone(), boot },

@@ -44,6 +44,51 @@ fn every_operation_has_its_row_and_no_cell_breaks_the_table() {
     }
 }
 
+/// Every word of the page that has the shape of a test's name: lower case with two underscores or more, in backticks.
+fn tests_named(line: &str) -> Vec<String> {
+    let quoted = line.split('`').skip(1).step_by(2);
+    let shape = |word: &&str| {
+        word.matches('_').count() >= 2 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    quoted.filter(shape).map(str::to_owned).collect()
+}
+
+/// All sources and tests as one text.
+fn everything(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            everything(&path, text);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_rule_of_the_agreement_stands_on_the_page_with_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/kontrak.md")).unwrap();
+    let mut code = String::new();
+    for folder in ["src", "tests/it"] {
+        everything(&root.join(folder), &mut code);
+    }
+    for name in page.lines().flat_map(tests_named) {
+        assert!(code.contains(&format!("fn {name}(")), "docs/kontrak.md names a test that is not there: {name}");
+    }
+    let contracts = jembatan::contract::Contracts::load(Path::new("bontang-2024.toml"), None).unwrap();
+    let profile = contracts.profiles().next().unwrap();
+    for rule in &profile.rules {
+        let head = format!("| `{}` |", rule.id);
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with(&head)).collect();
+        assert_eq!(rows.len(), 1, "docs/kontrak.md has no row, or several, for {}", rule.id);
+        let cells: Vec<&str> = rows[0].split('|').map(str::trim).collect();
+        let by_program = cells[2].starts_with("jembatan") || cells[2].starts_with("kalender");
+        assert!(!by_program || !tests_named(rows[0]).is_empty(), "no test shows {}", rule.id);
+        assert!(rule.remind.is_none() || cells[2].contains("kalender"), "{} is in the calendar: say so", rule.id);
+    }
+}
+
 const HEAD: &str = "# The catalogue of remote operations
 
 Written from `src/catalogue/*.toml` by `UPDATE_DOCS=1 cargo test --test it docs::`; do not edit by hand.

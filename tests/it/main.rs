@@ -27,4 +27,5 @@ mod services;
 mod simulator;
 mod systemd;
 mod tidy;
+mod uat;
 mod unit_file;

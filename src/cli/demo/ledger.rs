@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::stage::Stage;
 use crate::cli::Language;
+use crate::cli::bench::LISTS;
 
 /// The figures.
 pub(super) struct Report {
@@ -21,17 +22,6 @@ pub(super) struct Report {
     expected: BTreeMap<String, usize>,
     outages: Vec<(String, String)>,
 }
-
-/// The ledger's lists and the operations that fill them.
-const LISTS: &[(&str, &str)] = &[
-    ("pendaftaran", "pcare.pendaftaran.add"),
-    ("kunjungan", "pcare.kunjungan.add"),
-    ("tindakan", "pcare.tindakan.add"),
-    ("obat", "pcare.obat.add"),
-    ("mcu", "pcare.mcu.add"),
-    ("kegiatan", "pcare.kelompok.kegiatan.add"),
-    ("peserta_kegiatan", "pcare.kelompok.peserta.add"),
-];
 
 impl Report {
     pub(super) async fn of(stage: &Stage, handed: usize, entries: usize, reconciled: &Value) -> anyhow::Result<Self> {

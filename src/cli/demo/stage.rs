@@ -1,8 +1,6 @@
-//! The demo's stage: a temporary home, the simulator, the daemon, and a client that knows only the API.
+//! The demo's stage: the simulator and a bench with a daemon in front of it.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -10,18 +8,16 @@ use anyhow::{Context as _, anyhow};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use serde_json::Value;
 
 use crate::cli::Language;
+use crate::cli::bench::{self, Bench, Mirror};
 use crate::clock::Clock;
-use crate::config::{Config, Facility, RemoteConfig, ServiceConfig, StoreUrl};
-use crate::daemon::{self, Parts, Running};
+use crate::config::{Config, RemoteConfig};
+use crate::daemon::Parts;
 use crate::queue::State;
 use crate::simulator::faults::{Fault, Kind};
-use crate::simulator::{self, DownMode, FACILITY, Settings, Simulator};
-use crate::vault::{Clients, CredentialName, KeyAccess, KeySource, NewClient, Role, Vault};
+use crate::simulator::{DownMode, FACILITY, Settings};
 
 /// Our assumption of how long BPJS may take to show what it has processed; the simulator shows it at once.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -34,15 +30,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Stage {
     /// The service day: nothing is dated ahead of BPJS's day.
     pub(super) yesterday: Date,
-    home: PathBuf,
-    keep: bool,
-    simulator: Simulator,
-    simulator_at: SocketAddr,
-    stop_simulator: CancellationToken,
-    running: Running,
-    token: String,
-    viewer: String,
-    http: reqwest::Client,
+    mirror: Mirror,
+    bench: Bench,
     second: AtomicU64,
 }
 
@@ -53,52 +42,33 @@ impl Stage {
         let zone = TimeZone::get("Asia/Makassar").context("Asia/Makassar")?;
         let today = clock.now().to_zoned(TimeZone::get("Asia/Jakarta").context("Asia/Jakarta")?).date();
         let yesterday = today.checked_sub(1.day()).context("yesterday")?;
-        let home = home(&clock)?;
-        let (simulator, simulator_at, stop_simulator) = simulator().await?;
-        let config = config(&home, simulator_at, zone)?;
-        let (token, viewer) = secrets(&config, &simulator, &clock)?;
-        let running = daemon::start(config, Parts::default()).await.context("jembatan")?;
-        let http = reqwest::Client::builder().no_proxy().build().context("client")?;
-        let second = AtomicU64::new(0);
-        Ok(Self {
-            yesterday,
-            home,
-            keep,
-            simulator,
-            simulator_at,
-            stop_simulator,
-            running,
-            token,
-            viewer,
-            http,
-            second,
-        })
+        let home = bench::home("demo", &clock)?;
+        let mirror = Mirror::start(Settings::default()).await?;
+        let lost = Fault { probability: Some(LOST), ..Fault::new("write", Kind::LandThenTimeout) };
+        mirror.simulator.add_faults(vec![lost]).map_err(|fault| anyhow!(fault))?;
+        let config = config(bench::config(Config::default(), &home, mirror.facility(zone)), &home);
+        let bench = Bench::set(config, &mirror.secrets(), home, keep, Parts::default()).await?;
+        Ok(Self { yesterday, mirror, bench, second: AtomicU64::new(0) })
     }
 
     /// Takes everything down again.
     pub(super) async fn strike(self) {
-        self.running.stop().await;
-        self.stop_simulator.cancel();
-        if self.keep {
-            println!("direktori: {}", self.home.display());
-        } else {
-            drop(std::fs::remove_dir_all(&self.home));
-        }
+        self.bench.strike().await;
     }
 
     /// An address of the bridge.
     pub(super) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.running.address)
+        self.bench.url(path)
     }
 
     /// An address of the simulator.
     pub(super) fn simulator_url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.simulator_at)
+        self.mirror.url(path)
     }
 
     /// Lets somebody look at the status page.
     pub(super) fn viewer_token(&self) -> &str {
-        &self.viewer
+        self.bench.viewer.expose()
     }
 
     /// Whether another second began since the last question.
@@ -108,38 +78,22 @@ impl Stage {
 
     /// Hands one submission in.
     pub(super) async fn submit(&self, body: Value) -> anyhow::Result<()> {
-        let sent = self.http.post(self.url("/v1/submissions")).bearer_auth(&self.token);
-        let sent = sent.header("content-type", "application/json").body(body.to_string()).send().await;
-        let answer = sent.context("POST /v1/submissions")?;
-        let status = answer.status();
-        if status == reqwest::StatusCode::ACCEPTED || status == reqwest::StatusCode::OK {
-            return Ok(());
-        }
-        let text = answer.text().await.unwrap_or_default();
-        Err(anyhow!("kiriman tidak diterima: {status} {text}"))
+        self.bench.submit(&body).await.map(drop)
     }
 
     /// BPJS answers nothing for a while.
     pub(super) fn outage(&self, duration: Duration) {
-        self.simulator.down(DownMode::Refuse, Some(duration));
-    }
-
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let answer = self.http.get(self.url(path)).bearer_auth(&self.viewer).send().await.context("GET")?;
-        let text = answer.text().await.context("GET")?;
-        serde_json::from_str(&text).with_context(|| path.to_owned())
+        self.mirror.simulator.down(DownMode::Refuse, Some(duration));
     }
 
     /// Deliveries by state, from the metrics: what anybody can see.
     pub(super) async fn counts(&self) -> anyhow::Result<BTreeMap<State, i64>> {
-        let answer = self.http.get(self.url("/metrics")).send().await.context("GET /metrics")?;
-        Ok(states(&answer.text().await.context("GET /metrics")?))
+        Ok(states(&self.bench.metrics().await?))
     }
 
     /// Look-ups that ended, from the metrics.
     pub(super) async fn look_ups(&self) -> anyhow::Result<i64> {
-        let answer = self.http.get(self.url("/metrics")).send().await.context("GET /metrics")?;
-        let text = answer.text().await.context("GET /metrics")?;
+        let text = self.bench.metrics().await?;
         let ended = ["found", "absent", "owned", "ambiguous", "failed"].map(|word| format!("outcome=\"{word}\""));
         let of = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<i64>().ok());
         let lines = text.lines().filter(|line| line.starts_with("jembatan_attempts_total{"));
@@ -148,7 +102,7 @@ impl Stage {
 
     /// The traffic light in a word.
     pub(super) async fn light(&self, language: Language) -> &'static str {
-        let health = self.get("/health").await.unwrap_or(Value::Null);
+        let health = self.bench.get("/health").await.unwrap_or(Value::Null);
         match health["verdict"].as_str() {
             Some("bpjs") => language.pick("BPJS putus", "BPJS gone"),
             Some("network") => language.pick("jaringan", "network"),
@@ -159,37 +113,22 @@ impl Stage {
 
     /// All deliveries.
     pub(super) async fn deliveries(&self) -> anyhow::Result<Vec<Value>> {
-        let (mut all, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = self.get(&format!("/v1/deliveries?limit=1000{cursor}")).await?;
-            all.extend(page["items"].as_array().cloned().unwrap_or_default());
-            match page["next"].as_str() {
-                Some(next) => cursor = format!("&after={next}"),
-                None => return Ok(all),
-            }
-        }
+        self.bench.deliveries().await
     }
 
     /// The outages on record.
     pub(super) async fn outages(&self) -> anyhow::Result<Vec<Value>> {
-        Ok(self.get("/v1/outages").await?["items"].as_array().cloned().unwrap_or_default())
+        self.bench.outages().await
     }
 
     /// Reconciles the day, as an operator.
     pub(super) async fn reconcile(&self) -> anyhow::Result<Value> {
-        let body =
-            json!({ "facility": FACILITY, "from": self.yesterday.to_string(), "to": self.yesterday.to_string() });
-        let operator = self.running.operator_token.expose().to_string();
-        let sent = self.http.post(self.url("/v1/reconciliations")).bearer_auth(operator);
-        let sent = sent.header("content-type", "application/json").body(body.to_string()).send().await;
-        let text = sent.context("POST /v1/reconciliations")?.text().await.context("POST /v1/reconciliations")?;
-        serde_json::from_str(&text).context("POST /v1/reconciliations")
+        self.bench.reconcile(FACILITY, self.yesterday).await
     }
 
     /// What landed at the simulator, asked over its control plane.
     pub(super) async fn ledger(&self) -> anyhow::Result<Value> {
-        let answer = self.http.get(self.simulator_url("/_sim/ledger")).send().await.context("GET /_sim/ledger")?;
-        serde_json::from_str(&answer.text().await.context("GET /_sim/ledger")?).context("GET /_sim/ledger")
+        self.mirror.get("/_sim/ledger").await
     }
 }
 
@@ -206,45 +145,8 @@ fn states(metrics: &str) -> BTreeMap<State, i64> {
     counts
 }
 
-fn home(clock: &Clock) -> anyhow::Result<PathBuf> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let name = format!("jembatan-demo-{}-{}", std::process::id(), clock.now().as_millisecond());
-    let home = std::env::temp_dir().join(name);
-    std::fs::DirBuilder::new().mode(0o700).create(&home).with_context(|| home.display().to_string())?;
-    Ok(home)
-}
-
-async fn simulator() -> anyhow::Result<(Simulator, SocketAddr, CancellationToken)> {
-    let simulator = Simulator::new(Settings::default());
-    let lost = Fault { probability: Some(LOST), ..Fault::new("write", Kind::LandThenTimeout) };
-    simulator.add_faults(vec![lost]).map_err(|fault| anyhow!(fault))?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("simulator")?;
-    let address = listener.local_addr().context("simulator")?;
-    let stop = CancellationToken::new();
-    let (serving, stopping) = (simulator.clone(), stop.clone());
-    tokio::spawn(async move {
-        // It ends with the demo; a listener that fails shows as an outage on the screen.
-        drop(simulator::serve(listener, serving, stopping.cancelled_owned()).await);
-    });
-    Ok((simulator, address, stop))
-}
-
-fn config(home: &Path, simulator: SocketAddr, zone: TimeZone) -> anyhow::Result<Config> {
-    let facility = Facility {
-        code: FACILITY.to_owned(),
-        name: "PKM Contoh".to_owned(),
-        timezone: zone,
-        pcare: Some(ServiceConfig { base_url: format!("http://{simulator}/pcare-rest"), app_code: None }),
-        vclaim: None,
-        antrean_fktp: None,
-        icare: None,
-        party: crate::config::Party::default(),
-    };
-    let mut config = Config::default();
-    config.http.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    config.store.url = StoreUrl::Sqlite(home.join("jembatan.db"));
-    config.vault.path = home.join("vault");
-    config.vault.key = KeySource::File(home.join("kek"));
+fn config(base: Config, home: &std::path::Path) -> Config {
+    let mut config = base;
     // The profile that the binary carries.
     config.contract.profile = home.join("bontang-2024.toml");
     config.remote = RemoteConfig {
@@ -256,33 +158,5 @@ fn config(home: &Path, simulator: SocketAddr, zone: TimeZone) -> anyhow::Result<
         circuit_retry_max: Duration::from_secs(2),
         ..config.remote
     };
-    // Its counts of requests are of the day it plays.
-    config.keep.refresh = Duration::ZERO;
-    // The demo makes its reconciliation itself, at its end.
-    config.reconcile = crate::config::ReconcileConfig { daily: None, after_outage: false };
-    config.facilities = vec![facility];
-    Ok(config)
-}
-
-/// The vault with the simulator's credentials, a SIM's token and a viewer's.
-fn secrets(config: &Config, simulator: &Simulator, clock: &Clock) -> anyhow::Result<(String, String)> {
-    let now = clock.now();
-    let vault = Vault::create(&config.vault.path, &config.vault.key, KeyAccess::of_process(), now)?;
-    let theirs = simulator.credentials();
-    let values = [
-        (CredentialName::ConsId, theirs.cons_id.expose()),
-        (CredentialName::SecretKey, theirs.secret_key.expose()),
-        (CredentialName::PcareUserKey, theirs.pcare.expose()),
-        (CredentialName::PcareUsername, theirs.username.expose()),
-        (CredentialName::PcarePassword, theirs.password.expose()),
-    ];
-    for (name, value) in values {
-        vault.put(FACILITY, name, value, now)?;
-    }
-    let clients = Clients::open(&config.vault.path)?;
-    let token = |name: &str, role| -> anyhow::Result<String> {
-        let new = NewClient { name: name.to_owned(), facilities: vec![FACILITY.to_owned()], role, kind: None, days: 1 };
-        Ok(clients.add(&new, Some(&vault), now)?.token.expose().to_string())
-    };
-    Ok((token("sim-demo", Role::Sim)?, token("pic-demo", Role::Viewer)?))
+    config
 }

@@ -339,6 +339,9 @@ fn every_dated_duty_is_in_the_calendar_with_its_clause() {
         "feedback.approve",
         "claim.pay",
         "prolanis.expiry",
+        "penalty.ba",
+        "audit",
+        "evaluation.second",
     ] {
         assert!(rules.contains(rule), "{rule}: {rules:?}");
     }

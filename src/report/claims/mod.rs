@@ -8,13 +8,14 @@ pub mod book;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::frame::{Frame, day as words_of_day};
 use super::journal::Journal;
 use super::paper::{Cell, Column, Fact, Paper, Part, Section, Signature, Table};
 use super::reckon::{days_late, penalty};
-use crate::contract::{Contracts, Profile, RuleKind, Unit};
+use crate::contract::{Contracts, Profile, RuleKind, Unit, uncertain_words};
 use crate::queue::State;
 pub use book::{Book, Claimant, Earned, Input, Line, Missing, Network, Share, Shelf, What};
 
@@ -214,7 +215,10 @@ fn filing(lines: &[&Line<'_>]) -> Vec<Part> {
         Column::words("Dasar", 6),
     ];
     let rows = groups.iter().map(row).collect();
-    vec![Part::Table(Table { name: "Pengajuan", columns, rows, totals: Vec::new() })]
+    let mut parts = vec![Part::Table(Table { name: "Pengajuan", columns, rows, totals: Vec::new() })];
+    let dues = groups.values().filter_map(|(line, _)| line.due.as_ref());
+    parts.extend(dues.filter_map(|due| doubt("Paling lambat diajukan", due.due, &due.uncertain)));
+    parts
 }
 
 // ---- payment ------------------------------------------------------------------------------------------------------
@@ -291,9 +295,16 @@ fn payment(input: &Input<'_>, profile: &Profile, asked: &Asked, sum: i64) -> Vec
         }
         None => parts.push(Part::text("Rumus denda tidak ada dalam perjanjian yang dipasang ([penalty]).")),
     }
+    let passed = profile.working.uncertain(claimed.saturating_add(1.day()), due, holidays);
+    parts.extend(doubt("Paling lambat dibayar", due, &passed));
     parts.extend(free_days(input.contracts, profile, claimed, due).map(Part::Paragraph));
     parts.insert(0, Part::Facts(facts));
     parts
+}
+
+/// That a date rests on holidays nobody compared with the decree.
+fn doubt(what: &str, date: Date, days: &[Date]) -> Option<Part> {
+    uncertain_words(days).map(|words| Part::text(format!("{what} {}: {words}.", words_of_day(date))))
 }
 
 /// Which holidays were left out between two days, and of which years none are known.

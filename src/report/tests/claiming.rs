@@ -40,6 +40,24 @@ fn without_the_day_of_the_claim_neither_payment_nor_penalty_is_shown() {
 }
 
 #[test]
+fn a_printed_date_that_rests_on_an_uncertain_holiday_says_so() {
+    let mut row = claim(12, "K4", "01006", 20_000);
+    row.delivery.service_date = Some(Date::constant(2024, 3, 20));
+    let sides = Sides { period: Period::month("2024-03").unwrap(), ..Sides::november() };
+    let said =
+        notes(&sides.paper(&[row], &[], &Asked { claimed: Some(Date::constant(2024, 4, 1)), ..Asked::default() }));
+    let doubts: Vec<&str> = said.lines().filter(|line| line.contains("belum dicocokkan dengan SKB")).collect();
+    assert_eq!(doubts.len(), 2, "{said}");
+    assert!(
+        doubts[0].starts_with("Paling lambat diajukan 16 April 2024") && doubts[0].contains("2024-04-10"),
+        "{doubts:?}"
+    );
+    assert!(doubts[1].starts_with("Paling lambat dibayar") && doubts[1].contains("2024-04-08"), "{doubts:?}");
+    let sure = notes(&Sides::november().paper(&month(), &[], &asked()));
+    assert!(!sure.contains("belum dicocokkan dengan SKB"), "{sure}");
+}
+
+#[test]
 fn an_unknown_code_has_no_tariff_and_is_said() {
     let (rows_, sides) = (whole(), Sides::november());
     let paper = sides.paper(&rows_, &[], &asked());

@@ -216,6 +216,21 @@ pub(crate) async fn the_journal_is_read_by_operation_with_the_client_that_handed
     assert!(of(1, 30, &[]).await.is_empty());
 }
 
+pub(crate) async fn a_patients_journal_has_that_patients_entries_of_the_days_only(desk: &Desk) {
+    let other = NewEntry { no_kartu: Some(Private::new("0009900000011".to_owned())), ..desk.entry("b", DAFTAR) };
+    let later = NewEntry { service_date: Some(day(23)), ..desk.entry("c", DAFTAR) };
+    desk.accept("r", vec![desk.entry("a", DAFTAR), other, later, desk.entry("d", OBAT)]).await;
+    let of = async |facility: &str, card: &str, to: i8, operations: &[&str]| {
+        let card = Private::new(card.to_owned());
+        let rows = desk.store.journal_of_patient(facility, &card, day(20), day(to), operations).await.unwrap();
+        rows.into_iter().map(|row| row.delivery.entry_ref).collect::<Vec<_>>()
+    };
+    assert_eq!(of(FACILITY, CARD, 22, &[DAFTAR]).await, ["a"]);
+    assert_eq!(of(FACILITY, CARD, 23, &[DAFTAR, OBAT]).await, ["a", "c", "d"], "in order of acceptance");
+    assert_eq!(of(FACILITY, "0009900000011", 23, &[DAFTAR]).await, ["b"]);
+    assert!(of("0114A027", CARD, 23, &[DAFTAR]).await.is_empty(), "another facility's key is another");
+}
+
 pub(crate) async fn dates_move_in_one_go_for_what_was_declared_and_what_is_expired_stays(desk: &Desk) {
     let dated = |name: &str, last: i64| {
         let deadline = Deadline { late: Some(at(50)), last: Some(at(last)), ..Deadline::default() };

@@ -43,6 +43,7 @@ use super::{
 use crate::catalogue::Catalogue;
 use crate::contract::{Done, Event};
 use crate::queue::{Delivery, DeliveryId, Mark, State, SubmissionId};
+use crate::secret::Private;
 
 /// A store on one SQLite file.
 pub struct SqliteStore {
@@ -301,6 +302,19 @@ impl Store for SqliteStore {
         let (facility, operations) = (facility.to_owned(), operations.iter().map(|&own| own.to_owned()).collect());
         let operations: Vec<String> = operations;
         self.read(move |tx| tx.journal_of(&facility, from, to, &operations)).await
+    }
+
+    async fn journal_of_patient(
+        &self,
+        facility: &str,
+        card: &Private<String>,
+        from: Date,
+        to: Date,
+        operations: &[&str],
+    ) -> Result<Vec<JournalRow>, StoreError> {
+        let (facility, card) = (facility.to_owned(), card.clone());
+        let operations: Vec<String> = operations.iter().map(|&own| own.to_owned()).collect();
+        self.read(move |tx| tx.journal_of_patient(&facility, card.expose(), [from, to], &operations)).await
     }
 
     async fn journal(&self, facility: &str, from: Date, to: Date) -> Result<Vec<JournalRow>, StoreError> {

@@ -234,6 +234,23 @@ impl Tx<'_> {
         rows.into_values().map(|delivery| self.journal_row(delivery)).collect()
     }
 
+    pub(super) fn journal_of_patient(
+        self,
+        facility: &str,
+        card: &str,
+        days: [Date; 2],
+        operations: &[String],
+    ) -> Result<Vec<JournalRow>, StoreError> {
+        let lane = self.shared.sealer.index("lane", &[facility, "noKartu", card]);
+        let days = days.map(|day| day.to_string());
+        let found = self.select(
+            "WHERE lane = ?1 AND facility = ?2 AND service_date BETWEEN ?3 AND ?4 ORDER BY seq",
+            &[&lane, &facility, &days[0], &days[1]],
+        )?;
+        let wanted = found.into_iter().filter(|delivery| operations.contains(&delivery.operation));
+        wanted.map(|delivery| self.journal_row(delivery)).collect()
+    }
+
     pub(super) fn journal_row(self, delivery: Delivery) -> Result<JournalRow, StoreError> {
         let submission = self.submission(delivery.submission)?;
         let (reference, client) = submission.map(|row| (row.reference, row.client)).unwrap_or_default();

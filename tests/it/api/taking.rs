@@ -233,3 +233,37 @@ async fn what_the_network_hands_in_waits_for_the_puskesmas() {
     assert_eq!(again.body["deliveries"][0]["state"], "waiting", "a repetition does not hold it again");
     assert_eq!(bridge.deliver_all().await, 1);
 }
+
+/// A registration of somebody registered at `provider`, on a day written dd-mm-yyyy.
+fn from(reference: &str, provider: &str, day: &str, poli: &str) -> Value {
+    let mut body = single(reference, CARD);
+    let payload = &mut body["entries"][0]["payload"];
+    (payload["kdProviderPeserta"], payload["tglDaftar"], payload["kdPoli"]) =
+        (json!(provider), json!(day), json!(poli));
+    body
+}
+
+#[tokio::test]
+async fn the_fourth_visit_of_a_month_from_elsewhere_is_accepted_with_a_warning() {
+    let bridge = Bridge::start().await;
+    let warned = async |body: Value| {
+        let taken = bridge.submit(&body).await;
+        assert_eq!(taken.status, 202, "{taken:?}");
+        taken.body["warnings"].as_array().unwrap().iter().map(Value::to_string).collect::<String>()
+    };
+    let elsewhere = "0114A999";
+    for (n, day) in ["01-10-2026", "15-10-2026"].iter().enumerate() {
+        assert_eq!(warned(from(&format!("o{n}"), elsewhere, day, "001")).await, "", "{day}");
+    }
+    let withdrawn = bridge.submit(&from("batal", elsewhere, "16-10-2026", "001")).await;
+    let id = withdrawn.body["deliveries"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(bridge.post(&format!("/v1/deliveries/{id}/cancel"), &bridge.operator, &reason()).await.status, 200);
+    assert_eq!(warned(from("o3", elsewhere, "31-10-2026", "001")).await, "", "a cancelled one is no visit");
+    assert_eq!(warned(from("n1", elsewhere, "01-11-2026", "001")).await, "", "another month");
+    let fourth = warned(from("o4", elsewhere, "31-10-2026", "002")).await;
+    assert!(fourth.contains("kunjungan ke-4") && fourth.contains("Pasal 4 ayat 4 huruf f"), "{fourth}");
+    assert!(!fourth.contains(CARD), "{fourth}");
+    assert_eq!(warned(from("own", FACILITY, "31-10-2026", "003")).await, "", "one of the facility's own");
+    let again = bridge.submit(&from("o4", elsewhere, "31-10-2026", "002")).await;
+    assert_eq!(again.body["warnings"].as_array().map(Vec::len), Some(1), "the same body, the same answer");
+}

@@ -98,6 +98,7 @@ CREATE INDEX delivery_unfinished_late ON delivery (late) WHERE state IN ('waitin
 CREATE INDEX delivery_unfinished_rank ON delivery (rank, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_last ON delivery (last) WHERE state = 'waiting' AND last IS NOT NULL;
 CREATE INDEX delivery_day ON delivery (facility, service_date);
+CREATE INDEX delivery_patient ON delivery (lane, service_date);
 CREATE INDEX delivery_state ON delivery (state, seq);
 CREATE INDEX delivery_mark ON delivery (facility, service_date) WHERE mark IS NOT NULL;
 CREATE INDEX delivery_natural_key ON delivery (natural_key) WHERE natural_key IS NOT NULL;
