@@ -62,8 +62,12 @@ pub enum Caller {
 /// Arguments of `jembatan simulate mobile-jkn`. The password is asked for, or is the first line of standard input.
 #[derive(Debug, Args)]
 pub struct MobileJknArgs {
-    /// Alamat dasar layanan, misalnya https://antrean.puskesmas.example (base URL)
-    #[arg(long, value_name = "URL")]
+    /// The base URL (its help is an attribute: documentation would take the address in it for a link).
+    #[arg(
+        help = "Alamat dasar layanan, misalnya https://antrean.puskesmas.example (base URL)",
+        long,
+        value_name = "URL"
+    )]
     pub url: String,
     /// Nama pengguna faskes, x-username (whose service)
     #[arg(long, value_name = "NAMA")]

@@ -3,7 +3,7 @@
 //! Job: pure functions between an operation's paging and words (`search` of the catalogue) and what the store keeps.
 //! Invariants: rows of a list that is read from its beginning are known by their place, rows of one that is searched by
 //! words by their code; a list without a count is complete only if it is not paged or a page came short. What it does not
-//! do: search ([`super::shelf`]).
+//! do: search (`super::shelf`).
 
 use std::time::Duration;
 

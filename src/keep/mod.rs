@@ -1,7 +1,7 @@
 //! Offline reads: what BPJS's reads brought is kept, and given again while BPJS is away.
 //!
 //! Job: keep reference lists ([`list`]) and members' standing ([`member`]) as the catalogue says (`keep`), fetch
-//! references ahead ([`prefetch`]), and answer from what is kept, searched and paged as the service would ([`shelf`]).
+//! references ahead ([`prefetch`]), and answer from what is kept, searched and paged as the service would (`shelf`).
 //! Invariants: an operation that the catalogue does not name for keeping is never kept, one that it calls `never_kept`
 //! whatever else it says; a list is called complete only if every row of it was read; a standing is given unaltered, with
 //! its age, and across a month's end never without saying so. Neighbours: `http::gateway` asks when a read failed and

@@ -1,8 +1,8 @@
 //! The gateway `/ws/{service}/{path}`: a SIM that speaks BPJS already changes its base URL and its credentials, nothing else.
 //!
-//! Job: let a caller in as BPJS would ([`door`]), find the operation in the catalogue ([`route`]), pass a read through
-//! under the facility's own credentials ([`read`]) and make a submission of a write ([`write`]), and answer in the
-//! service's envelope, sealed for the caller ([`answer`]); while BPJS is away from what is kept ([`kept`]). Invariants: what the catalogue does not know is not passed on;
+//! Job: let a caller in as BPJS would (`door`), find the operation in the catalogue (`route`), pass a read through
+//! under the facility's own credentials (`read`) and make a submission of a write (`write`), and answer in the
+//! service's envelope, sealed for the caller (`answer`); while BPJS is away from what is kept (`kept`). Invariants: what the catalogue does not know is not passed on;
 //! real credentials never leave the vault's side; a write is on disk before anything is answered, and a repeated one is
 //! the same entry; nothing of a path, a body or an answer is logged. Neighbours: `remote` passes, `intake` accepts,
 //! `store` knows generations and provisional numbers. What it does not do: decide what is kept (`keep`), send writes (`push`).
