@@ -58,6 +58,7 @@ impl Bench {
 
     async fn hear(&self, operation: &str, params: &[(String, String)], value: Value) -> Result<(), Failed> {
         let passed = Passed {
+            packed: None,
             status: 200,
             code: 200,
             message: Private::new("OK".to_owned()),

@@ -43,6 +43,7 @@ fn desk(folder: &Path) -> Desk {
 
 fn passed(code: i64, value: Value) -> Passed {
     Passed {
+        packed: None,
         status: 200,
         code,
         message: Private::new("OK".to_owned()),

@@ -15,7 +15,7 @@ use crate::catalogue::{
     Answer, AnswerClass, Catalogue, Dialect, Kind, Operation, Refusal, RemoteIds, Service, Who, at,
 };
 use crate::protocol::envelope::{self, Body, Envelope, NotAnEnvelope};
-use crate::protocol::seal::{Limits, Unreadable};
+use crate::protocol::seal::{self, Limits, Packed, Unreadable};
 use crate::protocol::sign::Stamp;
 use crate::queue::{Outcome, Suspicion};
 use crate::secret::{ConsId, Private, SecretKey};
@@ -87,6 +87,8 @@ pub struct Said {
     pub response: Private<Result<Value, Unreadable>>,
     /// The response as it stood.
     pub raw: Private<Body>,
+    /// What lay under the encryption of a sealed response.
+    pub packed: Option<Packed>,
     /// When to come back, if it said so.
     pub until: Option<Timestamp>,
 }
@@ -101,8 +103,12 @@ pub fn hear(dialect: &Dialect, reply: &Reply, opener: Opener<'_>, limits: &Limit
         Ok(envelope) => {
             let success = (200..300).contains(&status) && dialect.is_success(envelope.code);
             let response = Private::new(open(&envelope, success && dialect.sealed, opener, limits));
+            let packed = match &envelope.response {
+                Body::Sealed(text) => seal::packed(opener.cons_id, opener.secret_key, opener.stamp, text),
+                Body::Absent | Body::Null | Body::Empty | Body::Plain(_) => None,
+            };
             let (code, message, raw) = (envelope.code, Private::new(envelope.message), Private::new(envelope.response));
-            Heard::Envelope(Box::new(Said { status, code, message, success, response, raw, until }))
+            Heard::Envelope(Box::new(Said { status, code, message, success, response, raw, packed, until }))
         }
     }
 }

@@ -16,6 +16,7 @@ use super::read::ReadFailure;
 use super::transport::TransportError;
 use crate::catalogue::Operation;
 use crate::protocol::envelope::Body;
+use crate::protocol::seal::Packed;
 use crate::protocol::sign::Stamp;
 use crate::queue::{Outcome, Suspicion};
 use crate::secret::Private;
@@ -33,6 +34,8 @@ pub struct Passed {
     pub success: bool,
     /// `response`.
     pub response: Private<Answer>,
+    /// The same, packed, if it came sealed and opened: to be sealed for a client without packing anew.
+    pub packed: Option<Packed>,
     /// What a refusal of access is about; the lane may have to stop.
     pub not_authorised: Option<Suspicion>,
     /// What it says about the service, for the circuit.
@@ -116,13 +119,15 @@ impl Remote {
             | Outcome::NoAnswer { .. }
             | Outcome::Unreadable { .. } => None,
         };
-        let Said { status, code, message, success, response, raw, .. } = *said;
+        let Said { status, code, message, success, response, raw, packed, .. } = *said;
+        let response = answer(raw.into_inner(), response.into_inner().ok());
         Ok(Passed {
             status,
             code,
             message,
             success,
-            response: Private::new(answer(raw.into_inner(), response.into_inner().ok())),
+            packed: packed.filter(|_| matches!(response, Answer::Sealed(_))),
+            response: Private::new(response),
             not_authorised,
             // An envelope came: the service is there, whatever could be made of its content.
             evidence: Evidence::Alive,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::catalogue::{self, Catalogue, CodeType, EnvelopeKey, Operation, Service};
 use crate::protocol::envelope::{self, Dialect, MetaKey};
-use crate::protocol::seal;
+use crate::protocol::seal::{self, Packed};
 use crate::protocol::sign::Stamp;
 use crate::queue::DeliveryId;
 use crate::vault::GatewayCredentials;
@@ -100,6 +100,8 @@ pub(super) enum Content {
     Plain(Value),
     /// Sealed for a client that signs, as it is for one that bears a token.
     Sealed(Value),
+    /// As [`Content::Sealed`], with BPJS's own packing of it.
+    Packed(Value, Packed),
 }
 
 /// How the client reads.
@@ -204,10 +206,15 @@ impl Reply {
 fn written(content: Content, voice: Voice, secrecy: &Secrecy) -> Option<Value> {
     match (content, secrecy) {
         (Content::Absent, _) => None,
-        (Content::Plain(value), _) | (Content::Sealed(value), Secrecy::Plain) => Some(value),
+        (Content::Plain(value), _) | (Content::Sealed(value) | Content::Packed(value, _), Secrecy::Plain) => {
+            Some(value)
+        }
         // Nothing is nothing: BPJS does not seal it either.
-        (Content::Sealed(value @ Value::Null), _) => Some(value),
-        (Content::Sealed(value), Secrecy::Sealed(..)) if !voice.sealed => Some(value),
+        (Content::Sealed(value @ Value::Null) | Content::Packed(value @ Value::Null, _), _) => Some(value),
+        (Content::Sealed(value) | Content::Packed(value, _), Secrecy::Sealed(..)) if !voice.sealed => Some(value),
+        (Content::Packed(_, packed), Secrecy::Sealed(keys, stamp)) => {
+            Some(seal::seal_packed(&keys.cons_id, &keys.secret_key, *stamp, &packed).into())
+        }
         (Content::Sealed(value), Secrecy::Sealed(keys, stamp)) => {
             Some(seal::seal(&keys.cons_id, &keys.secret_key, *stamp, &value.to_string()).into())
         }

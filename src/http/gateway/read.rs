@@ -57,11 +57,14 @@ async fn pass(call: &Call<'_>) -> Result<Reply, Reply> {
 /// BPJS answered, be it with a no: as it gave it, sealed anew where it came sealed.
 fn answered(call: &Call<'_>, passed: Passed) -> Reply {
     kept::keep(call, &passed);
-    let Passed { status, code, message, response, .. } = passed;
+    let Passed { status, code, message, response, packed, .. } = passed;
     let content = match response.into_inner() {
         Answer::Absent => Content::Absent,
         Answer::Plain(value) => Content::Plain(value),
-        Answer::Sealed(value) => Content::Sealed(value),
+        Answer::Sealed(value) => match packed {
+            Some(packed) => Content::Packed(value, packed),
+            None => Content::Sealed(value),
+        },
         // It was sealed for the facility's real credentials: no use to this client.
         Answer::Shut(_) => {
             let words = "Jawaban BPJS tidak dapat dibuka: periksa jam server dan secret_key ('jembatan check').";

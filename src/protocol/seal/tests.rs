@@ -161,3 +161,18 @@ proptest! {
         let _outcome = opened(&wire, &Limits { max_output: 4096, max_depth: 8 });
     }
 }
+
+#[test]
+fn what_is_packed_is_sealed_for_another_without_packing_anew() {
+    let (theirs, ours) = ((ConsId::new("1234"), SecretKey::new("pwd")), (ConsId::new("lokal"), SecretKey::new("lain")));
+    for json in [r#"{"list":[]}"#, r#""0301R0011017V000007""#, r#"{"nama":"SITI Ñ 漢字"}"#] {
+        let (then, now) = (STAMP, Stamp::from_seconds(1_700_000_000));
+        let wire = seal(&theirs.0, &theirs.1, then, json);
+        let packed = packed(&theirs.0, &theirs.1, then, &wire).unwrap();
+        let again = seal_packed(&ours.0, &ours.1, now, &packed);
+        assert_eq!(again, seal(&ours.0, &ours.1, now, json), "as if it had been packed here");
+        assert!(open(&theirs.0, &theirs.1, then, &again, &Limits::default()).is_err(), "for nobody else");
+        assert_eq!(format!("{packed:?}"), "Packed(…)");
+        assert_eq!(super::packed(&ours.0, &ours.1, then, &wire), None, "not with another's key");
+    }
+}

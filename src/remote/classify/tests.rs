@@ -429,7 +429,7 @@ fn outside_p_care_pages_and_silence_are_told_apart() {
 #[test]
 fn a_sep_in_the_clear_and_one_that_does_not_open() {
     let sealed_by = |stamp: i64, value: Value| {
-        let text = crate::protocol::seal::seal(&cons(), &secret(), Stamp::from_seconds(stamp), &value.to_string());
+        let text = seal::seal(&cons(), &secret(), Stamp::from_seconds(stamp), &value.to_string());
         envelope::write(&Writing::VCLAIM, 200, "Sukses", Value::String(text))
     };
     let made = json!({"sep": {"noSep": "0114A0261126V000001"}});
