@@ -366,6 +366,30 @@ fn the_calendar_text_folds_escapes_and_keeps_its_uids() {
 
 proptest! {
     #[test]
+    fn around_a_change_of_year_an_entry_is_dated_by_the_agreement_of_its_local_day(
+        day in -40_i64..40,
+        second in prop_oneof![Just(0_i8), Just(59)],
+        hour in prop_oneof![Just((0_i8, 0_i8)), Just((23, 59)), Just((7, 59))],
+        place in prop_oneof![Just("Asia/Jakarta"), Just("Asia/Makassar"), Just("Asia/Jayapura")],
+    ) {
+        let day = date(2025, 1, 1).checked_add(day.days()).unwrap();
+        let local = day.at(hour.0, hour.1, second, 0).to_zoned(zone(place)).unwrap();
+        let given = ServiceTime {
+            occurred_at: Some(local.timestamp()),
+            service_date: day,
+            accepted_at: local.timestamp(),
+            zone: zone(place),
+        };
+        let contracts = with_successor();
+        let minutes = if day < date(2025, 1, 1) { 15 } else { 30 };
+        let dated = contracts.deadline("entry.immediate", &given);
+        let midnight = day.tomorrow().unwrap().to_zoned(zone(place)).unwrap().timestamp();
+        let end = midnight - 1.millisecond();
+        prop_assert_eq!(dated.late, Some(end), "late when the day of service ends, in the facility's zone");
+        prop_assert_eq!(dated.target, Some((local.timestamp() + minutes.minutes()).min(end)));
+        prop_assert_eq!(contracts.of(day).to.year(), day.year(), "the agreement of its year");
+    }
+    #[test]
     fn a_shifted_day_is_the_first_working_day_from_the_named_one_on(
         day in (2024_i16..2027, 1_i8..=12, 1_i8..=28).prop_map(|(y, m, d)| date(y, m, d)),
     ) {
