@@ -14,6 +14,8 @@ mod declared;
 mod gateway;
 mod keep;
 mod outage;
+#[cfg(test)]
+pub(crate) mod reference;
 mod sealing;
 pub mod sqlite;
 mod types;
