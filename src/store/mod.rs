@@ -11,6 +11,8 @@ pub mod antrean;
 #[cfg(test)]
 mod conformance;
 mod declared;
+#[cfg(test)]
+pub(crate) mod differential;
 mod gateway;
 mod keep;
 mod outage;
