@@ -1,6 +1,6 @@
 //! The embedded store: SQLite in WAL mode, `synchronous=FULL`, one writer with group commit.
 //!
-//! Job: the [`Store`] trait on one file. Invariants: one writer thread owns the only writing connection; jobs that wait
+//! Job: the [`Store`] trait on one file. Invariants: one writer owns the only writing connection; jobs that wait
 //! share one COMMIT, each in its own savepoint; a failed COMMIT poisons the store (the process must stop and reopen);
 //! the file is created under `synchronous=EXTRA` so that no file system order can undo it; an instance lock keeps a
 //! second process out. Neighbours: `daemon` opens it. What it does not do: retry, decide, read the clock.
@@ -13,6 +13,7 @@ mod contract;
 mod gateway;
 mod keep;
 mod ledger;
+mod medium;
 mod move_on;
 mod obligations;
 mod open;
@@ -31,6 +32,7 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+pub use medium::{Folder, Medium, Running, SideFile, SystemFolder};
 pub use open::{Inspection, Opened, Settings, inspect};
 
 use super::{
@@ -50,7 +52,7 @@ pub struct SqliteStore {
     writer: writer::Writer,
     shared: Arc<Shared>,
     /// Keeps other processes out for as long as the store lives.
-    _lock: Option<std::fs::File>,
+    _lock: Box<dyn SideFile>,
 }
 
 /// What writer and readers share.
@@ -58,6 +60,7 @@ pub(super) struct Shared {
     sealer: Sealer,
     catalogue: Arc<Catalogue>,
     path: PathBuf,
+    medium: Medium,
     readers: std::sync::Mutex<Vec<Connection>>,
 }
 
@@ -104,13 +107,22 @@ impl SqliteStore {
         F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        let asked = tokio::task::spawn_blocking(move || {
+        let ask = move || {
             let connection = shared.reader()?;
             let answer = question(Tx { connection: &connection, shared: &shared });
             shared.give_back(connection);
             answer
-        });
-        asked.await.unwrap_or(Err(StoreError::Closed))
+        };
+        match self.shared.medium.running {
+            Running::Inline => ask(),
+            Running::Threads => tokio::task::spawn_blocking(ask).await.unwrap_or(Err(StoreError::Closed)),
+        }
+    }
+
+    /// On an inline medium: what a writing thread does by itself when nothing waits, that is move the log into the database
+    /// if it is long. Elsewhere it does nothing.
+    pub fn rest(&self) {
+        self.writer.rest();
     }
 
     /// Stops the writer after what waits; later calls answer [`StoreError::Closed`].
