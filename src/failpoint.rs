@@ -8,8 +8,13 @@
 //! What it does not do: decide, or touch anything when nothing is armed.
 
 /// A named place. `failpoint!("name")` in a thread or between two awaits, `failpoint!(await "name")` where a stall must
-/// hold up one task alone, `failpoint!("name", statement)` where a step can be made to fail or be broken.
+/// hold up one task alone, `failpoint!("name", statement)` where a step can be made to fail or be broken,
+/// `failpoint!(during "name", future)` while a future is under way.
 macro_rules! failpoint {
+    (during $name:literal, $work:ident) => {
+        #[cfg(feature = "failpoints")]
+        let $work = crate::failpoint::meanwhile($name, $work);
+    };
     (await $name:literal) => {
         #[cfg(feature = "failpoints")]
         crate::failpoint::reach($name).await;

@@ -125,8 +125,7 @@ impl HttpsTransport {
         };
         let prepared = prepare(client, url, request)?;
         let answer = client.execute(prepared);
-        #[cfg(feature = "failpoints")]
-        let answer = crate::failpoint::meanwhile("send.waiting", answer);
+        failpoint!(during "send.waiting", answer);
         let response = answer.await.map_err(|error| lost(&error, begun))?;
         self.read(response, begun).await
     }
