@@ -71,6 +71,7 @@ impl SqliteStore {
         // An empty file is what a crash during creation leaves.
         if medium.folder.size(&path).map_or(true, |size| size == 0) {
             create(&path, &medium)?;
+            failpoint!("open.created");
         }
         let connection = connect(&path, &medium)?;
         let fresh = migrate(&connection)? == 0;
@@ -190,7 +191,10 @@ fn migrate(connection: &Connection) -> Result<i64, StoreError> {
         } else {
             format!("INSERT INTO meta (key, value) VALUES ('{LOOK_FIRST}', '{UPGRADED}') ON CONFLICT (key) DO NOTHING;")
         };
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} {note} PRAGMA user_version={version}; COMMIT;"))?;
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} {note} PRAGMA user_version={version};"))?;
+        failpoint!("migrate.written");
+        connection.execute_batch("COMMIT")?;
+        failpoint!("migrate.applied");
     }
     Ok(found)
 }
@@ -217,10 +221,12 @@ fn name_start(connection: &Connection, path: &Path, medium: &Medium, fresh: bool
         )?;
     }
     replace(medium.folder.as_ref(), &beside_path, &format!("{}\n{next}\n", last.unwrap_or_default()))?;
+    failpoint!("start.beside");
     connection.execute(
         "INSERT INTO meta (key, value) VALUES ('start', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [next],
     )?;
+    failpoint!("start.named");
     Ok(())
 }
 
