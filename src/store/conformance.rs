@@ -121,6 +121,7 @@ macro_rules! for_every_case {
             parted::promise_4_of_one_patient_one_is_claimed_at_a_time,
             parted::promise_6_an_entry_of_the_network_waits_for_approval_whatever_its_prerequisite_does,
             parted::promise_6_a_held_entry_names_the_prerequisite_that_stands_in_its_way_now,
+            parted::an_entry_of_which_nothing_new_is_known_is_not_touched,
             parted::what_a_method_answers_is_what_is_read_afterwards,
             parted::a_patients_journal_takes_the_patterns_of_the_journal,
             parted::what_was_refused_before_it_was_delivered_counts_once_in_the_load,

@@ -80,6 +80,18 @@ pub(crate) async fn promise_6_a_held_entry_names_the_prerequisite_that_stands_in
     desk.check_tally().await;
 }
 
+pub(crate) async fn an_entry_of_which_nothing_new_is_known_is_not_touched(desk: &Desk) {
+    let parent = desk.accept_one("r", DAFTAR, "0009900000001").await;
+    desk.act(parent, Event::Adopt { ids: ids("noUrut", "A1") }, 1).await;
+    let ahead = desk.accept("s", vec![dated(desk, "besok", 22)]).await[0];
+    // An edit may be repeated, so an adopted parent is no question for it.
+    let child = NewEntry { operation: EDIT.to_owned(), after: vec![parent], ..dated(desk, "a", 21) };
+    let child = desk.accept("t", vec![child]).await[0];
+    let before = desk.get(child).await;
+    desk.act(ahead, cancel(), 9).await;
+    assert_eq!(desk.get(child).await, before, "judged anew, with the same verdict");
+}
+
 pub(crate) async fn what_a_method_answers_is_what_is_read_afterwards(desk: &Desk) {
     let id = desk.accept_one("r", EDIT, CARD).await;
     let looked = desk.accept_one("s", DAFTAR, "0009900000001").await;

@@ -85,8 +85,10 @@ async fn book(world: &mut World) -> Done {
         local: jiff::civil::date(2026, 11, 20).at(i8::try_from(6 + world.below(6)).unwrap(), 30, 0, 0),
     };
     world.tell(format!("book {} {} {} {:?} {:?}", ask.facility, ask.day, ask.poli, ask.doctor, ask.hours));
-    world.bookings.push(ask.id.clone());
-    world.same("book", async |store, _| store.book(ask.clone()).await).await?;
+    let answers = world.both("book", async |store, _| store.book(ask.clone()).await).await?;
+    if let Ok(Booked::New(_)) = &answers[0] {
+        world.bookings.push(ask.id.clone());
+    }
     Ok(())
 }
 

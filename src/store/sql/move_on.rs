@@ -169,7 +169,9 @@ impl Tx<'_> {
         let unchanged = match gate {
             // A parent adopted while this one was held leaves a question to ask (promise 3).
             Gate::Open { adopted } => {
-                let known = !adopted || progress.doubt.marked || progress.doubt.question.is_some();
+                let operation = self.shared.catalogue.operation(&delivery.operation);
+                let asks = operation.is_some_and(|own| recovery(own) == Recovery::LookUp { unique: false });
+                let known = !adopted || !asks || progress.doubt.marked || progress.doubt.question.is_some();
                 !held && progress.blocked.is_none() && known
             }
             Gate::Wait(blocked) => !held && progress.blocked == Some(blocked),
