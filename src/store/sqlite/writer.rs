@@ -143,6 +143,17 @@ impl Writer {
     }
 }
 
+#[cfg(test)]
+impl Writer {
+    /// The writing connection of an inline store, outside any transaction.
+    pub(super) fn with_connection<T>(&self, look: impl FnOnce(&Connection) -> T) -> Option<T> {
+        match &self.hand {
+            Hand::Inline { pen, .. } => locked(pen).as_ref().map(|pen| look(&pen.connection)),
+            Hand::Thread { .. } => None,
+        }
+    }
+}
+
 impl Drop for Writer {
     fn drop(&mut self) {
         self.close();
