@@ -13,14 +13,13 @@ use super::writer::Writer;
 use super::{Shared, SqliteStore};
 use crate::catalogue::Catalogue;
 use crate::chance::Chance;
+use crate::store::sql::{self, LOOK_FIRST};
 use crate::store::{Sealer, StoreError};
 
 /// Every migration in order; its number is the schema version it leads to.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
 /// First release of SQLite without the WAL-reset corruption.
 const SQLITE_MIN: i32 = 3_051_003;
-/// Row of `meta` that stands until [`crate::store::Store::distrust`] has been carried out (promise 13).
-pub(super) const LOOK_FIRST: &str = "look_first";
 const UPGRADED: &str = "upgraded";
 const RESTORED: &str = "restored";
 /// How often the instance lock is tried before somebody else is believed to hold it, and the wait between.
@@ -78,7 +77,8 @@ impl SqliteStore {
         let look_first = meta(&connection, LOOK_FIRST)?;
         let (upgraded, restored) = (look_first.as_deref() == Some(UPGRADED), look_first.as_deref() == Some(RESTORED));
         let writer = Writer::start(connection, progress, &medium)?;
-        let shared = Arc::new(Shared { sealer, catalogue, path, medium, readers: Mutex::new(Vec::new()) });
+        let common = sql::Shared { sealer, catalogue };
+        let shared = Arc::new(Shared { common, path, medium, readers: Mutex::new(Vec::new()) });
         Ok((Self { writer, shared, _lock: lock }, Opened { fresh, upgraded, restored }))
     }
 }
@@ -182,6 +182,7 @@ fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreError> {
     }
     if pages == 0 {
         settle()?;
+        failpoint!("open.created");
     }
     connection.execute_batch(
         "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;
@@ -208,7 +209,10 @@ fn migrate(connection: &Connection) -> Result<i64, StoreError> {
         } else {
             format!("INSERT INTO meta (key, value) VALUES ('{LOOK_FIRST}', '{UPGRADED}') ON CONFLICT (key) DO NOTHING;")
         };
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} {note} PRAGMA user_version={version}; COMMIT;"))?;
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} {note} PRAGMA user_version={version};"))?;
+        failpoint!("migrate.written");
+        connection.execute_batch("COMMIT")?;
+        failpoint!("migrate.applied");
     }
     Ok(found)
 }
@@ -235,10 +239,12 @@ fn name_start(connection: &Connection, path: &Path, medium: &Medium, fresh: bool
         )?;
     }
     replace(medium.folder.as_ref(), &beside_path, &format!("{}\n{next}\n", last.unwrap_or_default()))?;
+    failpoint!("start.beside");
     connection.execute(
         "INSERT INTO meta (key, value) VALUES ('start', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [next],
     )?;
+    failpoint!("start.named");
     Ok(())
 }
 

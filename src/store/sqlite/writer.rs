@@ -13,10 +13,11 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use super::Shared;
 use super::medium::{Medium, Running};
 use super::open::Progress;
-use super::{Shared, Tx};
 use crate::store::StoreError;
+use crate::store::sql::Tx;
 
 /// Jobs of one commit at most: bounds the latency of the first.
 const GROUP: usize = 512;
@@ -72,7 +73,9 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let result = match connection {
-                Some(connection) => in_savepoint(connection, |connection| job(Tx { connection, shared: &shared })),
+                Some(connection) => {
+                    in_savepoint(connection, |connection| job(Tx { connection, shared: &shared.common }))
+                }
                 None => Err(StoreError::Closed),
             };
             Box::new(move |committed| {
@@ -219,6 +222,7 @@ impl Pen {
         loop {
             match waiting.recv_timeout(Duration::from_millis(200)) {
                 Ok(first) => {
+                    failpoint!("loop.writer");
                     if !self.write(first, || waiting.try_recv().ok()) {
                         return;
                     }
@@ -262,17 +266,25 @@ fn write_group(connection: &Connection, first: Job, mut next: impl FnMut() -> Op
     {
         answers.push(job(Some(connection)));
     }
+    failpoint!("break.answer_before_commit", {
+        answers.drain(..).for_each(|answer| answer(Ok(())));
+        std::thread::sleep(Duration::from_millis(20));
+    });
+    failpoint!("commit.before", return unknown(answers, "failpoint"));
     match connection.execute_batch("COMMIT") {
         Ok(()) => {
+            failpoint!("commit.after");
             answers.into_iter().for_each(|answer| answer(Ok(())));
             Ok(())
         }
-        Err(error) => {
-            let said = error.to_string();
-            answers.into_iter().for_each(|answer| answer(Err(StoreError::Unknown(said.clone()))));
-            Err(said)
-        }
+        Err(error) => unknown(answers, &error.to_string()),
     }
+}
+
+/// Nobody knows whether this group is on disk: everyone in it is told so.
+fn unknown(answers: Vec<Answer>, said: &str) -> Result<(), String> {
+    answers.into_iter().for_each(|answer| answer(Err(StoreError::Unknown(said.to_owned()))));
+    Err(said.to_owned())
 }
 
 /// Moves the log into the database file once it has `from` pages. A checkpoint that fails loses nothing: the log stays.
@@ -280,7 +292,9 @@ fn checkpoint(connection: &Connection, from: i64) {
     let pages = connection
         .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?));
     if pages.is_ok_and(|pages| pages >= from) {
+        failpoint!("checkpoint.before");
         let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(0));
+        failpoint!("checkpoint.after");
         if let Err(error) = done {
             tracing::warn!(%error, "checkpoint put off");
         }
