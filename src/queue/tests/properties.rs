@@ -63,6 +63,7 @@ impl Witness {
             | Event::Ended(_)
             | Event::Looked { .. }
             | Event::LeaseLost
+            | Event::Crashed
             | Event::Gated(_)
             | Event::Retry
             | Event::Release

@@ -7,7 +7,7 @@ use super::Tx;
 use super::rows::{Millis, Parsed, millis};
 use crate::catalogue::RemoteIds;
 use crate::queue::transition::{Event, next_step, transition};
-use crate::queue::{Delivery, DeliveryId, Lease, Purpose};
+use crate::queue::{Delivery, DeliveryId, Lease, Purpose, crash};
 use crate::secret::Private;
 use crate::store::{ClaimAsk, Claimed, Given, StoreError};
 
@@ -20,8 +20,14 @@ impl Tx<'_> {
             return Ok(Vec::new());
         }
         let mut claimed = Vec::new();
-        for id in self.due(ask)? {
-            if claimed.len() >= ask.limit {
+        // A suspect goes alone; what else is due is claimed by the next call.
+        let (suspect, limit) = (self.suspect(ask)?, ask.limit);
+        let (due, limit) = match suspect {
+            Some(id) if limit > 0 => (vec![id], 1),
+            Some(_) | None => (self.due(ask)?, limit),
+        };
+        for id in due {
+            if claimed.len() >= limit {
                 break;
             }
             let leased = self.delivery(id).and_then(|found| match found {
@@ -42,13 +48,31 @@ impl Tx<'_> {
     fn due(self, ask: &ClaimAsk) -> Result<Vec<DeliveryId>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') \
-             AND blocked_kind IS NULL AND lease_token IS NULL AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4",
+             AND blocked_kind IS NULL AND lease_token IS NULL AND crashes = 0 AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4",
         )?;
         let limit = i64::try_from(ask.limit.saturating_add(SPARE_ROWS)).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![ask.facility, ask.service, millis(ask.now), limit], |row| {
             Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The suspect of a crash whose turn it is, if none is in flight anywhere: the least suspected first, so that the
+    /// innocent are cleared before the next one is tried.
+    fn suspect(self, ask: &ClaimAsk) -> Result<Option<DeliveryId>, StoreError> {
+        if !crash::may_try(ask.base.boot, ask.now) {
+            return Ok(None);
+        }
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND crashes > 0 \
+             AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL AND due_at <= ?3 \
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE crashes > 0 AND lease_token IS NOT NULL) \
+             ORDER BY crashes, rank, seq LIMIT 1",
+        )?;
+        let found = statement.query_row(params![ask.facility, ask.service, millis(ask.now)], |row| {
+            Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
+        });
+        Ok(found.optional()?)
     }
 
     /// A pause and refused credentials hold the whole lane.

@@ -34,11 +34,11 @@ use tokio::sync::watch;
 pub use open::{Inspection, Opened, Settings, inspect};
 
 use super::{
-    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
-    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember, KeptTotals, LaneLoad,
-    LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm, OutageChange, OutageEffect,
-    OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow, Recorded, Redate, Sealer,
-    Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
+    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Blamed, Change, CircuitRow, ClaimAsk, Claimed,
+    ClientCount, DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember,
+    KeptTotals, LaneLoad, LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm,
+    OutageChange, OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow,
+    Recorded, Redate, Sealer, Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
 };
 use crate::catalogue::Catalogue;
 use crate::contract::{Done, Event};
@@ -191,6 +191,10 @@ impl Store for SqliteStore {
 
     async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError> {
         self.write(move |tx| tx.reclaim(now, all, &base)).await
+    }
+
+    async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        self.write(move |tx| tx.blame(now, &base)).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
