@@ -64,6 +64,7 @@ impl SqliteStore {
         // An empty file is what a crash during creation leaves.
         if std::fs::metadata(&settings.path).map_or(true, |meta| meta.len() == 0) {
             create(&settings.path)?;
+            failpoint!("open.created");
         }
         let connection = connect(&settings.path)?;
         let fresh = migrate(&connection)? == 0;
@@ -183,7 +184,10 @@ fn migrate(connection: &Connection) -> Result<i64, StoreError> {
         } else {
             format!("INSERT INTO meta (key, value) VALUES ('{LOOK_FIRST}', '{UPGRADED}') ON CONFLICT (key) DO NOTHING;")
         };
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} {note} PRAGMA user_version={version}; COMMIT;"))?;
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} {note} PRAGMA user_version={version};"))?;
+        failpoint!("migrate.written");
+        connection.execute_batch("COMMIT")?;
+        failpoint!("migrate.applied");
     }
     Ok(found)
 }
@@ -210,10 +214,12 @@ fn name_start(connection: &Connection, path: &Path, fresh: bool) -> Result<(), S
         )?;
     }
     replace(&beside_path, &format!("{}\n{next}\n", last.unwrap_or_default()))?;
+    failpoint!("start.beside");
     connection.execute(
         "INSERT INTO meta (key, value) VALUES ('start', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [next],
     )?;
+    failpoint!("start.named");
     Ok(())
 }
 

@@ -151,6 +151,7 @@ fn write_until_closed(
                 return;
             }
         };
+        failpoint!("loop.writer");
         let before = connection.total_changes();
         if let Err(error) = write_group(connection, first, waiting) {
             fatal.send_replace(Some(error));
@@ -181,17 +182,25 @@ fn write_group(connection: &Connection, first: Job, waiting: &Receiver<Job>) -> 
     {
         answers.push(job(Some(connection)));
     }
+    failpoint!("break.answer_before_commit", {
+        answers.drain(..).for_each(|answer| answer(Ok(())));
+        std::thread::sleep(Duration::from_millis(20));
+    });
+    failpoint!("commit.before", return unknown(answers, "failpoint"));
     match connection.execute_batch("COMMIT") {
         Ok(()) => {
+            failpoint!("commit.after");
             answers.into_iter().for_each(|answer| answer(Ok(())));
             Ok(())
         }
-        Err(error) => {
-            let said = error.to_string();
-            answers.into_iter().for_each(|answer| answer(Err(StoreError::Unknown(said.clone()))));
-            Err(said)
-        }
+        Err(error) => unknown(answers, &error.to_string()),
     }
+}
+
+/// Nobody knows whether this group is on disk: everyone in it is told so.
+fn unknown(answers: Vec<Answer>, said: &str) -> Result<(), String> {
+    answers.into_iter().for_each(|answer| answer(Err(StoreError::Unknown(said.to_owned()))));
+    Err(said.to_owned())
 }
 
 /// Moves the log into the database file once it has `from` pages. A checkpoint that fails loses nothing: the log stays.
@@ -199,7 +208,9 @@ fn checkpoint(connection: &Connection, from: i64) {
     let pages = connection
         .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?));
     if pages.is_ok_and(|pages| pages >= from) {
+        failpoint!("checkpoint.before");
         let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(0));
+        failpoint!("checkpoint.after");
         if let Err(error) = done {
             tracing::warn!(%error, "checkpoint put off");
         }
