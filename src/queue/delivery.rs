@@ -123,6 +123,8 @@ words! {
         ReproducibleFault = "reproducible_fault",
         /// The process died three times while it worked on it ([`super::crash`]).
         Crashed = "crashed",
+        /// Its payload on disk cannot be opened.
+        Unreadable = "unreadable",
     }
 }
 

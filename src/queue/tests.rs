@@ -182,6 +182,7 @@ fn stopped_situations() -> Vec<(&'static str, Delivery)> {
             HeldCode::Approval => "held (approval)",
             HeldCode::ReproducibleFault => "held (reproducible_fault)",
             HeldCode::Crashed => "held (crashed)",
+            HeldCode::Unreadable => "held (unreadable)",
         };
         all.push((name, with(stopped(State::Held, code.word()))));
     }
@@ -203,6 +204,7 @@ fn events() -> Vec<(&'static str, Event)> {
     all.extend([
         ("lease lost", Event::LeaseLost),
         ("crashed", Event::Crashed),
+        ("payload unreadable", Event::Unreadable),
         ("gate open", Event::Gated(Gate::Open { adopted: false })),
         ("gate open, parent adopted", Event::Gated(Gate::Open { adopted: true })),
         ("gate: wait", Event::Gated(wait)),

@@ -84,6 +84,8 @@ pub enum Event {
     LeaseLost,
     /// The process died, or the attempt panicked, while it was worked on.
     Crashed,
+    /// Its payload cannot be opened, so that nothing can be sent or looked up.
+    Unreadable,
     /// Its neighbours changed.
     Gated(Gate),
     /// A person wants it tried again.
@@ -170,6 +172,10 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
         }
         Event::LeaseLost => lease_lost(&mut next, now, policy)?,
         Event::Crashed => crashed(&mut next, now, policy)?,
+        Event::Unreadable => {
+            require(!old.state.is_final() && old.lease.is_none(), old)?;
+            held(&mut next, HeldCode::Unreadable, Private::new(String::new()));
+        }
         Event::Gated(gate) => gated(&mut next, *gate, now, policy)?,
         Event::Retry | Event::Release => try_again(&mut next, event, now, policy)?,
         Event::AwaitApproval => {

@@ -30,14 +30,19 @@ impl Tx<'_> {
             if claimed.len() >= limit {
                 break;
             }
-            let leased = self.delivery(id).and_then(|found| match found {
-                Some(delivery) => self.lease(&delivery, ask),
-                None => Ok(None),
-            });
-            match leased {
-                Ok(lease) => claimed.extend(lease),
+            let delivery = match self.delivery(id) {
+                Ok(Some(delivery)) => delivery,
+                Ok(None) => continue,
                 // One unreadable row must not stop the others: it stays where it is, and the log says so.
-                Err(StoreError::Unreadable(why)) => tracing::error!(delivery.id = %id, why, "row unreadable"),
+                Err(StoreError::Unreadable(why)) => {
+                    tracing::error!(delivery.id = %id, why, "row unreadable");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match self.lease(&delivery, ask) {
+                Ok(lease) => claimed.extend(lease),
+                Err(StoreError::Unreadable(why)) => self.set_aside(&delivery, &why, ask)?,
                 Err(error) => return Err(error),
             }
         }
@@ -56,6 +61,21 @@ impl Tx<'_> {
             Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What cannot be opened is shown to a person; the others go on.
+    fn set_aside(self, delivery: &Delivery, why: &str, ask: &ClaimAsk) -> Result<(), StoreError> {
+        tracing::error!(delivery.id = %delivery.id, why, "row unreadable: for a person");
+        match self.apply(delivery, &Event::Unreadable, ask.now, &ask.base) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(illegal)) => {
+                tracing::error!(delivery.id = %delivery.id, %illegal, "and it cannot be held");
+                Ok(())
+            }
+            // An operation that no catalogue knows any more: it waits for the catalogue.
+            Err(StoreError::Unreadable(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The suspect of a crash whose turn it is, if none is in flight anywhere: the least suspected first, so that the

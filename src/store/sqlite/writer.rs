@@ -4,6 +4,7 @@
 //! answer is sent after COMMIT returned; a failed COMMIT answers [`StoreError::Unknown`] to every job of the group and
 //! ends the thread. Checkpoints happen off the commit path, when nothing waits.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::time::Duration;
@@ -34,22 +35,28 @@ pub(super) struct Writer {
     wake: watch::Sender<u64>,
     fatal: watch::Sender<Option<String>>,
     thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+    turn: Turn,
 }
+
+/// Told at every turn of the thread: it took what waited, or found that nothing does.
+type Turn = Arc<std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>>;
 
 impl Writer {
     pub(super) fn start(connection: Connection, progress: Progress) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::sync_channel::<Job>(QUEUE);
         let (wake, fatal) = (watch::Sender::new(0), watch::Sender::new(None));
         let (wakes, fails) = (wake.clone(), fatal.clone());
+        let turn = Turn::default();
+        let turns = Arc::clone(&turn);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
                 let _watch = PanicWatch(fails.clone());
-                write_until_closed(&connection, &progress, &waiting, &wakes, &fails);
+                write_until_closed(&connection, &progress, &waiting, (&wakes, &fails), &turns);
             })
             .map_err(|error| StoreError::Database(error.to_string()))?;
         let thread = std::sync::Mutex::new(Some(thread));
-        Ok(Self { jobs: std::sync::Mutex::new(Some(jobs)), wake, fatal, thread })
+        Ok(Self { jobs: std::sync::Mutex::new(Some(jobs)), wake, fatal, thread, turn })
     }
 
     pub(super) async fn run<T, F>(&self, shared: Arc<Shared>, job: F) -> Result<T, StoreError>
@@ -95,6 +102,11 @@ impl Writer {
         self.wake.subscribe()
     }
 
+    /// Whom to tell at every turn; the first who asks.
+    pub(super) fn on_turn(&self, tell: Box<dyn Fn() + Send + Sync>) {
+        drop(self.turn.set(tell));
+    }
+
     pub(super) fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.fatal.subscribe()
     }
@@ -122,7 +134,9 @@ fn in_savepoint<T>(
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     connection.execute_batch("SAVEPOINT job")?;
-    let result = job(connection);
+    // A job that panics takes its own work back and nobody with it.
+    let caught = catch_unwind(AssertUnwindSafe(|| job(connection)));
+    let result = caught.unwrap_or_else(|_| Err(StoreError::Database("the write panicked".to_owned())));
     let end = if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
     // An error that already rolled the transaction back leaves no savepoint; the COMMIT then tells.
     match (result, connection.execute_batch(end)) {
@@ -136,10 +150,13 @@ fn write_until_closed(
     connection: &Connection,
     progress: &Progress,
     waiting: &Receiver<Job>,
-    wake: &watch::Sender<u64>,
-    fatal: &watch::Sender<Option<String>>,
+    (wake, fatal): (&watch::Sender<u64>, &watch::Sender<Option<String>>),
+    turn: &Turn,
 ) {
     loop {
+        if let Some(tell) = turn.get() {
+            tell();
+        }
         let first = match waiting.recv_timeout(Duration::from_millis(200)) {
             Ok(job) => job,
             Err(mpsc::RecvTimeoutError::Timeout) => {
