@@ -283,6 +283,13 @@ base_url = "http://{simulator}/pcare-rest"
         }
     }
 
+    /// How the daemon ended by itself, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_mut()?.try_wait().unwrap()?;
+        self.child = None;
+        Some(status)
+    }
+
     /// SIGTERM, and how it ended.
     pub(crate) fn terminate(&mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
@@ -362,6 +369,17 @@ base_url = "http://{simulator}/pcare-rest"
         headers: &[(String, String)],
         body: Option<String>,
     ) -> (u16, BTreeMap<String, String>, String) {
+        self.try_send(method, path, headers, body).unwrap()
+    }
+
+    /// The same, where nobody may answer.
+    pub(crate) fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: Option<String>,
+    ) -> Option<(u16, BTreeMap<String, String>, String)> {
         let url = format!("http://127.0.0.1:{}{path}", self.port);
         let mut request = self.http.request(method.parse().unwrap(), url);
         for (name, value) in headers {
@@ -371,13 +389,13 @@ base_url = "http://{simulator}/pcare-rest"
             request = request.body(body);
         }
         self.runtime.block_on(async {
-            let answer = request.send().await.unwrap();
+            let answer = request.send().await.ok()?;
             let status = answer.status().as_u16();
             let shown = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
                 (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
             };
             let headers = answer.headers().iter().map(shown).collect();
-            (status, headers, answer.text().await.unwrap())
+            Some((status, headers, answer.text().await.ok()?))
         })
     }
 
