@@ -353,7 +353,7 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
     let tasks = tasks.close();
     let last_run = Arc::clone(&shared.last_run);
     let alarm = Alarm { last_run: Arc::clone(&last_run), give_up: shared.parts.give_up.clone() };
-    let patience = tasks::patience(last_run.quits());
+    let patience = status::watchdog::patience(last_run.quits());
     let watchdog = status::watchdog::spawn(Arc::clone(&shared.live), Duration::from_secs(1), patience, alarm)
         .map_err(|error| StartError::Io { what: "watchdog".to_owned(), error })?;
     tracing::info!(%address, facilities = shared.config.facilities.len(), lanes = lanes.len(), "the bridge is up");

@@ -230,6 +230,7 @@ mod armed {
                 "abort" => Action::Abort,
                 "panic" => Action::Panic,
                 "kill" => Action::Kill,
+                "hang" => Action::Stall,
                 _ => std::process::exit(2),
             };
             Some((marker.to_owned(), action))
@@ -237,6 +238,10 @@ mod armed {
         if let Some((marker, action)) = &*POISON
             && name.contains(marker)
         {
+            // Not the task alone: whoever runs it stands still.
+            if *action == Action::Stall {
+                rest();
+            }
             die(name, *action);
         }
     }

@@ -7,7 +7,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::last_run::LastRun;
 use crate::clock::Clock;
 use crate::status::judge::STALL;
-use crate::status::watchdog::{self, Keeper};
+use crate::status::watchdog::Keeper;
 use crate::status::{Live, Stalled};
 
 /// Ends the process for its supervisor, when a task stands still and does not recover.
@@ -27,19 +26,18 @@ pub(super) struct Tasks {
     live: Arc<Live>,
     clock: Clock,
     stop: CancellationToken,
-    stall: Duration,
     running: TaskTracker,
 }
 
 impl Tasks {
     pub(super) fn new(live: &Arc<Live>, clock: &Clock, stop: &CancellationToken) -> Self {
         let (live, clock, stop) = (Arc::clone(live), clock.clone(), stop.clone());
-        Self { live, clock, stop, stall: shortened().unwrap_or(STALL), running: TaskTracker::new() }
+        Self { live, clock, stop, running: TaskTracker::new() }
     }
 
     /// A heart that somebody else's thread beats.
     pub(super) fn register(&self, name: &str) {
-        self.live.register(name, self.stall, self.clock.now());
+        self.live.register(name, STALL, self.clock.now());
     }
 
     /// Spawns a task that beats under this name.
@@ -61,24 +59,6 @@ impl Tasks {
     pub(super) fn close(self) -> TaskTracker {
         self.running.close();
         self.running
-    }
-}
-
-/// Only for tests: how long a heart may stand still, in seconds, so that a test of the built program need not take a
-/// minute for every task.
-fn shortened() -> Option<Duration> {
-    #[cfg(feature = "failpoints")]
-    if let Some(seconds) = std::env::var("JEMBATAN_STALL_SECONDS").ok().and_then(|text| text.parse().ok()) {
-        return Some(Duration::from_secs(seconds));
-    }
-    None
-}
-
-/// The first patience after the alarm; shortened with the hearts.
-pub(super) fn patience(quits: u32) -> Duration {
-    match shortened() {
-        Some(stall) if quits == 0 => stall,
-        Some(_) | None => watchdog::patience(quits),
     }
 }
 

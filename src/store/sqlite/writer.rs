@@ -4,7 +4,6 @@
 //! answer is sent after COMMIT returned; a failed COMMIT answers [`StoreError::Unknown`] to every job of the group and
 //! ends the thread. Checkpoints happen off the commit path, when nothing waits.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::time::Duration;
@@ -134,9 +133,7 @@ fn in_savepoint<T>(
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     connection.execute_batch("SAVEPOINT job")?;
-    // A job that panics takes its own work back and nobody with it.
-    let caught = catch_unwind(AssertUnwindSafe(|| job(connection)));
-    let result = caught.unwrap_or_else(|_| Err(StoreError::Database("the write panicked".to_owned())));
+    let result = job(connection);
     let end = if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
     // An error that already rolled the transaction back leaves no savepoint; the COMMIT then tells.
     match (result, connection.execute_batch(end)) {
