@@ -283,6 +283,15 @@ base_url = "http://{simulator}/pcare-rest"
         }
     }
 
+    /// Runs the daemon in the foreground until it ends by itself: its exit code and its two streams.
+    pub(crate) fn serve_says(&self) -> (Option<i32>, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jembatan"));
+        command.arg("serve").arg("--config").arg(self.config());
+        let output = command.envs(self.env.iter().cloned()).stdin(Stdio::null()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
     /// How the daemon ended by itself, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.child.as_mut()?.try_wait().unwrap()?;

@@ -88,6 +88,43 @@ impl Field {
         std::thread::sleep(Duration::from_micros(self.dice.below(below_ms * 1_000)));
     }
 
+    /// Starts the daemon and waits for it.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn start(&mut self) {
+        self.spawn(Vec::new());
+        assert!(self.is_up(), "{:?}", self.sim.desk.ledger.lock().unwrap().faults);
+    }
+
+    /// Whether the API takes connections.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn answers(&self) -> bool {
+        std::net::TcpStream::connect(("127.0.0.1", self.bridge.port)).is_ok()
+    }
+
+    /// Waits until the daemon has died.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn until_ended(&mut self) {
+        let began = Instant::now();
+        while !self.ended() {
+            assert!(began.elapsed() < PATIENCE, "it lives\n{}", self.bridge.logs());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// One life with this failpoint, killed at work.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn live_briefly(&mut self, failpoint: &str) {
+        self.sim.allow(3);
+        self.spawn(vec![("JEMBATAN_FAILPOINT".to_owned(), failpoint.to_owned())]);
+        if self.is_up() {
+            self.pause(400);
+        }
+        if !self.ended() {
+            self.bridge.kill_9();
+            self.kills += 1;
+        }
+    }
+
     /// Waits until the API answers; false if the daemon ended before.
     fn is_up(&mut self) -> bool {
         let began = Instant::now();
@@ -104,13 +141,13 @@ impl Field {
     }
 
     /// Whether the daemon has ended by itself; by anything but SIGKILL it must not.
-    fn ended(&mut self) -> bool {
+    pub(crate) fn ended(&mut self) -> bool {
         use std::os::unix::process::ExitStatusExt as _;
         let Some(status) = self.bridge.ended() else { return false };
         self.kills += 1;
         if status.signal() != Some(9) {
             let logs = self.bridge.logs();
-            let tail: Vec<&str> = logs.lines().rev().take(5).collect();
+            let tail: Vec<&str> = logs.lines().rev().take(2).collect();
             let words = format!("the daemon ended by itself: {status:?}: {tail:?}");
             self.sim.desk.ledger.lock().unwrap().faults.push(words);
         }
@@ -176,6 +213,22 @@ impl Field {
         assert_eq!(self.bridge.call("DELETE", "/v1/pauses", Some(&body)).status, 200);
         self.sim.close();
         self.bridge.until("everything is final", PATIENCE * 4, || (unfinished(&self.bridge) == 0).then_some(()));
+        self.told()
+    }
+
+    /// The same for a bridge that is broken on purpose: its SIM may wait for what will never be.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn judged_even_if_stuck(mut self) -> Done {
+        self.start();
+        let began = Instant::now();
+        while unfinished(&self.bridge) > 0 && began.elapsed() < Duration::from_secs(15) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.sim.close();
+        self.told()
+    }
+
+    fn told(&self) -> Done {
         let ledger = self.sim.desk.ledger.lock().unwrap();
         let database = super::check::database(&self.bridge);
         let count = |sql: &str| super::check::count(&database, sql);
