@@ -222,7 +222,7 @@ proptest! {
     ) {
         let said = |words: &str| {
             let body = json!({ "metaData": { "message": words, "code": status }, "response": null });
-            in_short(&judge("pcare.kunjungan.add", &plain(status, &body.to_string())))
+            in_short(&judge("pcare.kunjungan.add", &reply(status, body.to_string())))
         };
         let bare = said("keluhan pasien tidak lengkap");
         for words in [
@@ -247,7 +247,7 @@ proptest! {
             "OK".to_owned(),
             String::new(),
         ] {
-            let outcome = judge(operation, &plain(status, &body));
+            let outcome = judge(operation, &reply(status, body));
             prop_assert!(!matches!(outcome, Outcome::Accepted(_) | Outcome::AcceptedUnread { .. }), "{outcome:?}");
             prop_assert!(!outcome.word().is_empty());
         }
