@@ -225,6 +225,12 @@ impl Disk {
         state.read_only = false;
     }
 
+    /// Bytes that all files have together.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.state().used()
+    }
+
     /// Bytes that all files may have together; `None`: no limit.
     pub fn set_room(&self, bytes: Option<usize>) {
         self.state().room = bytes;
