@@ -172,9 +172,21 @@ impl Day {
         now(self.desk.store.act(self.desk.doing(*id, event, time))).unwrap();
     }
 
+    /// The disk is full for one commit: refused, and nothing of it is there.
+    fn full(&mut self, number: i64) {
+        self.disk.set_room(Some(self.disk.used() + below(&self.desk, 9000)));
+        let new = self.desk.submission(&format!("f{number}"), vec![self.desk.entry("a", DAFTAR)]);
+        let answer = now(self.desk.store.accept(new));
+        self.disk.set_room(None);
+        if let Err(error) = answer {
+            assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+            assert_eq!(Some(&digest_of(self.store()).unwrap()), self.states.last());
+        }
+    }
+
     fn step(&mut self, number: i64) {
         let time = number * 50;
-        match below(&self.desk, 16) {
+        match below(&self.desk, 17) {
             0..=2 => now(accept_some(&self.desk, &mut self.memory, number)),
             3 => self.group(number),
             4..=6 => self.open.extend(now(self.desk.claim(time))),
@@ -201,6 +213,7 @@ impl Day {
                     .unwrap();
                 self.store().rest();
             }
+            15 => self.full(number),
             _ => self.restart(below(&self.desk, 2) == 0),
         }
         self.note();
