@@ -109,11 +109,11 @@ fn defect_18_user_key_secret_key_and_password_are_different_things() {
         std::any::TypeId::of::<T>()
     }
     let kinds = [
-        kind(|text| UserKey::new(text)),
-        kind(|text| SecretKey::new(text)),
-        kind(|text| ConsId::new(text)),
-        kind(|text| Username::new(text)),
-        kind(|text| Password::new(text)),
+        kind(UserKey::new),
+        kind(SecretKey::new),
+        kind(ConsId::new),
+        kind(Username::new),
+        kind(Password::new),
     ];
     assert_eq!(kinds.iter().collect::<std::collections::HashSet<_>>().len(), kinds.len(), "types of their own");
     // And a bridge that was given the secret key as user key is told so, not served.
