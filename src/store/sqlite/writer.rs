@@ -22,8 +22,13 @@ const GROUP: usize = 512;
 const QUEUE: usize = 8192;
 /// Pages in the log from which an idle writer checkpoints (4 MiB at 4 KiB a page).
 const CHECKPOINT_PAGES: i64 = 1000;
-/// Pages in the log from which even a busy writer checkpoints (256 MiB).
-const CHECKPOINT_CAP: i64 = 65_536;
+/// Pages in the log from which even a busy writer checkpoints (64 MiB): well below the room that `store.min_free` keeps for
+/// outcomes by default, or a long drain's own log would use it up.
+const CHECKPOINT_CAP: i64 = 16_384;
+/// Bytes of the log's file from which an idle writer gives its room back.
+const LOG_KEPT: u64 = 16 << 20;
+/// How long the writing connection waits for readers, as `open` sets it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Without a connection (no transaction could begin) a job does nothing and its answer is the error given.
@@ -147,6 +152,7 @@ fn write_until_closed(
             Ok(job) => job,
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 checkpoint(connection, CHECKPOINT_PAGES);
+                give_room_back(connection);
                 continue;
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => {
@@ -200,6 +206,8 @@ fn write_group(connection: &Connection, first: Job, waiting: &Receiver<Job>) -> 
             tracing::error!(%error, "the disk is full: nothing of this commit was written");
             let said = error.to_string();
             answers.into_iter().for_each(|answer| answer(Err(StoreError::Full(said.clone()))));
+            // It may be the log that fills the disk: what is in the database file already need not stay there.
+            checkpoint(connection, 1);
             Ok(())
         }
         Err(error) => unknown(answers, &error.to_string()),
@@ -232,5 +240,21 @@ fn checkpoint(connection: &Connection, from: i64) {
         if let Err(error) = done {
             tracing::warn!(%error, "checkpoint put off");
         }
+    }
+}
+
+/// Cuts a log that a busy time has left long; a reader that still needs it is not waited for, the next idle moment tries
+/// again.
+fn give_room_back(connection: &Connection) {
+    let log = connection.path().map(|path| format!("{path}-wal"));
+    let bytes = log.and_then(|log| std::fs::metadata(log).ok()).map_or(0, |meta| meta.len());
+    if bytes <= LOG_KEPT {
+        return;
+    }
+    let cut = connection
+        .busy_timeout(Duration::ZERO)
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
+    if let Err(error) = connection.busy_timeout(PATIENCE).and(cut) {
+        tracing::warn!(%error, "the log keeps its room");
     }
 }
