@@ -249,7 +249,7 @@ impl Field {
             repeated: self.sim.desk.repeated.load(Ordering::SeqCst),
             entries: count("SELECT count(*) FROM delivery"),
             attempts: count("SELECT count(*) FROM attempt"),
-            in_doubt: count("SELECT count(*) FROM attempt WHERE outcome = 'lost' AND purpose = 'send'"),
+            in_doubt: count("SELECT count(*) FROM attempt WHERE outcome IN ('lost', 'crashed') AND purpose = 'send'"),
             acts: ledger.acts.len(),
             writes_at_bpjs: self.bridge.writes(),
             problems: problems(&self.bridge, &ledger),
