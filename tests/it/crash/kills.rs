@@ -206,6 +206,8 @@ impl Field {
     /// Lets everything come to its end, and judges.
     pub(crate) fn judged(mut self) -> Done {
         self.bridge.simulator.clear_faults();
+        // On a machine that has no time for BPJS either, a short timeout would make outages of its own.
+        self.bridge.write_config(&Setup { timeout_ms: 15_000, settle_ms: 500, ..Setup::default() });
         self.spawn(Vec::new());
         assert!(self.is_up(), "{}", self.bridge.logs());
         let body = json!({ "facility": FACILITY, "reason": "akhir" });
