@@ -14,6 +14,12 @@ test NAME='':
 kill KILLS='1000' LANES='2':
     JEMBATAN_KILLS={{KILLS}} JEMBATAN_KILL_LANES={{LANES}} cargo test --locked --features failpoints --test it killed_as_often -- --nocapture
 
+# One walk of SQLite and the reference store in step, by its seed; or many.
+differ SEED:
+    JEMBATAN_WALK={{SEED}} cargo test --locked --lib differential:: -- --nocapture
+differ-many N:
+    JEMBATAN_WALKS={{N}} cargo test --locked --lib differential:: -- --test-threads=2
+
 # Any command of the program: just run vault list
 run *ARGS:
     cargo run --locked -- {{ARGS}}
