@@ -35,13 +35,14 @@ use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
 use crate::store::sqlite::{Opened, Settings, SqliteStore};
-use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError, redating};
+use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, Store as _, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 
 pub mod certificates;
 mod face;
 mod housekeeping;
 mod inbound;
+mod nodes;
 
 pub use housekeeping::free_bytes;
 
@@ -147,6 +148,7 @@ struct Shared {
     observe: Observe,
     turns: Turns,
     boot: BootId,
+    ours: Arc<nodes::Ours>,
     stop: CancellationToken,
 }
 
@@ -198,6 +200,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         live,
         turns: Turns::default(),
         boot,
+        ours: Arc::new(nodes::Ours::new(store.node().is_none())),
         stop: CancellationToken::new(),
         parts,
     };
@@ -299,6 +302,10 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
     let tasks = TaskTracker::new();
     let (stop, failed) = (shared.stop.clone(), CancellationToken::new());
     let lanes = lanes(&shared);
+    if shared.store.node().is_some() {
+        lanes.iter().for_each(|lane| lane.set_ours(false, shared.parts.clock.now()));
+        tasks.spawn(nodes::run(shared.clone(), lanes.clone(), failed.clone()));
+    }
     for lane in &lanes {
         start_lane(&shared, &tasks, lane);
     }
@@ -411,6 +418,10 @@ impl Running {
             tracing::warn!("some attempts were cut off: they are looked up after the next start");
         }
         drop(self.watchdog.take());
+        // What is in flight has ended or is in doubt: others need not wait for this node's term.
+        if let Err(error) = self.store.leave().await {
+            tracing::warn!(%error, "the other nodes wait until this one's term has passed");
+        }
         self.store.close();
         tracing::info!("the bridge is down");
     }
@@ -439,6 +450,10 @@ fn schedule(shared: &Shared) -> Schedule {
         places: with_pcare.map(place).collect(),
         daily: shared.config.reconcile.daily,
         after_outage: shared.config.reconcile.after_outage,
+        ours: {
+            let ours = Arc::clone(&shared.ours);
+            Arc::new(move |facility: &str| ours.owns(facility))
+        },
         observe: Arc::clone(&shared.observe),
     }
 }

@@ -46,6 +46,8 @@ pub struct Config {
     pub antrean_inbound: AntreanInboundConfig,
     /// Reconciliations by themselves.
     pub reconcile: ReconcileConfig,
+    /// This process among those that share the database.
+    pub node: NodeConfig,
     /// How long things are remembered.
     pub retention: RetentionConfig,
     /// The puskesmas and clinics served, in the order of the file.
@@ -289,6 +291,15 @@ pub struct ReconcileConfig {
     pub after_outage: bool,
 }
 
+/// `[node]`; only with PostgreSQL, where several processes may share the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Its name, one process a name; the machine's name unless given.
+    pub name: Option<String>,
+    /// How long the others wait for a node that is silent before they take its facilities over.
+    pub term: Duration,
+}
+
 /// `[retention]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionConfig {
@@ -432,6 +443,12 @@ impl Default for AntreanInboundConfig {
 impl Default for ReconcileConfig {
     fn default() -> Self {
         Self { daily: Some(jiff::civil::Time::constant(20, 30, 0, 0)), after_outage: true }
+    }
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self { name: None, term: Duration::from_secs(15) }
     }
 }
 

@@ -148,6 +148,20 @@ pub(super) fn token_lifetime(value: &Value) -> Result<Duration, Fault> {
     if (Duration::from_secs(60)..=day).contains(&given) { Ok(given) } else { Err(Fault::TokenLifetime) }
 }
 
+/// The name of a node: what may stand in logs, labels and SQL without a second thought.
+pub(super) fn node_name(value: &Value) -> Result<String, Fault> {
+    let text = text(value).map_err(|_| Fault::NodeName)?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    if text.len() <= 63 && text.chars().all(plain) { Ok(text) } else { Err(Fault::NodeName) }
+}
+
+/// How long a silent node is waited for.
+pub(super) fn node_term(value: &Value) -> Result<Duration, Fault> {
+    let (least, most) = (Duration::from_secs(3), Duration::from_mins(5));
+    let given = duration(value)?;
+    if (least..=most).contains(&given) { Ok(given) } else { Err(Fault::NodeTerm) }
+}
+
 /// One of a few words.
 pub(super) fn word<T>(
     of_word: impl Fn(&str) -> Option<T>,

@@ -45,7 +45,7 @@ pub(super) async fn run(shared: Shared, failed: CancellationToken) {
     while !shared.stop.is_cancelled() {
         (shared.observe)(Seen::Beat("housekeeping"));
         look(&shared);
-        if looks.is_multiple_of(RETIRE_EVERY) {
+        if looks.is_multiple_of(RETIRE_EVERY) && shared.ours.leads() {
             retire(&shared).await;
             prune(&shared).await;
         }

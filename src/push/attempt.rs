@@ -1,5 +1,6 @@
 //! One claimed delivery: fill its payload, send or look up, record.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Push;
@@ -20,9 +21,10 @@ pub(super) struct Ended {
 }
 
 impl Push {
-    /// Carries one claimed delivery through its attempt.
-    pub(super) async fn attempt(&self, lane: &Lane, claimed: Claimed) {
-        let ended = self.ended(lane, &claimed).await;
+    /// Carries one claimed delivery through its attempt. After `begin_by` nothing is sent: the lease could then run out
+    /// while the request is under way, and another node would look the entry up too early.
+    pub(super) async fn attempt(&self, lane: &Lane, claimed: Claimed, begin_by: Timestamp) {
+        let ended = self.ended(lane, &claimed, begin_by).await;
         let now = self.clock.now();
         lane.heard(ended.evidence, now);
         if matches!(ended.event, Event::Ended(Outcome::Accepted(_))) {
@@ -46,7 +48,7 @@ impl Push {
         }
     }
 
-    async fn ended(&self, lane: &Lane, claimed: &Claimed) -> Ended {
+    async fn ended(&self, lane: &Lane, claimed: &Claimed, begin_by: Timestamp) -> Ended {
         let Some(operation) = self.catalogue.operation(&claimed.delivery.operation) else {
             return Ended::refused(unknown_operation(&claimed.delivery.operation));
         };
@@ -55,6 +57,7 @@ impl Push {
             Err(open) => return Ended::refused(not_filled(&open)),
         };
         match claimed.purpose {
+            Purpose::Send if self.clock.now() > begin_by => Ended::too_late(),
             Purpose::Send => self.send(lane, claimed, operation, &filled).await,
             Purpose::LookUp => self.look_up(lane, claimed, operation, &filled.payload).await,
         }
@@ -82,6 +85,17 @@ impl Push {
 }
 
 impl Ended {
+    /// The process stood still (stopped, suspended, starved) between claim and send.
+    fn too_late() -> Self {
+        let outcome = Outcome::NotSent { why: "lease".to_owned() };
+        let end = AttemptEnd {
+            outcome: outcome.word().to_owned(),
+            detail: Private::new("lease".to_owned()),
+            ..AttemptEnd::default()
+        };
+        Self { event: Event::Ended(outcome), end, evidence: Evidence::Nothing }
+    }
+
     fn refused(refusal: Refusal) -> Self {
         let outcome = Outcome::Refused(refusal);
         let end = AttemptEnd { outcome: outcome.word().to_owned(), ..AttemptEnd::default() };

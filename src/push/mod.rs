@@ -121,7 +121,7 @@ impl Push {
         let wait = if claimed.is_empty() { LOOK_AROUND } else { Duration::ZERO };
         for claimed in claimed {
             let (push, lane) = (Arc::clone(self), Arc::clone(lane));
-            busy.spawn(async move { push.attempt(&lane, claimed).await });
+            busy.spawn(async move { push.attempt(&lane, claimed, now + LEASE_SPARE).await });
         }
         Ok(wait)
     }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::live::{InboundSeen, Snapshot, is_off};
+use super::nodes;
 use super::text;
 use crate::store::Verdict;
 use crate::words::words;
@@ -39,7 +40,8 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// `store`, `vault`, `clock`, `workers`, `backlog`, `deadline`, `credentials.<facility>.<service>`,
-    /// `circuit.<facility>.<service>`, `disk`, `outage`, `antrean_inbound` where Mobile JKN is listened to.
+    /// `circuit.<facility>.<service>`, `disk`, `outage`, `nodes` and `owner.<facility>` where several nodes share the
+    /// database, `antrean_inbound` where Mobile JKN is listened to.
     pub name: String,
     /// How well it is.
     pub status: Level,
@@ -142,9 +144,17 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Report {
     checks.push(disk(facts));
     checks.push(outage(facts));
     checks.extend(references(facts, now));
+    checks.extend(nodes::checks(facts.live.nodes.as_ref(), &facilities(facts)));
     checks.extend(facts.live.inbound.as_ref().map(|seen| antrean_inbound(seen, facts.bookings, now)));
     let status = checks.iter().map(|check| check.status).max().unwrap_or(Level::Ok);
     Report { status, verdict: verdict(facts, &checks), checks }
+}
+
+/// The facilities that have a lane.
+fn facilities(facts: &Facts) -> Vec<String> {
+    let mut all: Vec<String> = facts.lanes.iter().map(|lane| lane.facility.clone()).collect();
+    all.dedup();
+    all
 }
 
 fn check(name: &str, status: Level, since: Option<Timestamp>, detail: impl Into<String>) -> Check {
@@ -311,8 +321,11 @@ fn verdict(facts: &Facts, checks: &[Check]) -> Verdict {
     let ours = |check: &Check| {
         let name = check.name.as_str();
         check.status > Level::Ok
-            && (matches!(name, "store" | "vault" | "clock" | "workers" | "backlog" | "disk" | "antrean_inbound")
-                || name.starts_with("credentials."))
+            && (matches!(
+                name,
+                "store" | "vault" | "clock" | "workers" | "backlog" | "disk" | "antrean_inbound" | "nodes"
+            ) || name.starts_with("credentials.")
+                || name.starts_with("owner."))
     };
     let blames = |verdict| facts.outages.iter().any(|outage| outage.verdict == verdict);
     if checks.iter().any(ours) || blames(Verdict::Us) {

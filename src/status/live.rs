@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::store::KeptTotals;
+use crate::store::{KeptTotals, Nodes};
 
 /// The board.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ struct Board {
     disk_low_since: Option<Timestamp>,
     stalled: Vec<Stalled>,
     kept: Vec<KeptTotals>,
+    nodes: Option<Nodes>,
 }
 
 /// The last heartbeat of a task.
@@ -110,6 +111,8 @@ pub struct Snapshot {
     pub stalled: Vec<Stalled>,
     /// What is kept of reads, as it was counted last.
     pub kept: Vec<KeptTotals>,
+    /// The nodes that share the database, as this one saw them last; `None` where it is alone.
+    pub nodes: Option<Nodes>,
     /// The listener for Mobile JKN, if there is one.
     pub inbound: Option<InboundSeen>,
 }
@@ -128,6 +131,7 @@ impl Live {
             disk_low_since: None,
             stalled: Vec::new(),
             kept: Vec::new(),
+            nodes: None,
         };
         Self {
             started: now,
@@ -192,6 +196,11 @@ impl Live {
         self.board().kept = totals;
     }
 
+    /// The nodes that share the database.
+    pub fn nodes(&self, nodes: Nodes) {
+        self.board().nodes = Some(nodes);
+    }
+
     /// Counts an ended attempt. Words that are none of ours count as `other`, so that labels stay few and say nothing.
     pub fn attempt(&self, operation: &str, outcome: &str) {
         let key = (label(operation), label(outcome));
@@ -248,6 +257,7 @@ impl Live {
             min_free: self.min_free,
             stalled: board.stalled.clone(),
             kept: board.kept.clone(),
+            nodes: board.nodes.clone(),
             inbound,
         }
     }

@@ -13,6 +13,7 @@ mod conformance;
 mod declared;
 mod gateway;
 mod keep;
+mod nodes;
 mod outage;
 mod sealing;
 pub mod sqlite;
@@ -34,6 +35,7 @@ pub use gateway::{NumberForm, ProvisionalId, Standing, StandingAsk};
 pub use keep::{
     KeepLimits, KeptList, KeptMember, KeptRow, KeptTotals, ListName, ListSummary, MemberName, NewRow, NewRows, TermRow,
 };
+pub use nodes::{NodeRow, NodeTurn, Nodes, OwnerChange, OwnerRow};
 pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
@@ -66,6 +68,9 @@ pub enum StoreError {
     /// Another process holds the database.
     #[error("another jembatan runs on this database: {0}")]
     Busy(String),
+    /// Another process has taken this node's name: this one must stop.
+    #[error("another process runs under this node's name: {0}")]
+    Replaced(String),
     /// Anything else the database says.
     #[error("database: {0}")]
     Database(String),
@@ -347,6 +352,30 @@ pub trait Store: antrean::AntreanStore {
 
     /// Adds a row to the security log.
     async fn log(&self, entry: AuditEntry) -> Result<(), StoreError>;
+
+    // ---- several nodes ------------------------------------------------------------------------------------------
+
+    /// This process's name among those that share the database; `None`: it is alone and owns every facility, and the
+    /// three methods below are not called.
+    fn node(&self) -> Option<String> {
+        None
+    }
+
+    /// Says that this node lives, renews what it holds and answers how all stand. [`StoreError::Replaced`] if another
+    /// process has taken this node's name.
+    async fn stand(&self, _turn: NodeTurn) -> Result<Nodes, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Carries one step out, if the row still allows it; returns whether it was.
+    async fn change_owner(&self, _change: OwnerChange, _turn: NodeTurn) -> Result<bool, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Says that this node ends: what it holds is free at once.
+    async fn leave(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Wakes up whenever a commit may have made something due, final or visible. Losing one costs latency only.
     fn wake_ups(&self) -> watch::Receiver<u64>;
