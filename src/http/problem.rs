@@ -190,7 +190,7 @@ impl From<StoreError> for Problem {
                 "Penyimpanan sedang tidak tersedia dan hasilnya belum pasti. Kirim ulang permintaan yang sama sebentar lagi.",
             )
             .after(5),
-            StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Database(_) => {
+            StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Moved(_) | StoreError::Database(_) => {
                 tracing::error!(%error, "store");
                 Self::new(Kind::Internal, "Penyimpanan tidak terbaca. Jalankan 'jembatan check' pada server jembatan.")
             }

@@ -161,7 +161,7 @@ impl From<StoreError> for Answer {
             | StoreError::Closed
             | StoreError::Busy(_)
             | StoreError::Replaced(_) => {}
-            StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Database(_) => {
+            StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Moved(_) | StoreError::Database(_) => {
                 tracing::error!(%error, "store");
             }
         }

@@ -13,6 +13,7 @@ mod conformance;
 mod declared;
 mod gateway;
 mod keep;
+pub mod moving;
 mod nodes;
 mod outage;
 mod sealing;
@@ -68,6 +69,9 @@ pub enum StoreError {
     /// Another process holds the database.
     #[error("another jembatan runs on this database: {0}")]
     Busy(String),
+    /// The entries were moved to another database, or are being moved.
+    #[error("database moved: {0}")]
+    Moved(String),
     /// Another process has taken this node's name: this one must stop.
     #[error("another process runs under this node's name: {0}")]
     Replaced(String),

@@ -30,7 +30,7 @@ pub(super) fn store_down(error: &StoreError) -> Reply {
             "Penyimpanan jembatan sedang tidak tersedia dan hasilnya belum pasti. Kirim ulang permintaan yang sama.",
         )
         .after(5),
-        StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Database(_) => {
+        StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Moved(_) | StoreError::Database(_) => {
             tracing::error!(%error, "store");
             Reply::own(500, "Penyimpanan jembatan tidak terbaca. Jalankan 'jembatan check' pada server jembatan.")
         }

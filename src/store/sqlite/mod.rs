@@ -14,6 +14,7 @@ mod gateway;
 mod keep;
 mod ledger;
 mod move_on;
+pub mod moving;
 mod obligations;
 mod open;
 mod questions;

@@ -67,6 +67,7 @@ impl SqliteStore {
         }
         let connection = connect(&settings.path)?;
         let fresh = migrate(&connection)? == 0;
+        super::moving::refuse_moved(&connection)?;
         check_key(&connection, &settings.sealer)?;
         name_start(&connection, &settings.path, fresh)?;
         let progress = Progress::keep(&connection, &settings.path)?;
@@ -116,7 +117,7 @@ fn io(error: &std::io::Error, path: &Path) -> StoreError {
     StoreError::Database(format!("{}: {error}", path.display()))
 }
 
-fn instance_lock(path: &Path) -> Result<File, StoreError> {
+pub(super) fn instance_lock(path: &Path) -> Result<File, StoreError> {
     let lock_path = beside(path, ".lock");
     let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
     let file = opened.map_err(|error| io(&error, &lock_path))?;
@@ -151,7 +152,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io(&error, folder))
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(StoreError::Database(format!("SQLite {} is too old", rusqlite::version())));
     }
@@ -165,7 +166,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn known_version() -> i64 {
+pub(super) fn known_version() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
