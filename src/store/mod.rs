@@ -17,6 +17,7 @@ pub mod moving;
 mod nodes;
 mod outage;
 mod sealing;
+mod sql;
 pub mod sqlite;
 mod types;
 

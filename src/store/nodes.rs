@@ -93,6 +93,16 @@ pub enum OwnerChange {
     },
 }
 
+impl OwnerChange {
+    /// The facility it is about.
+    #[must_use]
+    pub fn facility(&self) -> &str {
+        match self {
+            Self::Take { facility } | Self::GiveUp { facility } | Self::Free { facility } => facility,
+        }
+    }
+}
+
 impl Nodes {
     /// Whether this process holds the row, at the instant of the answer.
     #[must_use]
