@@ -139,3 +139,33 @@ impl Lane {
         self.changed.subscribe()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn where_another_node_sends_nothing_is_claimed_or_probed_and_who_takes_over_probes_first() {
+        let lane = Lane::new("0114A026", Service::Pcare, &RemoteConfig::default());
+        assert!(lane.allows_sending(at(0)) && lane.wants_probe(at(0)));
+        let mut changed = lane.changes();
+        lane.set_ours(false, at(1));
+        assert!(changed.has_changed().unwrap(), "who waits looks again");
+        changed.mark_unchanged();
+        assert!(!lane.allows_sending(at(1)) && !lane.wants_probe(at(3600)));
+        lane.follow(true, at(2));
+        assert!(matches!(lane.circuit(), State::Open { .. }), "reads learn of the outage");
+        lane.follow(false, at(3));
+        assert_eq!(lane.circuit(), State::Closed);
+        lane.set_ours(true, at(4));
+        assert!(!lane.allows_sending(at(4)) && lane.wants_probe(at(4)), "nothing is believed before its own probe");
+        lane.follow(false, at(5));
+        assert!(!lane.allows_sending(at(5)), "an owner follows nobody");
+        lane.set_ours(true, at(6));
+        assert!(changed.has_changed().unwrap());
+    }
+}

@@ -24,8 +24,10 @@ pub enum Cell<'c> {
 pub struct Table {
     /// Its name.
     pub name: String,
-    /// Its columns, in order.
+    /// Its columns as the target names them, in order.
     pub columns: Vec<String>,
+    /// The source's columns that go there.
+    pub from: Vec<String>,
     /// The column that counts by itself, and the last number it gave.
     pub counter: Option<(String, i64)>,
     /// Tables its rows refer to.
@@ -129,7 +131,7 @@ mod tests {
 
     fn table(name: &str, parents: &[&str]) -> Table {
         let parents = parents.iter().map(|one| (*one).to_owned()).collect();
-        Table { name: name.to_owned(), columns: Vec::new(), counter: None, parents }
+        Table { name: name.to_owned(), columns: Vec::new(), from: Vec::new(), counter: None, parents }
     }
 
     #[test]

@@ -50,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "words",
         ],
     ),
+    ("nodes", &["store"]),
     ("keep", &["catalogue", "clock", "config", "observe", "protocol", "remote", "secret", "store"]),
     ("inbound", &["chance", "clock", "config", "intake", "observe", "secret", "store", "vault"]),
     ("simulator", &["catalogue", "clock", "protocol", "secret"]),

@@ -169,7 +169,13 @@ impl Source {
         let last =
             self.connection.query_row("SELECT seq FROM sqlite_sequence WHERE name = ?1", [&name], |row| row.get(0));
         let counter = last.optional()?.and_then(|last| Some((key.into_iter().next()?, last)));
-        Ok(Table { name, columns, counter, parents })
+        // The feed's cursor is also the order of its rows, which the target keeps in a column of its own.
+        let (mut from, mut columns) = (columns.clone(), columns);
+        if name == "change" {
+            from.push("cursor".to_owned());
+            columns.push("seq".to_owned());
+        }
+        Ok(Table { name, columns, from, counter, parents })
     }
 
     /// Shows every row of a table, in batches of its form for COPY, and sums them up.
@@ -182,7 +188,7 @@ impl Source {
         batch: usize,
         mut take: impl FnMut(Vec<u8>) -> Result<(), StoreError>,
     ) -> Result<Sum, StoreError> {
-        let columns: Vec<String> = table.columns.iter().map(|column| format!("\"{column}\"")).collect();
+        let columns: Vec<String> = table.from.iter().map(|column| format!("\"{column}\"")).collect();
         let mut statement =
             self.connection.prepare(&format!("SELECT {} FROM \"{}\"", columns.join(", "), table.name))?;
         let mut rows = statement.query([])?;
