@@ -160,6 +160,7 @@ impl From<StoreError> for Answer {
             | StoreError::Unknown(_)
             | StoreError::Closed
             | StoreError::Busy(_)
+            | StoreError::Unavailable(_)
             | StoreError::Replaced(_) => {}
             StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Moved(_) | StoreError::Database(_) => {
                 tracing::error!(%error, "store");

@@ -171,6 +171,7 @@ const fn code(error: &StoreError) -> &'static str {
         StoreError::Busy(_) => "busy",
         StoreError::Moved(_) => "moved",
         StoreError::Replaced(_) => "replaced",
+        StoreError::Unavailable(_) => "unavailable",
         StoreError::Database(_) => "database",
         StoreError::Closed => "closed",
     }

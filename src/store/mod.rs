@@ -16,6 +16,7 @@ mod keep;
 pub mod moving;
 mod nodes;
 mod outage;
+pub mod postgres;
 mod sealing;
 mod sql;
 pub mod sqlite;
@@ -70,6 +71,9 @@ pub enum StoreError {
     /// Another process holds the database.
     #[error("another jembatan runs on this database: {0}")]
     Busy(String),
+    /// The database cannot be reached, or has to refuse for the moment. Nothing was written: the same may work soon.
+    #[error("database not available: {0}")]
+    Unavailable(String),
     /// The entries were moved to another database, or are being moved.
     #[error("database moved: {0}")]
     Moved(String),
@@ -82,6 +86,18 @@ pub enum StoreError {
     /// The store was closed.
     #[error("store closed")]
     Closed,
+}
+
+/// What opening found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// There was no database yet.
+    pub fresh: bool,
+    /// The schema was older and has been brought up. Said at every start until `distrust` was carried out.
+    pub upgraded: bool,
+    /// The database is older than what is remembered of it: it came out of a backup, or from another machine. Said at
+    /// every start until `distrust` was carried out.
+    pub restored: bool,
 }
 
 /// The port to a backend. Every method is one transaction; `now` always comes from outside.
@@ -387,6 +403,14 @@ pub trait Store: antrean::AntreanStore {
 
     /// Whether a commit failed and the process must stop; `Some` says why.
     fn fatal(&self) -> watch::Receiver<Option<String>>;
+
+    /// What makes the database less durable than this program needs, in words for health; empty where all is well.
+    fn concerns(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Stops writing after what waits; later writes answer [`StoreError::Closed`].
+    fn close(&self);
 }
 
 /// A handle on the store that stages share.

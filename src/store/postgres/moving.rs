@@ -18,7 +18,7 @@ use super::open::{Settings, connect};
 use super::{PostgresStore, errors};
 use crate::store::moving::{Cell, Sum, Table, in_order};
 use crate::store::sqlite::moving::Source;
-use crate::store::StoreError;
+use crate::store::{Store as _, StoreError};
 
 /// Bytes of rows sent at once.
 const BATCH: usize = 256 * 1024;
@@ -96,10 +96,10 @@ pub async fn has_arrived(source: &Source, settings: Settings) -> Result<bool, St
 
 /// The schema is made and the key compared, as a daemon does; then one connection of our own.
 async fn prepared(settings: Settings) -> Result<Client, StoreError> {
-    let again = settings.again();
+    let client = connect(&settings).await?;
     let (store, _opened) = PostgresStore::open(settings).await?;
     store.close();
-    connect(&again).await
+    Ok(client)
 }
 
 async fn came_from(transaction: &Transaction<'_>) -> Result<Option<String>, StoreError> {
@@ -140,7 +140,11 @@ async fn copy(transaction: &Transaction<'_>, source: &Source, table: &Table) -> 
         source.each(table, BATCH, |bytes| runtime.block_on(sink.send(Cursor::new(bytes))).map_err(failed))
     })?;
     let taken = sink.finish().await.map_err(failed)?;
-    if taken == sum.rows { Ok(sum) } else { Err(named(&table.name, &StoreError::Database("rows are missing".to_owned()))) }
+    if taken == sum.rows {
+        Ok(sum)
+    } else {
+        Err(named(&table.name, &StoreError::Database("rows are missing".to_owned())))
+    }
 }
 
 fn named(table: &str, error: &StoreError) -> StoreError {

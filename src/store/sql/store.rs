@@ -119,6 +119,10 @@ impl<B: Backend> Store for B {
 
     async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError> {
         let Some(me) = self.me() else {
+            // Where several write at once this one stops them all: only if there is a reason.
+            if !self.read(move |tx| tx.is_any_lost(now, all)).await? {
+                return Ok(0);
+            }
             return self.write(Scope::Everything, move |tx| tx.reclaim(now, all, &base)).await;
         };
         let asks = me.clone();
@@ -133,6 +137,9 @@ impl<B: Backend> Store for B {
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
+        if !self.read(move |tx| tx.is_any_overdue(now)).await? {
+            return Ok(0);
+        }
         let scope = Scope::Everything;
         self.write(scope, move |tx| tx.expire(now, limit, &base)).await
     }
@@ -387,6 +394,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn changes(&self, facilities: &[String], cursor: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
+        self.number_feed().await?;
         let facilities = facilities.to_vec();
         self.read(move |tx| tx.changes(&facilities, cursor, limit)).await
     }
@@ -397,6 +405,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError> {
+        self.number_feed().await?;
         self.read(move |tx| tx.load(since, limit)).await
     }
 
@@ -441,6 +450,14 @@ impl<B: Backend> Store for B {
 
     fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.broken()
+    }
+
+    fn concerns(&self) -> Vec<String> {
+        self.worries()
+    }
+
+    fn close(&self) {
+        self.shut();
     }
 }
 
@@ -556,6 +573,7 @@ impl<B: Backend> AntreanStore for B {
         cursor: i64,
         limit: usize,
     ) -> Result<Vec<FeedRow>, StoreError> {
+        self.number_feed().await?;
         let facilities = facilities.to_vec();
         self.read(move |tx| tx.feed(&facilities, kinds, cursor, limit)).await
     }
