@@ -185,7 +185,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Full(_) => full(),
-            StoreError::Unknown(_) | StoreError::Closed | StoreError::Busy(_) => Self::new(
+            StoreError::Unknown(_) | StoreError::Closed | StoreError::Busy(_) | StoreError::Unavailable(_) => Self::new(
                 Kind::Unavailable,
                 "Penyimpanan sedang tidak tersedia dan hasilnya belum pasti. Kirim ulang permintaan yang sama sebentar lagi.",
             )

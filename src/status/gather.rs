@@ -169,6 +169,7 @@ const fn code(error: &StoreError) -> &'static str {
         StoreError::Unreadable(_) => "unreadable",
         StoreError::Newer { .. } => "newer",
         StoreError::Busy(_) => "busy",
+        StoreError::Unavailable(_) => "unavailable",
         StoreError::Database(_) => "database",
         StoreError::Closed => "closed",
     }

@@ -14,6 +14,7 @@ mod declared;
 mod gateway;
 mod keep;
 mod outage;
+pub mod postgres;
 mod sealing;
 mod sql;
 pub mod sqlite;
@@ -67,12 +68,27 @@ pub enum StoreError {
     /// Another process holds the database.
     #[error("another jembatan runs on this database: {0}")]
     Busy(String),
+    /// The database cannot be reached, or has to refuse for the moment. Nothing was written: the same may work soon.
+    #[error("database not available: {0}")]
+    Unavailable(String),
     /// Anything else the database says.
     #[error("database: {0}")]
     Database(String),
     /// The store was closed.
     #[error("store closed")]
     Closed,
+}
+
+/// What opening found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// There was no database yet.
+    pub fresh: bool,
+    /// The schema was older and has been brought up. Said at every start until `distrust` was carried out.
+    pub upgraded: bool,
+    /// The database is older than what is remembered of it: it came out of a backup, or from another machine. Said at
+    /// every start until `distrust` was carried out.
+    pub restored: bool,
 }
 
 /// The port to a backend. Every method is one transaction; `now` always comes from outside.
@@ -354,6 +370,14 @@ pub trait Store: antrean::AntreanStore {
 
     /// Whether a commit failed and the process must stop; `Some` says why.
     fn fatal(&self) -> watch::Receiver<Option<String>>;
+
+    /// What makes the database less durable than this program needs, in words for health; empty where all is well.
+    fn concerns(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Stops writing after what waits; later writes answer [`StoreError::Closed`].
+    fn close(&self);
 }
 
 /// A handle on the store that stages share.

@@ -25,7 +25,7 @@ const RECEIPT: i64 = 202;
 pub(super) fn store_down(error: &StoreError) -> Reply {
     match error {
         StoreError::Full(_) => Reply::own(503, full().detail).after(60),
-        StoreError::Unknown(_) | StoreError::Closed | StoreError::Busy(_) => Reply::own(
+        StoreError::Unknown(_) | StoreError::Closed | StoreError::Busy(_) | StoreError::Unavailable(_) => Reply::own(
             503,
             "Penyimpanan jembatan sedang tidak tersedia dan hasilnya belum pasti. Kirim ulang permintaan yang sama.",
         )

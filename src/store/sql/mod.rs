@@ -93,6 +93,11 @@ pub(super) trait Backend: Send + Sync + 'static {
         T: Send + 'static,
         F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static;
 
+    /// Makes the feed readable up to the last commit.
+    fn number_feed(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Bytes the database takes on its disk.
     fn bytes(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
@@ -101,4 +106,12 @@ pub(super) trait Backend: Send + Sync + 'static {
 
     /// See [`super::Store::fatal`].
     fn broken(&self) -> watch::Receiver<Option<String>>;
+
+    /// See [`super::Store::concerns`].
+    fn worries(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// See [`super::Store::close`].
+    fn shut(&self);
 }

@@ -344,6 +344,18 @@ impl Tx<'_> {
         Ok(self.delivery(act.id)?.map_or(Acted::Unknown, |delivery| Acted::Done(Box::new(delivery))))
     }
 
+    pub(super) fn is_any_lost(self, now: Timestamp, all: bool) -> Result<bool, StoreError> {
+        let before = if all { i64::MAX } else { millis(now) };
+        let sql = "SELECT EXISTS (SELECT 1 FROM delivery WHERE lease_token IS NOT NULL AND lease_until < ?1)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([before], |row| row.get(0))?)
+    }
+
+    pub(super) fn is_any_overdue(self, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND last IS NOT NULL AND last < ?1 \
+                   AND lease_token IS NULL AND past_last = 0)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([millis(now)], |row| row.get(0))?)
+    }
+
     pub(super) fn reclaim(self, now: Timestamp, all: bool, base: &Base) -> Result<usize, StoreError> {
         let before = if all { i64::MAX } else { millis(now) };
         let lost = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1 ORDER BY seq", &[&before])?;

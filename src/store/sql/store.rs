@@ -115,11 +115,18 @@ impl<B: Backend> Store for B {
     }
 
     async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError> {
+        // Where several write at once this one stops them all: only if there is a reason.
+        if !self.read(move |tx| tx.is_any_lost(now, all)).await? {
+            return Ok(0);
+        }
         let scope = Scope::Everything;
         self.write(scope, move |tx| tx.reclaim(now, all, &base)).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
+        if !self.read(move |tx| tx.is_any_overdue(now)).await? {
+            return Ok(0);
+        }
         let scope = Scope::Everything;
         self.write(scope, move |tx| tx.expire(now, limit, &base)).await
     }
@@ -374,6 +381,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn changes(&self, facilities: &[String], cursor: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
+        self.number_feed().await?;
         let facilities = facilities.to_vec();
         self.read(move |tx| tx.changes(&facilities, cursor, limit)).await
     }
@@ -384,6 +392,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError> {
+        self.number_feed().await?;
         self.read(move |tx| tx.load(since, limit)).await
     }
 
@@ -406,6 +415,14 @@ impl<B: Backend> Store for B {
 
     fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.broken()
+    }
+
+    fn concerns(&self) -> Vec<String> {
+        self.worries()
+    }
+
+    fn close(&self) {
+        self.shut();
     }
 }
 
@@ -521,6 +538,7 @@ impl<B: Backend> AntreanStore for B {
         cursor: i64,
         limit: usize,
     ) -> Result<Vec<FeedRow>, StoreError> {
+        self.number_feed().await?;
         let facilities = facilities.to_vec();
         self.read(move |tx| tx.feed(&facilities, kinds, cursor, limit)).await
     }

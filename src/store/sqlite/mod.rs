@@ -17,8 +17,9 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-pub use open::{Inspection, Opened, Settings, inspect};
+pub use open::{Inspection, Settings, inspect};
 
+pub use super::Opened;
 use super::StoreError;
 use super::sql::{self, Backend, Scope, Tx};
 
@@ -110,5 +111,9 @@ impl Backend for SqliteStore {
 
     fn broken(&self) -> watch::Receiver<Option<String>> {
         self.writer.fatal()
+    }
+
+    fn shut(&self) {
+        self.close();
     }
 }

@@ -14,7 +14,7 @@ use super::{Shared, SqliteStore};
 use crate::catalogue::Catalogue;
 use crate::chance::Chance;
 use crate::store::sql::{self, LOOK_FIRST};
-use crate::store::{Sealer, StoreError};
+use crate::store::{Opened, Sealer, StoreError};
 
 /// Every migration in order; its number is the schema version it leads to.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
@@ -38,18 +38,6 @@ pub struct Settings {
     pub sealer: Sealer,
     /// For the policies of transitions.
     pub catalogue: Arc<Catalogue>,
-}
-
-/// What opening found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opened {
-    /// The file did not exist.
-    pub fresh: bool,
-    /// The schema was older and has been brought up. Said at every start until `distrust` was carried out.
-    pub upgraded: bool,
-    /// The file is older than this machine's own memory of it: it came out of a backup, or from another machine. Said at
-    /// every start until `distrust` was carried out.
-    pub restored: bool,
 }
 
 impl SqliteStore {
