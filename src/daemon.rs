@@ -34,8 +34,9 @@ use crate::remote::{HttpsTransport, Lane, Remote, SetupError, Transport};
 use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
-use crate::store::sqlite::{Opened, Settings, SqliteStore};
-use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, Store as _, StoreError, redating};
+use crate::store::postgres::{self, PostgresStore};
+use crate::store::sqlite::{Settings, SqliteStore};
+use crate::store::{AuditEntry, Base, Opened, PauseRow, Sealer, SharedStore, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 
 pub mod certificates;
@@ -100,9 +101,6 @@ pub enum StartError {
     /// The network side cannot be set up.
     #[error(transparent)]
     Remote(#[from] SetupError),
-    /// The database is of a kind that this program does not serve yet.
-    #[error("store.url: only sqlite: is served by this version")]
-    Backend,
     /// The API cannot be served.
     #[error("{what}: {error}")]
     Io {
@@ -114,7 +112,6 @@ pub enum StartError {
 }
 
 /// A running bridge.
-#[derive(Debug)]
 pub struct Running {
     /// Where the API listens.
     pub address: SocketAddr,
@@ -127,8 +124,14 @@ pub struct Running {
     stop: CancellationToken,
     failed: CancellationToken,
     tasks: TaskTracker,
-    store: Arc<SqliteStore>,
+    store: SharedStore,
     watchdog: Option<Watchdog>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 /// What every task shares.
@@ -170,8 +173,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let vault = Vault::open(&config.vault.path, &config.vault.key, parts.keys.clone())?;
     let clients = Clients::open(&config.vault.path)?;
     let contracts = Arc::new(Contracts::load(&config.contract.profile, config.contract.next.as_deref())?);
-    let (store, opened) = open_store(&config, &vault, &catalogue)?;
-    let store = Arc::new(store);
+    let (store, opened) = open_store(&config, &vault, &catalogue).await?;
     let boot = BootId::new(now, &parts.chance.ten());
     let live = Arc::new(Live::new(now, config.store.min_free));
     let transport = transport(&config, &parts)?;
@@ -184,7 +186,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         transport,
     );
     let zone = config.remote.timezone.clone();
-    let keep = Keep::new(Arc::clone(&store) as SharedStore, Arc::clone(&catalogue), config.keep.clone(), zone);
+    let keep = Keep::new(Arc::clone(&store), Arc::clone(&catalogue), config.keep.clone(), zone);
     let calendar = face::calendar(&config, &vault, &contracts, &parts);
     let shared = Shared {
         calendar,
@@ -195,7 +197,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         vault,
         clients,
         contracts,
-        store: Arc::clone(&store) as SharedStore,
+        store: Arc::clone(&store),
         remote,
         live,
         turns: Turns::default(),
@@ -216,11 +218,41 @@ fn tell_changes(catalogue: &Catalogue) {
     }
 }
 
-fn open_store(config: &Config, vault: &Vault, catalogue: &Arc<Catalogue>) -> Result<(SqliteStore, Opened), StartError> {
-    let StoreUrl::Sqlite(path) = &config.store.url else { return Err(StartError::Backend) };
+async fn open_store(
+    config: &Config,
+    vault: &Vault,
+    catalogue: &Arc<Catalogue>,
+) -> Result<(SharedStore, Opened), StartError> {
     let sealer = Sealer::new(vault.store_key()?.expose(), vault.index_key()?.expose());
-    let settings = Settings { path: path.clone(), sealer, catalogue: Arc::clone(catalogue) };
-    Ok(SqliteStore::open(settings)?)
+    match &config.store.url {
+        StoreUrl::Sqlite(path) => {
+            let settings = Settings { path: path.clone(), sealer, catalogue: Arc::clone(catalogue) };
+            let (store, opened) = SqliteStore::open(settings)?;
+            Ok((Arc::new(store), opened))
+        }
+        StoreUrl::Postgres(url) => {
+            let node = config.node.name.clone().unwrap_or_else(nodes::host_name);
+            let catalogue = Arc::clone(catalogue);
+            let settings = postgres::Settings { url: url.clone(), password: None, node: Some(node), sealer, catalogue };
+            let (store, opened) = PostgresStore::open(settings).await?;
+            Ok((Arc::new(store), opened))
+        }
+    }
+}
+
+/// How `jembatan store migrate` opens its target: as a process that is no node.
+///
+/// # Errors
+/// The vault or the catalogue does not open.
+pub fn postgres_settings(
+    config: &Config,
+    url: Private<String>,
+    keys: &KeyAccess,
+) -> Result<postgres::Settings, StartError> {
+    let vault = Vault::open(&config.vault.path, &config.vault.key, keys.clone())?;
+    let catalogue = Arc::new(Catalogue::with_overrides(config.catalogue.dir.as_deref())?);
+    let sealer = Sealer::new(vault.store_key()?.expose(), vault.index_key()?.expose());
+    Ok(postgres::Settings { url, password: None, node: None, sealer, catalogue })
 }
 
 /// The way out as the daemon has it.
@@ -291,7 +323,7 @@ async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError
     Ok(())
 }
 
-async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<Running, StartError> {
+async fn run(shared: Shared, store: SharedStore, opened: Opened) -> Result<Running, StartError> {
     let listen = shared.config.http.listen;
     let bound = TcpListener::bind(listen).await;
     let listener = bound.map_err(|error| StartError::Io { what: format!("http.listen {listen}"), error })?;

@@ -57,7 +57,9 @@ pub fn run(args: &StoreArgs, config: &Config, language: Language) -> Result<(), 
     let StoreCommand::Migrate(args) = &args.command;
     let url = |given: &Option<String>| match given {
         None => Ok(config.store.url.clone()),
-        Some(text) => StoreUrl::of(text).ok_or_else(|| CliError::Other(anyhow::anyhow!("URL: sqlite:/… · postgres://…"))),
+        Some(text) => {
+            StoreUrl::of(text).ok_or_else(|| CliError::Other(anyhow::anyhow!("URL: sqlite:/… · postgres://…")))
+        }
     };
     let (StoreUrl::Sqlite(from), StoreUrl::Postgres(to)) = (url(&args.from)?, url(&args.to)?) else {
         let text = language.pick(
@@ -67,12 +69,13 @@ pub fn run(args: &StoreArgs, config: &Config, language: Language) -> Result<(), 
         return Err(CliError::Other(anyhow::anyhow!(text)));
     };
     let source = Source::open(&from).with_context(|| from.display().to_string())?;
-    let settings = || daemon::postgres_settings(config, to.clone(), &KeyAccess::of_process());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().context("tokio")?;
+    let settings = || daemon::postgres_settings(config, to.clone(), &KeyAccess::of_process()).context("PostgreSQL");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().context("tokio")?;
     if args.give_up {
-        let arrived = !source.is_moved().context("meta")?
+        let may = !source.is_moved().context("meta")?
             && !runtime.block_on(has_arrived(&source, settings()?)).context("PostgreSQL")?;
-        return give_up(&source, arrived, language);
+        return give_up(&source, may, language);
     }
     source.begin().context("meta")?;
     let moved = runtime.block_on(take_in(&source, settings()?, |one| {
@@ -101,7 +104,10 @@ fn give_up(source: &Source, may: bool, language: Language) -> Result<(), CliErro
         return Err(CliError::NeedsPerson(text.to_owned()));
     }
     source.give_up().context("meta")?;
-    say!("{}", language.pick("Pemindahan dibatalkan; SQLite boleh dipakai lagi.", "Given up; SQLite may be used again."));
+    say!(
+        "{}",
+        language.pick("Pemindahan dibatalkan; SQLite boleh dipakai lagi.", "Given up; SQLite may be used again.")
+    );
     Ok(())
 }
 

@@ -109,6 +109,18 @@ pub enum StoreUrl {
     Postgres(Private<String>),
 }
 
+impl StoreUrl {
+    /// Reads an address; `None` if it is neither `sqlite:` nor `postgres://`.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Some(Self::Postgres(Private::new(text.to_owned())));
+        }
+        let path = text.strip_prefix("sqlite:").filter(|path| !path.is_empty())?;
+        Some(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+    }
+}
+
 /// `[vault]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultConfig {

@@ -13,7 +13,6 @@ use jiff::tz::TimeZone;
 
 use super::StoreUrl;
 use super::error::Fault;
-use crate::secret::Private;
 use crate::vault::KeySource;
 
 /// A non-empty text; numbers are not texts, so that codes keep their leading zeros.
@@ -172,12 +171,7 @@ pub(super) fn word<T>(
 
 /// The database.
 pub(super) fn store_url(value: &Value) -> Result<StoreUrl, Fault> {
-    let text = text(value)?;
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(StoreUrl::Postgres(Private::new(text)));
-    }
-    let path = text.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or(Fault::StoreUrl)?;
-    Ok(StoreUrl::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+    text(value).ok().and_then(|text| StoreUrl::of(&text)).ok_or(Fault::StoreUrl)
 }
 
 /// Where the vault's key comes from.

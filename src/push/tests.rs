@@ -105,7 +105,7 @@ mod late {
     use crate::remote::{Lane, Remote, Reply, Request, Transport, TransportError};
     use crate::secret::Private;
     use crate::store::sqlite::{Settings, SqliteStore};
-    use crate::store::{NewEntry, NewSubmission, Sealer, SharedStore, Store as _};
+    use crate::store::{NewEntry, NewSubmission, Sealer, SharedStore};
     use crate::vault::{CredentialName, KeyAccess, KeySource, Vault};
 
     const FACILITY: &str = "0114A026";

@@ -18,6 +18,7 @@ mod harness;
 mod hostile;
 mod kill;
 mod month;
+mod nodes;
 mod papers;
 mod promises;
 mod reconcile;

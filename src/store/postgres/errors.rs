@@ -28,7 +28,8 @@ const SOON: &[SqlState] = &[
 pub(super) fn of(error: &Error) -> StoreError {
     let Some(said) = error.as_db_error() else {
         return if error.is_closed() || is_io(error) {
-            StoreError::Unavailable("connection lost".to_owned())
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            StoreError::Unavailable(format!("connection lost{cause}"))
         } else {
             // The driver's own words: a value it cannot carry, an answer it does not understand.
             StoreError::Database(error.to_string())

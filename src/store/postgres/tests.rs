@@ -1,13 +1,14 @@
 //! The PostgreSQL backend: the common suite, and what only a server can get wrong.
 
+#[expect(dead_code, unreachable_pub, reason = "shared with tests/it")]
 #[path = "../../../tests/postgres/server.rs"]
-pub(crate) mod server;
+mod server;
 
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::secret::Private;
 use crate::store::conformance::{self, desk::Desk, for_every_case};
-use crate::store::{Opened, Sealer, Store};
+use crate::store::{Opened, Sealer};
 
 fn sealer(key: u8) -> Sealer {
     Sealer::new(&[key; 32], &[key.wrapping_add(1); 32])
@@ -15,7 +16,7 @@ fn sealer(key: u8) -> Sealer {
 
 fn settings(url: &str) -> Settings {
     let catalogue = Arc::new(Catalogue::shipped().unwrap());
-    Settings { url: Private::new(url.to_owned()), password: None, sealer: sealer(7), catalogue }
+    Settings { url: Private::new(url.to_owned()), password: None, node: None, sealer: sealer(7), catalogue }
 }
 
 async fn open(url: &str) -> (PostgresStore, Opened) {

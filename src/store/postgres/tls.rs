@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
@@ -45,7 +45,7 @@ impl Tls {
 }
 
 /// A connection about to be made to one server.
-pub(super) struct Connect(Arc<ClientConfig>, ServerName<'static>);
+pub(super) struct Connect(Arc<ClientConfig>, Result<ServerName<'static>, InvalidDnsNameError>);
 
 /// A connection under TLS.
 pub(super) struct Stream<S>(tokio_rustls::client::TlsStream<S>);
@@ -56,8 +56,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for T
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> Result<Connect, io::Error> {
-        let name = ServerName::try_from(domain.to_owned()).map_err(io::Error::other)?;
-        Ok(Connect(Arc::clone(&self.0), name))
+        // Asked for even where there is no TLS, as on a Unix socket, which has no name.
+        Ok(Connect(Arc::clone(&self.0), ServerName::try_from(domain.to_owned())))
     }
 }
 
@@ -68,7 +68,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Conne
 
     fn connect(self, stream: S) -> Self::Future {
         let Self(config, name) = self;
-        Box::pin(async move { tokio_rustls::TlsConnector::from(config).connect(name, stream).await.map(Stream) })
+        Box::pin(async move {
+            let name = name.map_err(io::Error::other)?;
+            tokio_rustls::TlsConnector::from(config).connect(name, stream).await.map(Stream)
+        })
     }
 }
 

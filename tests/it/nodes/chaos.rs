@@ -51,7 +51,7 @@ fn scenario(name: &str, settings: &[&str], fault: impl Fn(&mut Cluster)) {
     cluster.start(0);
     cluster.start(1);
     cluster.settled();
-    drop(rate(&mut cluster, 0));
+    let _warm = rate(&mut cluster, 0);
     let before = rate(&mut cluster, 1).max(rate(&mut cluster, 2));
     let done = delivered(&cluster);
     cluster.hand_in(&batch(3), &[0, 1]);

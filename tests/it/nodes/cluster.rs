@@ -225,7 +225,12 @@ impl Cluster {
                         answer.status < 300
                     })
                 };
-                left = left.into_iter().zip(&answers).filter(|(_, answer)| !accepted(answer)).map(|(body, _)| body).collect();
+                left = left
+                    .into_iter()
+                    .zip(&answers)
+                    .filter(|(_, answer)| !accepted(answer))
+                    .map(|(body, _)| body)
+                    .collect();
                 if left.is_empty() {
                     break;
                 }

@@ -67,7 +67,8 @@ fn a_node_that_stood_still_past_its_lease_finds_its_entry_adopted_and_claims_not
     cluster.thaw(0);
     cluster.settled();
     assert_eq!(cluster.bridge.requests("pcare.pendaftaran.add"), 2, "one call each");
-    let sends = cluster.server.ask(DATABASE, "SELECT node, count(*) FROM attempt WHERE purpose = 'send' GROUP BY 1 ORDER BY 1");
+    let sends =
+        cluster.server.ask(DATABASE, "SELECT node, count(*) FROM attempt WHERE purpose = 'send' GROUP BY 1 ORDER BY 1");
     assert_eq!(sends, "a|1\nb|1");
 }
 
@@ -136,7 +137,10 @@ fn bytes_that_arrive_after_the_takeover_make_a_copy_that_the_reconciliation_show
     let entry = cluster.bridge.finished(&id)["obat"].clone();
     assert_eq!((&entry["state"], &entry["how"]), (&"delivered".into(), &"accepted".into()), "{entry:#}");
     let seen = purposes(&cluster, &entry);
-    assert!(seen.iter().filter(|one| **one == "look_up").count() >= 2, "looked twice before it was sent again: {seen:?}");
+    assert!(
+        seen.iter().filter(|one| **one == "look_up").count() >= 2,
+        "looked twice before it was sent again: {seen:?}"
+    );
     assert_eq!(cluster.bridge.ledger("obat").len(), 1);
     let report = cluster.bridge.reconcile(yesterday());
     assert_eq!(report["counts"]["only_bpjs"], 0, "{report:#}");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, DATABASE, FACILITIES, entries, spread_day};
 use super::server::Server;
-use crate::bridge::{Bridge, PATIENCE, Setup, is_final, yesterday};
+use crate::bridge::{PATIENCE, Setup, is_final, yesterday};
 use crate::day::exactly_once;
 
 /// A bridge on SQLite with a day's work in every state: delivered, refused, held behind it, waiting in an outage,
@@ -23,9 +23,7 @@ fn worked(cluster: &mut Cluster) -> Vec<Value> {
     for answer in bridge.submit_all(first, 4) {
         assert!(answer.is_some_and(|answer| answer.status < 300));
     }
-    bridge.until("the first half is final", PATIENCE, || {
-        bridge.deliveries().iter().all(is_final).then_some(())
-    });
+    bridge.until("the first half is final", PATIENCE, || bridge.deliveries().iter().all(is_final).then_some(()));
     // The second half meets lost answers, then an outage, then the kill.
     bridge.fault(Fault::new("write", Kind::LandThenTimeout).lasting(60_000).times(3));
     for answer in bridge.submit_all(rest, 4) {
@@ -72,7 +70,9 @@ fn a_day_in_every_state_moves_to_postgres_and_goes_on_without_loss_or_double() {
     assert!(rows("attempt") > 0 && rows("audit") > 0 && rows("change") > 0, "{said:#}");
     // The old database is closed to daemons, with the remedy.
     cluster.bridge.spawn();
-    cluster.bridge.until("the daemon refuses", PATIENCE, || cluster.bridge.logs().contains("moved to another database").then_some(()));
+    cluster.bridge.until("the daemon refuses", PATIENCE, || {
+        cluster.bridge.logs().contains("moved to another database").then_some(())
+    });
     cluster.bridge.kill_9();
     // Again changes nothing.
     let (code, out, _) = migrate(&cluster, &["--json"]);
@@ -96,9 +96,8 @@ fn a_day_in_every_state_moves_to_postgres_and_goes_on_without_loss_or_double() {
     cluster.hand_in(&day, &[0, 1]);
     let all = cluster.all_final(1, entries(&day));
     assert_eq!(all.len(), entries(&day), "references are known");
-    let expected = |one: &Value| {
-        one["state"] == "delivered" || one["state"] == "refused" || one["why"]["code"] == "prerequisite"
-    };
+    let expected =
+        |one: &Value| one["state"] == "delivered" || one["state"] == "refused" || one["why"]["code"] == "prerequisite";
     let odd: Vec<&Value> = all.iter().filter(|one| !expected(one)).collect();
     assert!(odd.is_empty(), "{odd:#?}");
     assert!(all.iter().any(|one| one["state"] == "refused") && all.iter().any(|one| one["how"] == "adopted"));

@@ -25,8 +25,7 @@ impl Server {
     /// A fresh cluster that runs.
     pub(crate) fn up(settings: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").unwrap();
-        let server =
-            Self { folder, child: None, settings: settings.iter().map(|one| (*one).to_owned()).collect() };
+        let server = Self { folder, child: None, settings: settings.iter().map(|one| (*one).to_owned()).collect() };
         let path = server.folder.path().display().to_string();
         if is_root() {
             assert!(Command::new("chown").args(["postgres", &path]).status().unwrap().success());

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::cluster::{Cluster, DATABASE, FACILITIES, entries, spread_day};
-use crate::bridge::{Setup, daftar, card, submission, yesterday};
+use crate::bridge::{Setup, card, daftar, submission, yesterday};
 use crate::day::exactly_once;
 
 #[test]
@@ -59,7 +59,10 @@ fn health_status_and_metrics_say_which_node_sends_for_which_facility() {
     assert_eq!(nodes["detail"], "Simpul b menjawab; 2 hidup.");
     let metrics = bridge.text("/metrics");
     for (facility, node) in &owners {
-        assert!(metrics.contains(&format!("jembatan_facility_owner{{facility=\"{facility}\",node=\"{node}\"}} 1")), "{metrics}");
+        assert!(
+            metrics.contains(&format!("jembatan_facility_owner{{facility=\"{facility}\",node=\"{node}\"}} 1")),
+            "{metrics}"
+        );
     }
     let status = bridge.get("/v1/status");
     let listed: usize =
@@ -91,7 +94,7 @@ fn a_second_process_under_the_same_name_is_kept_out_while_the_first_lives() {
         assert!(began.elapsed() < crate::bridge::PATIENCE, "it must not stay");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    assert!(cluster.logs(1).contains("node.name") , "{}", cluster.logs(1));
+    assert!(cluster.logs(1).contains("node.name"), "{}", cluster.logs(1));
     assert!(!cluster.has_ended(0));
 }
 
@@ -101,7 +104,11 @@ fn polling_goes_on_where_notifications_are_cut() {
     for n in 0..6 {
         let cut = cluster.server.cut(DATABASE, "query ILIKE 'LISTEN%'");
         let body = submission(&format!("r-{n}"), &[daftar(&card(10 + n), yesterday())]);
-        let body = { let mut body = body; body["facility"] = json!(FACILITIES[n as usize % FACILITIES.len()]); body };
+        let body = {
+            let mut body = body;
+            body["facility"] = json!(FACILITIES[n as usize % FACILITIES.len()]);
+            body
+        };
         let id = cluster.on(usize::from(n % 2 == 0)).submit(&body);
         let entry = cluster.bridge.finished(&id)["daftar"].clone();
         assert_eq!(entry["state"], "delivered", "{entry:#}");
