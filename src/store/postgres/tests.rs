@@ -8,7 +8,7 @@ use super::*;
 use crate::catalogue::Catalogue;
 use crate::secret::Private;
 use crate::store::conformance::{self, desk::Desk, for_every_case};
-use crate::store::{Opened, Sealer, Store};
+use crate::store::{Opened, Sealer};
 
 fn sealer(key: u8) -> Sealer {
     Sealer::new(&[key; 32], &[key.wrapping_add(1); 32])
