@@ -11,12 +11,16 @@ pub mod antrean;
 #[cfg(test)]
 mod conformance;
 mod declared;
+#[cfg(test)]
+pub(crate) mod differential;
 mod gateway;
 mod keep;
 pub mod moving;
 mod nodes;
 mod outage;
 pub mod postgres;
+#[cfg(test)]
+pub(crate) mod reference;
 mod sealing;
 mod sql;
 pub mod sqlite;

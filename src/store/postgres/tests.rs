@@ -1,5 +1,6 @@
 //! The PostgreSQL backend: the common suite, and what only a server can get wrong.
 
+mod nodes;
 #[expect(dead_code, unreachable_pub, reason = "shared with tests/it")]
 #[path = "../../../tests/postgres/server.rs"]
 mod server;

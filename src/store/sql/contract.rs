@@ -114,6 +114,7 @@ impl Tx<'_> {
                 moved += 1;
             }
         }
+        failpoint!("redate.written");
         Ok(moved)
     }
 
@@ -127,6 +128,7 @@ impl Tx<'_> {
                 "INSERT INTO settlement (reconciliation, item, how, reason, actor, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![row.reconciliation, row.item, row.how.word(), sealed, row.actor, millis(row.at)])?;
+        failpoint!("settle.written");
         self.log(&AuditEntry {
             at: row.at,
             actor: row.actor.clone(),
@@ -193,6 +195,7 @@ impl Tx<'_> {
                     .execute([facility, run])?;
             }
         }
+        failpoint!("days.written");
         Ok(())
     }
 

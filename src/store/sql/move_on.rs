@@ -222,6 +222,7 @@ impl Tx<'_> {
             self.release(&moved, recorded.end.frees.as_ref())?;
             self.free(&moved.facility, recorded.end.frees.as_ref())?;
         }
+        failpoint!("record.written");
         if moved.progress.state == State::Waiting {
             // While it was leased, what it waits behind may have come back.
             self.regate(moved.id, recorded.now, &recorded.base)?;
@@ -337,6 +338,7 @@ impl Tx<'_> {
             self.own(&moved, act.owns.as_ref())?;
         }
         self.log(&act.audit)?;
+        failpoint!("act.written");
         // Coming back from a final state it may find its lane or its prerequisites in the way.
         if moved.progress.state == State::Waiting {
             self.regate(moved.id, act.now, &act.base)?;
@@ -374,6 +376,7 @@ impl Tx<'_> {
             }
             self.regate(delivery.id, now, base)?;
         }
+        failpoint!("reclaim.written");
         Ok(lost.len())
     }
 
@@ -390,6 +393,7 @@ impl Tx<'_> {
             let Some(delivery) = self.delivery(delivery.id)? else { continue };
             moved += usize::from(self.apply(&delivery, &Event::Expire, now, base)?.is_ok());
         }
+        failpoint!("expire.written");
         Ok(moved)
     }
 
@@ -418,6 +422,7 @@ impl Tx<'_> {
                  WHERE d.submission = s.id AND (d.state NOT IN ('delivered', 'cancelled') OR d.updated_at >= ?1)) LIMIT ?2)",
             )?
             .execute(params![millis(before), limit])?;
+        failpoint!("retire.written");
         Ok(gone)
     }
 
@@ -431,6 +436,7 @@ impl Tx<'_> {
             moved += usize::from(self.apply(delivery, &Event::Distrust, now, base)?.is_ok());
         }
         self.connection.prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([LOOK_FIRST])?;
+        failpoint!("distrust.written");
         Ok(moved)
     }
 }

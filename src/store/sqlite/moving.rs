@@ -5,13 +5,13 @@
 //! [`super::SqliteStore::open`] refuses, so that the entries are never sent from two databases. Neighbours:
 //! `postgres::moving` is the other side. What it does not do: copy.
 
-use std::fs::File;
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::open::{connect, instance_lock, known_version};
+use super::{Medium, SideFile};
 use crate::store::StoreError;
 use crate::store::moving::{Cell, Sum, Table};
 
@@ -45,10 +45,15 @@ fn mark(connection: &Connection) -> Result<Option<String>, StoreError> {
 }
 
 /// The database to be moved.
-#[derive(Debug)]
 pub struct Source {
     connection: Connection,
-    _lock: File,
+    _lock: Box<dyn SideFile>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Source(…)")
+    }
 }
 
 impl Source {
@@ -61,8 +66,9 @@ impl Source {
         if !path.is_file() {
             return Err(StoreError::Database(format!("{}: no such database", path.display())));
         }
-        let lock = instance_lock(path)?;
-        let connection = connect(path)?;
+        let medium = Medium::system();
+        let lock = instance_lock(path, &medium)?;
+        let connection = connect(path, &medium)?;
         let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match found.cmp(&known_version()) {
             std::cmp::Ordering::Equal => Ok(Self { connection, _lock: lock }),
