@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::catalogue::{BadTable, Catalogue, Service};
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::{Config, Facility, StoreUrl};
+use crate::config::{Config, Facility};
 use crate::contract::{Calendar, Contracts, ProfileError};
 use crate::http;
 use crate::intake::{self, Intake};
@@ -34,11 +34,11 @@ use crate::remote::{HttpsTransport, Lane, Remote, SetupError, Transport};
 use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
-use crate::store::sqlite::{Opened, Settings, SqliteStore};
-use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError, redating};
+use crate::store::{AuditEntry, Base, Opened, PauseRow, SharedStore, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 
 pub mod certificates;
+mod database;
 mod face;
 mod housekeeping;
 mod inbound;
@@ -99,9 +99,6 @@ pub enum StartError {
     /// The network side cannot be set up.
     #[error(transparent)]
     Remote(#[from] SetupError),
-    /// The database is of a kind that this program does not serve yet.
-    #[error("store.url: only sqlite: is served by this version")]
-    Backend,
     /// The API cannot be served.
     #[error("{what}: {error}")]
     Io {
@@ -126,7 +123,7 @@ pub struct Running {
     stop: CancellationToken,
     failed: CancellationToken,
     tasks: TaskTracker,
-    store: Arc<SqliteStore>,
+    store: SharedStore,
     watchdog: Option<Watchdog>,
 }
 
@@ -168,8 +165,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let vault = Vault::open(&config.vault.path, &config.vault.key, parts.keys.clone())?;
     let clients = Clients::open(&config.vault.path)?;
     let contracts = Arc::new(Contracts::load(&config.contract.profile, config.contract.next.as_deref())?);
-    let (store, opened) = open_store(&config, &vault, &catalogue)?;
-    let store = Arc::new(store);
+    let (store, opened) = database::open(&config, &vault, &catalogue).await?;
     let boot = BootId::new(now, &parts.chance.ten());
     let live = Arc::new(Live::new(now, config.store.min_free));
     let transport = transport(&config, &parts)?;
@@ -182,7 +178,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         transport,
     );
     let zone = config.remote.timezone.clone();
-    let keep = Keep::new(Arc::clone(&store) as SharedStore, Arc::clone(&catalogue), config.keep.clone(), zone);
+    let keep = Keep::new(Arc::clone(&store), Arc::clone(&catalogue), config.keep.clone(), zone);
     let calendar = face::calendar(&config, &vault, &contracts, &parts);
     let shared = Shared {
         calendar,
@@ -193,7 +189,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         vault,
         clients,
         contracts,
-        store: Arc::clone(&store) as SharedStore,
+        store: Arc::clone(&store),
         remote,
         live,
         turns: Turns::default(),
@@ -211,13 +207,6 @@ fn tell_changes(catalogue: &Catalogue) {
         let (operation, how, table, line) = (&change.operation, change.how.word(), &change.table, change.line);
         tracing::info!(operation, how, table, line, "catalogue changed by the override directory");
     }
-}
-
-fn open_store(config: &Config, vault: &Vault, catalogue: &Arc<Catalogue>) -> Result<(SqliteStore, Opened), StartError> {
-    let StoreUrl::Sqlite(path) = &config.store.url else { return Err(StartError::Backend) };
-    let sealer = Sealer::new(vault.store_key()?.expose(), vault.index_key()?.expose());
-    let settings = Settings { path: path.clone(), sealer, catalogue: Arc::clone(catalogue) };
-    Ok(SqliteStore::open(settings)?)
 }
 
 /// The way out as the daemon has it.
@@ -290,7 +279,7 @@ async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError
     Ok(())
 }
 
-async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<Running, StartError> {
+async fn run(shared: Shared, store: SharedStore, opened: Opened) -> Result<Running, StartError> {
     let listen = shared.config.http.listen;
     let bound = TcpListener::bind(listen).await;
     let listener = bound.map_err(|error| StartError::Io { what: format!("http.listen {listen}"), error })?;

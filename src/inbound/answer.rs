@@ -156,7 +156,11 @@ impl Answer {
 impl From<StoreError> for Answer {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Full(_) | StoreError::Unknown(_) | StoreError::Closed | StoreError::Busy(_) | StoreError::Unavailable(_) => {}
+            StoreError::Full(_)
+            | StoreError::Unknown(_)
+            | StoreError::Closed
+            | StoreError::Busy(_)
+            | StoreError::Unavailable(_) => {}
             StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Database(_) => {
                 tracing::error!(%error, "store");
             }

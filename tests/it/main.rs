@@ -20,6 +20,7 @@ mod hostile;
 mod kill;
 mod month;
 mod papers;
+mod postgres;
 mod promises;
 mod reconcile;
 mod reconcile_runs;

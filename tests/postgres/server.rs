@@ -161,7 +161,8 @@ fn url(folder: &Path, name: &str) -> String {
 
 /// Runs statements, one after the other, on a connection of their own.
 pub fn run(url: &str, statements: &[&str]) {
-    let (url, statements): (String, Vec<String>) = (url.to_owned(), statements.iter().map(|one| (*one).to_owned()).collect());
+    let (url, statements): (String, Vec<String>) =
+        (url.to_owned(), statements.iter().map(|one| (*one).to_owned()).collect());
     let ran = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {

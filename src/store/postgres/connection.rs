@@ -157,7 +157,8 @@ impl Session {
             drop(self.wait(client.batch_execute("ROLLBACK")));
             return done;
         };
-        let commit = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, client.batch_execute("COMMIT")).await });
+        let commit =
+            self.runtime.block_on(async { tokio::time::timeout(PATIENCE, client.batch_execute("COMMIT")).await });
         let error = match commit {
             Ok(Ok(())) => return Ok(value),
             Ok(Err(error)) if errors::is_refusal(&error) => errors::of(&error),

@@ -82,7 +82,9 @@ async fn migrate_in_one(client: &mut tokio_postgres::Client, steps: &[&str]) -> 
         }
         transaction.batch_execute(sql).await?;
         let contracts = i64::from(contracts);
-        transaction.execute("INSERT INTO migration (version, contracts) VALUES ($1, $2)", &[&number, &contracts]).await?;
+        transaction
+            .execute("INSERT INTO migration (version, contracts) VALUES ($1, $2)", &[&number, &contracts])
+            .await?;
         version = number;
     }
     transaction.commit().await?;
