@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::catalogue::{BadTable, Catalogue, Service};
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::{Config, Facility, StoreUrl};
+use crate::config::{Config, Facility};
 use crate::contract::{Calendar, Contracts, ProfileError};
 use crate::http;
 use crate::intake::{self, Intake};
@@ -34,17 +34,17 @@ use crate::remote::{HttpsTransport, Lane, Remote, SetupError, Transport};
 use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
-use crate::store::postgres::{self, PostgresStore};
-use crate::store::sqlite::{Settings, SqliteStore};
-use crate::store::{AuditEntry, Base, Opened, PauseRow, Sealer, SharedStore, StoreError, redating};
+use crate::store::{AuditEntry, Base, Opened, PauseRow, SharedStore, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 
 pub mod certificates;
+mod database;
 mod face;
 mod housekeeping;
 mod inbound;
 mod nodes;
 
+pub use database::postgres_settings;
 pub use housekeeping::free_bytes;
 
 /// How long the shutdown waits for attempts in flight; below the unit's `TimeoutStopSec`.
@@ -173,7 +173,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let vault = Vault::open(&config.vault.path, &config.vault.key, parts.keys.clone())?;
     let clients = Clients::open(&config.vault.path)?;
     let contracts = Arc::new(Contracts::load(&config.contract.profile, config.contract.next.as_deref())?);
-    let (store, opened) = open_store(&config, &vault, &catalogue).await?;
+    let (store, opened) = database::open(&config, &vault, &catalogue).await?;
     let boot = BootId::new(now, &parts.chance.ten());
     let live = Arc::new(Live::new(now, config.store.min_free));
     let transport = transport(&config, &parts)?;
@@ -216,43 +216,6 @@ fn tell_changes(catalogue: &Catalogue) {
         let (operation, how, table, line) = (&change.operation, change.how.word(), &change.table, change.line);
         tracing::info!(operation, how, table, line, "catalogue changed by the override directory");
     }
-}
-
-async fn open_store(
-    config: &Config,
-    vault: &Vault,
-    catalogue: &Arc<Catalogue>,
-) -> Result<(SharedStore, Opened), StartError> {
-    let sealer = Sealer::new(vault.store_key()?.expose(), vault.index_key()?.expose());
-    match &config.store.url {
-        StoreUrl::Sqlite(path) => {
-            let settings = Settings { path: path.clone(), sealer, catalogue: Arc::clone(catalogue) };
-            let (store, opened) = SqliteStore::open(settings)?;
-            Ok((Arc::new(store), opened))
-        }
-        StoreUrl::Postgres(url) => {
-            let node = config.node.name.clone().unwrap_or_else(nodes::host_name);
-            let catalogue = Arc::clone(catalogue);
-            let settings = postgres::Settings { url: url.clone(), password: None, node: Some(node), sealer, catalogue };
-            let (store, opened) = PostgresStore::open(settings).await?;
-            Ok((Arc::new(store), opened))
-        }
-    }
-}
-
-/// How `jembatan store migrate` opens its target: as a process that is no node.
-///
-/// # Errors
-/// The vault or the catalogue does not open.
-pub fn postgres_settings(
-    config: &Config,
-    url: Private<String>,
-    keys: &KeyAccess,
-) -> Result<postgres::Settings, StartError> {
-    let vault = Vault::open(&config.vault.path, &config.vault.key, keys.clone())?;
-    let catalogue = Arc::new(Catalogue::with_overrides(config.catalogue.dir.as_deref())?);
-    let sealer = Sealer::new(vault.store_key()?.expose(), vault.index_key()?.expose());
-    Ok(postgres::Settings { url, password: None, node: None, sealer, catalogue })
 }
 
 /// The way out as the daemon has it.

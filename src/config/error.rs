@@ -124,6 +124,8 @@ pub enum Fault {
     StoreUrl,
     /// Not a key source.
     VaultKey,
+    /// Not a place where the password of a database can be.
+    StorePassword,
     /// A file that is not there.
     FileAbsent,
     /// Not an absolute http(s) address without credentials, query and fragment.
@@ -254,6 +256,9 @@ impl Fault {
                 "must be \"credential:NAME\", \"file:/path\" or \"prompt\"",
                 "harus \"credential:NAMA\", \"file:/jalur\", atau \"prompt\"",
             ),
+            Self::StorePassword => {
+                ("must be \"credential:NAME\" or \"file:/path\"", "harus \"credential:NAMA\" atau \"file:/jalur\"")
+            }
             Self::FileAbsent => (
                 "there is no such file; relative paths start at the configuration file's directory",
                 "berkas tidak ada; jalur relatif dihitung dari folder berkas konfigurasi",

@@ -96,6 +96,8 @@ pub struct HttpLimits {
 pub struct StoreConfig {
     /// Which database.
     pub url: StoreUrl,
+    /// Where the password of PostgreSQL is, kept apart from the URL.
+    pub password: Option<KeySource>,
     /// Free disk space in bytes below which new entries are answered with 503.
     pub min_free: u64,
 }
@@ -374,7 +376,7 @@ impl Default for HttpLimits {
 impl Default for StoreConfig {
     fn default() -> Self {
         let url = StoreUrl::Sqlite(PathBuf::from("/var/lib/jembatan/jembatan.db"));
-        Self { url, min_free: 200 * 1024 * 1024 }
+        Self { url, password: None, min_free: 200 * 1024 * 1024 }
     }
 }
 
@@ -501,6 +503,9 @@ impl Config {
             under(path);
         }
         if let StoreUrl::Sqlite(path) = &mut self.store.url {
+            under(path);
+        }
+        if let Some(KeySource::File(path)) = &mut self.store.password {
             under(path);
         }
         for tls in [&mut self.http.tls, &mut self.antrean_inbound.tls].into_iter().flatten() {

@@ -223,6 +223,8 @@ impl Reader {
         StoreConfig {
             // It may carry the password of the database.
             url: self.value(table, "url", Echo::Hide, value::store_url).unwrap_or(default.url),
+            // Somebody may have written the password itself here.
+            password: self.value(table, "password", Echo::Hide, value::password_source),
             min_free: self.read(table, "min_free", value::size, default.min_free),
         }
     }

@@ -179,6 +179,14 @@ pub(super) fn key_source(value: &Value) -> Result<KeySource, Fault> {
     text(value)?.parse().map_err(|_| Fault::VaultKey)
 }
 
+/// Where the password of the database is: a file, whoever puts it there.
+pub(super) fn password_source(value: &Value) -> Result<KeySource, Fault> {
+    match text(value)?.parse().map_err(|_| Fault::StorePassword)? {
+        KeySource::Prompt => Err(Fault::StorePassword),
+        source @ (KeySource::Credential(_) | KeySource::File(_)) => Ok(source),
+    }
+}
+
 /// A zone of the IANA database.
 pub(super) fn time_zone(value: &Value) -> Result<TimeZone, Fault> {
     TimeZone::get(&text(value)?).map_err(|_| Fault::TimeZone)

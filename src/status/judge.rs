@@ -109,6 +109,8 @@ pub struct Facts {
     pub live: Snapshot,
     /// A stable code of why the store did not answer, if it did not.
     pub store_fault: Option<String>,
+    /// What makes the database less durable than it must be.
+    pub store_concerns: Vec<String>,
     /// Every lane, configured or known to the store.
     pub lanes: Vec<Lane>,
     /// Outages without an end.
@@ -165,6 +167,9 @@ fn store(facts: &Facts) -> Check {
     match (&facts.store_fault, &facts.live.store.fault) {
         (Some(code), _) => check("store", Level::Down, None, text::store_fault(code)),
         (None, Some(code)) => check("store", Level::Down, Some(facts.live.store.since), text::store_fault(code)),
+        (None, None) if !facts.store_concerns.is_empty() => {
+            check("store", Level::Degraded, None, text::store_concerns(&facts.store_concerns))
+        }
         (None, None) => check("store", Level::Ok, None, "Basis data menjawab."),
     }
 }

@@ -417,6 +417,12 @@ pub trait Store: antrean::AntreanStore {
     fn close(&self);
 }
 
+impl std::fmt::Debug for dyn Store + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
 /// A handle on the store that stages share.
 pub type SharedStore = Arc<dyn Store>;
 

@@ -21,6 +21,7 @@ mod kill;
 mod month;
 mod nodes;
 mod papers;
+mod postgres;
 mod promises;
 mod reconcile;
 mod reconcile_runs;

@@ -62,7 +62,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/store/sqlite"]),
     ("reqwest::", &["src/remote", "src/cli"]),
     ("Timestamp::now", &["src/clock.rs"]),
-    ("tokio::spawn", &["src/daemon", "src/http", "src/cli", "src/simulator"]),
+    // PostgreSQL's listener lives as long as its store.
+    ("tokio::spawn", &["src/daemon", "src/http", "src/cli", "src/simulator", "src/store/postgres"]),
+    ("tokio_postgres", &["src/store/postgres"]),
     ("danger_accept", &[]),
     // The command line trusts exactly the configured certificate of the local API, whatever name it bears.
     ("danger::", &["src/cli/api.rs"]),

@@ -35,3 +35,5 @@ macro_rules! on_postgres {
     )*};
 }
 for_every_case!(on_postgres);
+
+mod several;
