@@ -34,19 +34,21 @@ use crate::remote::{HttpsTransport, Lane, Remote, SetupError, Transport};
 use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
-use crate::store::sqlite::{Opened, Settings, SqliteStore};
-use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, Store, StoreError, redating};
+use crate::store::{AuditEntry, Base, Opened, PauseRow, SharedStore, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 use last_run::{Before, LastRun};
 use tasks::{Alarm, Tasks};
 
 pub mod certificates;
+mod database;
 mod face;
 mod housekeeping;
 mod inbound;
 mod last_run;
+mod nodes;
 mod tasks;
 
+pub use database::postgres_settings;
 pub use housekeeping::free_bytes;
 pub use tasks::GiveUp;
 
@@ -107,9 +109,6 @@ pub enum StartError {
     /// The network side cannot be set up.
     #[error(transparent)]
     Remote(#[from] SetupError),
-    /// The database is of a kind that this program does not serve yet.
-    #[error("store.url: only sqlite: is served by this version")]
-    Backend,
     /// The API cannot be served.
     #[error("{what}: {error}")]
     Io {
@@ -121,7 +120,6 @@ pub enum StartError {
 }
 
 /// A running bridge.
-#[derive(Debug)]
 pub struct Running {
     /// Where the API listens.
     pub address: SocketAddr,
@@ -134,9 +132,15 @@ pub struct Running {
     stop: CancellationToken,
     failed: CancellationToken,
     tasks: TaskTracker,
-    store: Arc<SqliteStore>,
+    store: SharedStore,
     watchdog: Option<Watchdog>,
     last_run: Arc<LastRun>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 /// What every task shares.
@@ -156,6 +160,7 @@ struct Shared {
     observe: Observe,
     turns: Turns,
     boot: BootId,
+    ours: Arc<nodes::Ours>,
     stop: CancellationToken,
     last_run: Arc<LastRun>,
 }
@@ -178,9 +183,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let vault = Vault::open(&config.vault.path, &config.vault.key, parts.keys.clone())?;
     let clients = Clients::open(&config.vault.path)?;
     let contracts = Arc::new(Contracts::load(&config.contract.profile, config.contract.next.as_deref())?);
-    let (store, opened) = open_store(&config, &vault, &catalogue)?;
+    let (store, opened) = database::open(&config, &vault, &catalogue).await?;
     let (last_run, before) = LastRun::begin(run_file(&config));
-    let store = Arc::new(store);
     let boot = BootId::new(now, &parts.chance.ten());
     let live = Arc::new(Live::new(now, config.store.min_free));
     let transport = transport(&config, &parts)?;
@@ -193,7 +197,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         transport,
     );
     let zone = config.remote.timezone.clone();
-    let keep = Keep::new(Arc::clone(&store) as SharedStore, Arc::clone(&catalogue), config.keep.clone(), zone);
+    let keep = Keep::new(Arc::clone(&store), Arc::clone(&catalogue), config.keep.clone(), zone);
     let calendar = face::calendar(&config, &vault, &contracts, &parts);
     let shared = Shared {
         calendar,
@@ -204,11 +208,12 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         vault,
         clients,
         contracts,
-        store: Arc::clone(&store) as SharedStore,
+        store: Arc::clone(&store),
         remote,
         live,
         turns: Turns::default(),
         boot,
+        ours: Arc::new(nodes::Ours::new(store.node().is_none())),
         stop: CancellationToken::new(),
         last_run: Arc::new(last_run),
         parts,
@@ -226,13 +231,6 @@ fn tell_changes(catalogue: &Catalogue) {
         let (operation, how, table, line) = (&change.operation, change.how.word(), &change.table, change.line);
         tracing::info!(operation, how, table, line, "catalogue changed by the override directory");
     }
-}
-
-fn open_store(config: &Config, vault: &Vault, catalogue: &Arc<Catalogue>) -> Result<(SqliteStore, Opened), StartError> {
-    let StoreUrl::Sqlite(path) = &config.store.url else { return Err(StartError::Backend) };
-    let sealer = Sealer::new(vault.store_key()?.expose(), vault.index_key()?.expose());
-    let settings = Settings { path: path.clone(), sealer, catalogue: Arc::clone(catalogue) };
-    Ok(SqliteStore::open(settings)?)
 }
 
 /// Where it stands that the process runs.
@@ -323,7 +321,7 @@ async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError
     Ok(())
 }
 
-async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<Running, StartError> {
+async fn run(shared: Shared, store: SharedStore, opened: Opened) -> Result<Running, StartError> {
     let listen = shared.config.http.listen;
     let bound = TcpListener::bind(listen).await;
     let listener = bound.map_err(|error| StartError::Io { what: format!("http.listen {listen}"), error })?;
@@ -333,8 +331,12 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
     let operator_token = Private::new(http::local_operator_token(shared.vault.index_key()?.expose()));
     let (stop, failed) = (shared.stop.clone(), CancellationToken::new());
     let tasks = Tasks::new(&shared.live, &shared.parts.clock, &stop);
-    watch_writer(&shared, &store, &tasks);
+    watch_writer(&shared, &tasks);
     let lanes = lanes(&shared);
+    if shared.store.node().is_some() {
+        lanes.iter().for_each(|lane| lane.set_ours(false, shared.parts.clock.now()));
+        tasks.spawn("nodes", nodes::run(shared.clone(), lanes.clone(), failed.clone()));
+    }
     for lane in &lanes {
         start_lane(&shared, &tasks, lane);
     }
@@ -362,11 +364,12 @@ async fn run(shared: Shared, store: Arc<SqliteStore>, opened: Opened) -> Result<
 }
 
 /// The writing thread beats whenever it took what waited, or found that nothing did.
-fn watch_writer(shared: &Shared, store: &SqliteStore, tasks: &Tasks) {
+fn watch_writer(shared: &Shared, tasks: &Tasks) {
     const NAME: &str = "store.writer";
-    tasks.register(NAME);
     let observe = Arc::clone(&shared.observe);
-    store.on_turn(move || observe(Seen::Beat(NAME)));
+    if shared.store.on_turn(Box::new(move || observe(Seen::Beat(NAME)))) {
+        tasks.register(NAME);
+    }
 }
 
 /// One lane per facility and configured service: each is watched, also where nothing is written.
@@ -459,7 +462,7 @@ impl Running {
     /// What the store said when it failed.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        Store::fatal(self.store.as_ref()).borrow().clone()
+        self.store.fatal().borrow().clone()
     }
 
     /// Stops: no new work, a last answer for what is in flight, then the store. What is cut off is in doubt, not lost.
@@ -469,6 +472,10 @@ impl Running {
             tracing::warn!("some attempts were cut off: they are looked up after the next start");
         }
         drop(self.watchdog.take());
+        // What is in flight has ended or is in doubt: others need not wait for this node's term.
+        if let Err(error) = self.store.leave().await {
+            tracing::warn!(%error, "the other nodes wait until this one's term has passed");
+        }
         self.store.close();
         self.last_run.end();
         tracing::info!("the bridge is down");
@@ -498,6 +505,10 @@ fn schedule(shared: &Shared) -> Schedule {
         places: with_pcare.map(place).collect(),
         daily: shared.config.reconcile.daily,
         after_outage: shared.config.reconcile.after_outage,
+        ours: {
+            let ours = Arc::clone(&shared.ours);
+            Arc::new(move |facility: &str| ours.owns(facility))
+        },
         observe: Arc::clone(&shared.observe),
     }
 }

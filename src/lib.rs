@@ -14,6 +14,7 @@
 //! * [`store`] keeps everything; [`vault`] keeps the secrets.
 //! * [`intake`], [`push`], [`reconcile`] are the stages; they share rows and wake-ups, never call one another.
 //! * [`keep`] keeps what reads brought, for outages.
+//! * [`nodes`] says which node sends for which facility, where several share a database.
 //! * [`remote`] is the only way out; [`http`] and [`status`] are the faces; [`cli`] the commands.
 //! * [`inbound`] is what Mobile JKN calls at the facility.
 //! * [`simulator`] plays BPJS; [`daemon`] puts everything together.
@@ -43,6 +44,7 @@ pub mod store;
 
 pub mod intake;
 pub mod keep;
+pub mod nodes;
 pub mod push;
 pub mod reconcile;
 pub mod report;

@@ -31,6 +31,7 @@ pub mod root;
 pub mod serve;
 pub mod simulate;
 pub mod status;
+pub mod store;
 pub mod uat;
 pub mod vault;
 mod words;

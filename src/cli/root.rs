@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use super::api::Api;
 use super::{
     Console, Language, audit, books, catalogue, check, client, demo, keep, obligations, outage, pause, queue,
-    reconcile, report, serve, simulate, status, uat, vault,
+    reconcile, report, serve, simulate, status, store, uat, vault,
 };
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
@@ -70,6 +70,8 @@ pub enum Command {
     Outage(outage::OutageArgs),
     /// Data simpanan untuk gangguan: referensi dan kepesertaan (kept reads)
     Keep(keep::KeepArgs),
+    /// Basis data: pindah dari SQLite ke PostgreSQL (the database)
+    Store(store::StoreArgs),
     /// Kalender kewajiban perjanjian (calendar of obligations)
     Obligations(obligations::ObligationsArgs),
     /// Membandingkan dengan BPJS (compare with BPJS)
@@ -181,6 +183,7 @@ fn run(cli: &Cli, language: Language) -> Result<(), CliError> {
         }
         Command::Check(args) => check::run(args, &cli.config, load(cli), language),
         Command::Catalogue(args) => catalogue::run(args, &cli.config, language),
+        Command::Store(args) => store::run(args, &load(cli)?, language),
         Command::Status(_)
         | Command::Queue(_)
         | Command::Obligations(_)
@@ -222,6 +225,7 @@ fn ask(cli: &Cli, language: Language) -> Result<(), CliError> {
         | Command::Vault(_)
         | Command::Client(_)
         | Command::Catalogue(_)
+        | Command::Store(_)
         | Command::Check(_) => Ok(()),
     }
 }

@@ -122,8 +122,16 @@ struct Screen<'a> {
 impl Screen<'_> {
     fn render(&self) -> String {
         let mut out = self.light();
-        for part in [self.attention(), self.duties(), self.counts(), self.outages(), self.pauses(), self.credentials()]
-        {
+        let parts = [
+            self.attention(),
+            self.duties(),
+            self.counts(),
+            self.outages(),
+            self.pauses(),
+            self.credentials(),
+            self.nodes(),
+        ];
+        for part in parts {
             if !part.is_empty() {
                 out.push('\n');
                 out.push_str(&part);
@@ -284,6 +292,24 @@ impl Screen<'_> {
         };
         let lines: Vec<String> = self.items("pauses").map(line).collect();
         self.section(self.say("Dijeda", "Paused"), &lines)
+    }
+
+    /// Nothing where the process is alone on its database.
+    fn nodes(&self) -> String {
+        let line = |node: &Value| {
+            let how = if node["live"] == true {
+                self.say("hidup", "alive").to_owned()
+            } else {
+                format!("{} {}", self.say("tidak terlihat sejak", "not seen since"), self.when(&node["seen_at"]))
+            };
+            let own: Vec<&str> =
+                node["facilities"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let own =
+                if own.is_empty() { self.say("tidak mengirim", "sends nothing").to_owned() } else { own.join(", ") };
+            format!("{} ({how}): {own}", text(node, "name"))
+        };
+        let lines: Vec<String> = self.items("nodes").map(line).collect();
+        self.section(self.say("Simpul", "Nodes"), &lines)
     }
 
     fn credentials(&self) -> String {

@@ -114,12 +114,18 @@ pub enum Fault {
     BasePath,
     /// Not a lifetime of a token.
     TokenLifetime,
+    /// Not a name of a node.
+    NodeName,
+    /// Not a term of a node.
+    NodeTerm,
     /// None of these words.
     OneOf(&'static str),
     /// Neither `sqlite:` nor `postgres://`.
     StoreUrl,
     /// Not a key source.
     VaultKey,
+    /// Not a place where the password of a database can be.
+    StorePassword,
     /// A file that is not there.
     FileAbsent,
     /// Not an absolute http(s) address without credentials, query and fragment.
@@ -230,6 +236,11 @@ impl Fault {
 
     fn address_text(&self) -> (&'static str, &'static str) {
         match self {
+            Self::NodeName => (
+                "must be 1 to 63 characters a-z 0-9 - _ . such as \"pkm-a\"",
+                "harus 1 sampai 63 karakter a-z 0-9 - _ . misalnya \"pkm-a\"",
+            ),
+            Self::NodeTerm => ("must be from \"3s\" to \"5m\"", "harus dari \"3s\" sampai \"5m\""),
             Self::Listen => (
                 "not an address with a port: write it like \"127.0.0.1:8077\"",
                 "bukan alamat dengan porta: tulis seperti \"127.0.0.1:8077\"",
@@ -245,6 +256,9 @@ impl Fault {
                 "must be \"credential:NAME\", \"file:/path\" or \"prompt\"",
                 "harus \"credential:NAMA\", \"file:/jalur\", atau \"prompt\"",
             ),
+            Self::StorePassword => {
+                ("must be \"credential:NAME\" or \"file:/path\"", "harus \"credential:NAMA\" atau \"file:/jalur\"")
+            }
             Self::FileAbsent => (
                 "there is no such file; relative paths start at the configuration file's directory",
                 "berkas tidak ada; jalur relatif dihitung dari folder berkas konfigurasi",

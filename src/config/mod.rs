@@ -46,6 +46,8 @@ pub struct Config {
     pub antrean_inbound: AntreanInboundConfig,
     /// Reconciliations by themselves.
     pub reconcile: ReconcileConfig,
+    /// This process among those that share the database.
+    pub node: NodeConfig,
     /// How long things are remembered.
     pub retention: RetentionConfig,
     /// The puskesmas and clinics served, in the order of the file.
@@ -94,6 +96,8 @@ pub struct HttpLimits {
 pub struct StoreConfig {
     /// Which database.
     pub url: StoreUrl,
+    /// Where the password of PostgreSQL is, kept apart from the URL.
+    pub password: Option<KeySource>,
     /// Free disk space in bytes below which new entries are answered with 503.
     pub min_free: u64,
 }
@@ -105,6 +109,18 @@ pub enum StoreUrl {
     Sqlite(PathBuf),
     /// `postgres://…`; not printable, because it may carry a password.
     Postgres(Private<String>),
+}
+
+impl StoreUrl {
+    /// Reads an address; `None` if it is neither `sqlite:` nor `postgres://`.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Some(Self::Postgres(Private::new(text.to_owned())));
+        }
+        let path = text.strip_prefix("sqlite:").filter(|path| !path.is_empty())?;
+        Some(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+    }
 }
 
 /// `[vault]`
@@ -289,6 +305,15 @@ pub struct ReconcileConfig {
     pub after_outage: bool,
 }
 
+/// `[node]`; only with PostgreSQL, where several processes may share the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Its name, one process a name; the machine's name unless given.
+    pub name: Option<String>,
+    /// How long the others wait for a node that is silent before they take its facilities over.
+    pub term: Duration,
+}
+
 /// `[retention]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionConfig {
@@ -351,7 +376,7 @@ impl Default for HttpLimits {
 impl Default for StoreConfig {
     fn default() -> Self {
         let url = StoreUrl::Sqlite(PathBuf::from("/var/lib/jembatan/jembatan.db"));
-        Self { url, min_free: 200 * 1024 * 1024 }
+        Self { url, password: None, min_free: 200 * 1024 * 1024 }
     }
 }
 
@@ -435,6 +460,12 @@ impl Default for ReconcileConfig {
     }
 }
 
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self { name: None, term: Duration::from_secs(15) }
+    }
+}
+
 impl Default for RetentionConfig {
     fn default() -> Self {
         Self { payload_days: 395 }
@@ -472,6 +503,9 @@ impl Config {
             under(path);
         }
         if let StoreUrl::Sqlite(path) = &mut self.store.url {
+            under(path);
+        }
+        if let Some(KeySource::File(path)) = &mut self.store.password {
             under(path);
         }
         for tls in [&mut self.http.tls, &mut self.antrean_inbound.tls].into_iter().flatten() {

@@ -14,8 +14,8 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigErrors, Fault, Place, Problem};
 use super::{
     AntreanInboundConfig, CatalogueConfig, Config, ContractConfig, EmptyStatus, Facility, GatewayConfig, HttpConfig,
-    HttpLimits, KeepConfig, PCARE_APP_CODE, Party, ReconcileConfig, RemoteConfig, RetentionConfig, ServiceConfig,
-    StatusForm, StoreConfig, TlsConfig, UnknownPatient, VaultConfig, value,
+    HttpLimits, KeepConfig, NodeConfig, PCARE_APP_CODE, Party, ReconcileConfig, RemoteConfig, RetentionConfig,
+    ServiceConfig, StatusForm, StoreConfig, TlsConfig, UnknownPatient, VaultConfig, value,
 };
 use crate::secret::Private;
 
@@ -132,6 +132,7 @@ impl Reader {
             catalogue: self.section(root, "catalogue", Self::catalogue),
             antrean_inbound: self.section(root, "antrean_inbound", Self::antrean_inbound),
             reconcile: self.section(root, "reconcile", Self::reconcile),
+            node: self.section(root, "node", Self::node),
             retention: self.section(root, "retention", Self::retention),
             facilities: self.facilities(root, allow_local),
         };
@@ -222,7 +223,17 @@ impl Reader {
         StoreConfig {
             // It may carry the password of the database.
             url: self.value(table, "url", Echo::Hide, value::store_url).unwrap_or(default.url),
+            // Somebody may have written the password itself here.
+            password: self.value(table, "password", Echo::Hide, value::password_source),
             min_free: self.read(table, "min_free", value::size, default.min_free),
+        }
+    }
+
+    fn node(&mut self, table: &mut Table) -> NodeConfig {
+        let default = NodeConfig::default();
+        NodeConfig {
+            name: self.read(table, "name", |given| value::node_name(given).map(Some), default.name),
+            term: self.read(table, "term", value::node_term, default.term),
         }
     }
 

@@ -13,7 +13,6 @@ use jiff::tz::TimeZone;
 
 use super::StoreUrl;
 use super::error::Fault;
-use crate::secret::Private;
 use crate::vault::KeySource;
 
 /// A non-empty text; numbers are not texts, so that codes keep their leading zeros.
@@ -148,6 +147,20 @@ pub(super) fn token_lifetime(value: &Value) -> Result<Duration, Fault> {
     if (Duration::from_secs(60)..=day).contains(&given) { Ok(given) } else { Err(Fault::TokenLifetime) }
 }
 
+/// The name of a node: what may stand in logs, labels and SQL without a second thought.
+pub(super) fn node_name(value: &Value) -> Result<String, Fault> {
+    let text = text(value).map_err(|_| Fault::NodeName)?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    if text.len() <= 63 && text.chars().all(plain) { Ok(text) } else { Err(Fault::NodeName) }
+}
+
+/// How long a silent node is waited for.
+pub(super) fn node_term(value: &Value) -> Result<Duration, Fault> {
+    let (least, most) = (Duration::from_secs(3), Duration::from_mins(5));
+    let given = duration(value)?;
+    if (least..=most).contains(&given) { Ok(given) } else { Err(Fault::NodeTerm) }
+}
+
 /// One of a few words.
 pub(super) fn word<T>(
     of_word: impl Fn(&str) -> Option<T>,
@@ -158,17 +171,20 @@ pub(super) fn word<T>(
 
 /// The database.
 pub(super) fn store_url(value: &Value) -> Result<StoreUrl, Fault> {
-    let text = text(value)?;
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(StoreUrl::Postgres(Private::new(text)));
-    }
-    let path = text.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or(Fault::StoreUrl)?;
-    Ok(StoreUrl::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+    text(value).ok().and_then(|text| StoreUrl::of(&text)).ok_or(Fault::StoreUrl)
 }
 
 /// Where the vault's key comes from.
 pub(super) fn key_source(value: &Value) -> Result<KeySource, Fault> {
     text(value)?.parse().map_err(|_| Fault::VaultKey)
+}
+
+/// Where the password of the database is: a file, whoever puts it there.
+pub(super) fn password_source(value: &Value) -> Result<KeySource, Fault> {
+    match text(value)?.parse().map_err(|_| Fault::StorePassword)? {
+        KeySource::Prompt => Err(Fault::StorePassword),
+        source @ (KeySource::Credential(_) | KeySource::File(_)) => Ok(source),
+    }
 }
 
 /// A zone of the IANA database.

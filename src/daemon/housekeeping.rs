@@ -35,7 +35,7 @@ pub(super) async fn run(shared: Shared, failed: CancellationToken) {
         (shared.observe)(Seen::Beat("housekeeping"));
         failpoint!(await "loop.housekeeping");
         look(&shared);
-        if looks.is_multiple_of(RETIRE_EVERY) {
+        if looks.is_multiple_of(RETIRE_EVERY) && shared.ours.leads() {
             retire(&shared).await;
             prune(&shared).await;
         }

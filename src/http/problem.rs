@@ -185,12 +185,16 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Full(_) => full(),
-            StoreError::Unknown(_) | StoreError::Closed | StoreError::Busy(_) => Self::new(
+            StoreError::Unknown(_)
+            | StoreError::Closed
+            | StoreError::Busy(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Replaced(_) => Self::new(
                 Kind::Unavailable,
                 "Penyimpanan sedang tidak tersedia dan hasilnya belum pasti. Kirim ulang permintaan yang sama sebentar lagi.",
             )
             .after(5),
-            StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Database(_) => {
+            StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Moved(_) | StoreError::Database(_) => {
                 tracing::error!(%error, "store");
                 Self::new(Kind::Internal, "Penyimpanan tidak terbaca. Jalankan 'jembatan check' pada server jembatan.")
             }

@@ -156,8 +156,13 @@ impl Answer {
 impl From<StoreError> for Answer {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Full(_) | StoreError::Unknown(_) | StoreError::Closed | StoreError::Busy(_) => {}
-            StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Database(_) => {
+            StoreError::Full(_)
+            | StoreError::Unknown(_)
+            | StoreError::Closed
+            | StoreError::Busy(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Replaced(_) => {}
+            StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Moved(_) | StoreError::Database(_) => {
                 tracing::error!(%error, "store");
             }
         }

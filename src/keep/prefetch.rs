@@ -194,7 +194,7 @@ impl Prefetch {
 
     /// Whether nothing of the queue's own work waits for this lane, and BPJS is there.
     async fn has_room(&self, lane: &Lane) -> Result<bool, StoreError> {
-        if lane.circuit() != circuit::State::Closed {
+        if !lane.is_ours() || lane.circuit() != circuit::State::Closed {
             return Ok(false);
         }
         let stops = self.store.lane_stops().await?;

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Push;
@@ -28,9 +29,9 @@ pub(super) struct Ended {
 
 impl Push {
     /// Carries one claimed delivery through its attempt, and lives on if that panics: it is counted as a crash.
-    pub(super) async fn survive(&self, lane: &Lane, claimed: Claimed) {
+    pub(super) async fn survive(&self, lane: &Lane, claimed: Claimed, begin_by: Timestamp) {
         let (id, token, attempt) = (claimed.delivery.id, claimed.token, claimed.attempt);
-        if AssertUnwindSafe(self.attempt(lane, claimed)).catch_unwind().await.is_ok() {
+        if AssertUnwindSafe(self.attempt(lane, claimed, begin_by)).catch_unwind().await.is_ok() {
             return;
         }
         tracing::error!(delivery.id = %id, attempt, "the attempt panicked");
@@ -46,9 +47,10 @@ impl Push {
         }
     }
 
-    /// Carries one claimed delivery through its attempt.
-    pub(super) async fn attempt(&self, lane: &Lane, claimed: Claimed) {
-        let ended = self.ended(lane, &claimed).await;
+    /// Carries one claimed delivery through its attempt. After `begin_by` nothing is sent: the lease could then run out
+    /// while the request is under way, and another node would look the entry up too early.
+    pub(super) async fn attempt(&self, lane: &Lane, claimed: Claimed, begin_by: Timestamp) {
+        let ended = self.ended(lane, &claimed, begin_by).await;
         let now = self.clock.now();
         lane.heard(ended.evidence, now);
         if matches!(ended.event, Event::Ended(Outcome::Accepted(_))) {
@@ -89,7 +91,7 @@ impl Push {
         }
     }
 
-    async fn ended(&self, lane: &Lane, claimed: &Claimed) -> Ended {
+    async fn ended(&self, lane: &Lane, claimed: &Claimed, begin_by: Timestamp) -> Ended {
         #[cfg(feature = "failpoints")]
         crate::failpoint::poisoned(&claimed.delivery.entry_ref);
         let Some(operation) = self.catalogue.operation(&claimed.delivery.operation) else {
@@ -102,6 +104,9 @@ impl Push {
         match claimed.purpose {
             Purpose::Send => {
                 failpoint!(await "send.before");
+                if self.clock.now() > begin_by {
+                    return Ended::too_late();
+                }
                 let ended = self.send(lane, claimed, operation, &filled).await;
                 failpoint!(await "send.answered");
                 ended
@@ -137,6 +142,17 @@ impl Push {
 }
 
 impl Ended {
+    /// The process stood still (stopped, suspended, starved) between claim and send.
+    fn too_late() -> Self {
+        let outcome = Outcome::NotSent { why: "lease".to_owned() };
+        let end = AttemptEnd {
+            outcome: outcome.word().to_owned(),
+            detail: Private::new("lease".to_owned()),
+            ..AttemptEnd::default()
+        };
+        Self { event: Event::Ended(outcome), end, evidence: Evidence::Nothing }
+    }
+
     fn refused(refusal: Refusal) -> Self {
         let outcome = Outcome::Refused(refusal);
         let end = AttemptEnd { outcome: outcome.word().to_owned(), ..AttemptEnd::default() };

@@ -138,7 +138,7 @@ impl Push {
             let flight = flights.board(until);
             busy.spawn(async move {
                 let _landed = flight;
-                push.survive(&lane, claimed).await;
+                push.survive(&lane, claimed, now + LEASE_SPARE).await;
             });
         }
         Ok(wait)

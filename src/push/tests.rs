@@ -86,3 +86,140 @@ fn a_list_cut_short_never_shows_absence() {
         assert_eq!(judge(operation, id(1), found, &owners, true), Finding::Absent);
     }
 }
+
+mod late {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::super::{LEASE_SPARE, Push};
+    use crate::catalogue::{Catalogue, Service};
+    use crate::chance::Chance;
+    use crate::clock::Clock;
+    use crate::config::{Facility, Party, RemoteConfig, ServiceConfig};
+    use crate::contract::Deadline;
+    use crate::queue::{BootId, DeliveryId, State, SubmissionId};
+    use crate::remote::{Lane, Remote, Reply, Request, Transport, TransportError};
+    use crate::secret::Private;
+    use crate::store::sqlite::{Settings, SqliteStore};
+    use crate::store::{NewEntry, NewSubmission, Sealer, SharedStore};
+    use crate::vault::{CredentialName, KeyAccess, KeySource, Vault};
+
+    const FACILITY: &str = "0114A026";
+
+    fn start() -> Timestamp {
+        "2026-11-21T01:02:03Z".parse().unwrap()
+    }
+
+    /// Counts what would have left the machine.
+    struct Counting(AtomicUsize);
+
+    #[async_trait::async_trait]
+    impl Transport for Counting {
+        async fn send(&self, _request: Request) -> Result<Reply, TransportError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Err(TransportError::NoAnswer { after: Duration::from_secs(30) })
+        }
+    }
+
+    fn remote(clock: &Clock, catalogue: &Arc<Catalogue>, transport: Arc<Counting>, folder: &std::path::Path) -> Remote {
+        let source = KeySource::File(folder.join("kek"));
+        let vault = Vault::create(&folder.join("vault"), &source, KeyAccess::of_process(), start()).unwrap();
+        for (name, value) in [
+            (CredentialName::ConsId, "12345"),
+            (CredentialName::SecretKey, "rahasia-uji"),
+            (CredentialName::PcareUserKey, "kunci"),
+            (CredentialName::PcareUsername, "contoh"),
+            (CredentialName::PcarePassword, "sandi"),
+        ] {
+            vault.put(FACILITY, name, value, start()).unwrap();
+        }
+        let facility = Facility {
+            code: FACILITY.to_owned(),
+            name: "PKM Contoh".to_owned(),
+            timezone: jiff::tz::TimeZone::UTC,
+            pcare: Some(ServiceConfig { base_url: "https://bpjs.example/pcare-rest".to_owned(), app_code: None }),
+            vclaim: None,
+            antrean_fktp: None,
+            icare: None,
+            party: Party::default(),
+        };
+        Remote::new(&RemoteConfig::default(), &[facility], Arc::clone(catalogue), vault, clock.clone(), transport)
+    }
+
+    fn registration(id: DeliveryId) -> NewSubmission {
+        let entry = NewEntry {
+            id,
+            position: 0,
+            entry_ref: "daftar".to_owned(),
+            operation: "pcare.pendaftaran.add".to_owned(),
+            service: "pcare".to_owned(),
+            payload: Private::new(json!({ "noKartu": "0009900000001", "tglDaftar": "21-11-2026" })),
+            occurred_at: None,
+            service_date: None,
+            deadline: Deadline { rule: "entry.immediate".to_owned(), ..Deadline::default() },
+            due_at: start(),
+            no_kartu: None,
+            about: None,
+            natural_key: None,
+            mark: None,
+            after: Vec::new(),
+        };
+        NewSubmission {
+            id: SubmissionId::new(start(), &[1; 10]),
+            client: "sim".to_owned(),
+            facility: FACILITY.to_owned(),
+            reference: "r-1".to_owned(),
+            canonical: Private::new("{}".to_owned()),
+            patient: None,
+            accepted_at: start(),
+            warnings: Vec::new(),
+            approval: false,
+            entries: vec![entry],
+        }
+    }
+
+    /// One claim whose process stands still for `pause` before it goes on: what left the machine, and how the entry stands.
+    async fn paused(pause: Duration) -> (usize, State, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, catalogue) = (Clock::manual(start()), Arc::new(Catalogue::shipped().unwrap()));
+        let transport = Arc::new(Counting(AtomicUsize::new(0)));
+        let settings = Settings {
+            path: folder.path().join("uji.db"),
+            sealer: Sealer::new(&[7; 32], &[8; 32]),
+            catalogue: Arc::clone(&catalogue),
+        };
+        let store: SharedStore = Arc::new(SqliteStore::open(settings).unwrap().0);
+        let id = DeliveryId::new(start(), &[2; 10]);
+        store.accept(registration(id)).await.unwrap();
+        let config = RemoteConfig::default();
+        let lane = Lane::new(FACILITY, Service::Pcare, &config);
+        let push = Push {
+            store: Arc::clone(&store),
+            remote: remote(&clock, &catalogue, Arc::clone(&transport), folder.path()),
+            catalogue,
+            clock: clock.clone(),
+            chance: Chance::seeded(1),
+            boot: BootId::new(start(), &[3; 10]),
+            bpjs_zone: jiff::tz::TimeZone::UTC,
+            settle: None,
+            concurrency: 1,
+            attempt_timeout: config.connect_timeout + config.request_timeout,
+            observe: Arc::new(|_| {}),
+        };
+        let claimed = store.claim(push.ask(&lane, 1, start())).await.unwrap().remove(0);
+        clock.advance(pause);
+        push.attempt(&lane, claimed, start() + LEASE_SPARE).await;
+        let progress = store.delivery(id).await.unwrap().unwrap().progress;
+        (transport.0.load(Ordering::SeqCst), progress.state, progress.doubt.marked)
+    }
+
+    #[tokio::test]
+    async fn a_process_that_stood_still_between_claim_and_send_sends_nothing_and_gives_the_entry_back() {
+        assert_eq!(paused(LEASE_SPARE + Duration::from_millis(1)).await, (0, State::Waiting, false));
+        assert_eq!(paused(Duration::from_secs(1)).await, (1, State::Unanswered, true));
+    }
+}

@@ -50,6 +50,8 @@ pub struct Schedule {
     pub daily: Option<Time>,
     /// Whether outages are followed by a reconciliation.
     pub after_outage: bool,
+    /// Whether this process is the one that does it for a facility; another node may be.
+    pub ours: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// Health.
     pub observe: Observe,
 }
@@ -164,7 +166,7 @@ impl Schedule {
         let (now, store) = (self.reconciler.clock.now(), &self.reconciler.store);
         let rows = store.days("").await?;
         let outages = if self.after_outage { store.outages(OUTAGES).await? } else { Vec::new() };
-        for place in &self.places {
+        for place in self.places.iter().filter(|place| (self.ours)(&place.facility)) {
             let own: Vec<DayRow> = rows.iter().filter(|row| row.facility == place.facility).cloned().collect();
             let its: Vec<OutageRow> = outages.iter().filter(|row| row.facility == place.facility).cloned().collect();
             let want = |days, cause: &str, at| DayChange::Want {
@@ -195,7 +197,7 @@ impl Schedule {
         for row in store.days("").await? {
             let (now, key) = (clock.now(), (row.facility.clone(), row.day));
             let waits = not_before.get(&key).is_some_and(|at| *at > now) || open.contains(row.facility.as_str());
-            let served = self.places.iter().any(|place| place.facility == row.facility);
+            let served = self.places.iter().any(|place| place.facility == row.facility) && (self.ours)(&row.facility);
             if waits || !served || !ready(&row, &totals, now) {
                 continue;
             }

@@ -77,6 +77,18 @@ impl Circuit {
         self.state = State::Open { since, next_probe: now.checked_add(wait).unwrap_or(now), wait };
     }
 
+    /// What the node that probes this service keeps on record: on all the others it goes before what they saw themselves.
+    pub fn follow(&mut self, now: Timestamp, open: bool) {
+        match (open, self.state) {
+            (false, State::Suspect { .. } | State::Open { .. }) => self.state = State::Closed,
+            (true, State::Closed | State::Suspect { .. }) => {
+                let next_probe = now.checked_add(self.retry_max).unwrap_or(now);
+                self.state = State::Open { since: now, next_probe, wait: self.retry_max };
+            }
+            (false, State::Closed) | (true, State::Open { .. }) => {}
+        }
+    }
+
     /// An attempt or a read showed a living service, even if it said no.
     pub fn on_success(&mut self, now: Timestamp) {
         self.state = State::Closed;

@@ -43,6 +43,8 @@ pub(super) struct Inner {
     rate: Option<f64>,
     burst: u32,
     limits: Mutex<BTreeMap<(String, Service), Bucket>>,
+    /// The part of each facility's rate that is this process's, where it is not the whole.
+    shares: Mutex<BTreeMap<String, f64>>,
     skew: Mutex<Option<i64>>,
 }
 
@@ -212,6 +214,7 @@ impl Remote {
             rate: config.rate_per_second,
             burst: u32::try_from(config.concurrency).unwrap_or(u32::MAX),
             limits: Mutex::default(),
+            shares: Mutex::default(),
             skew: Mutex::default(),
         }))
     }
@@ -243,6 +246,12 @@ impl Remote {
     /// Gives calls back that were admitted and not made.
     pub fn give_back(&self, facility: &str, service: Service, calls: usize) {
         self.0.with_bucket(facility, service, |bucket, now| (0..calls).for_each(|_| bucket.give_back(now)));
+    }
+
+    /// From now on this process uses `part` (0 to 1) of the facility's rate: other nodes that share the database use the
+    /// rest.
+    pub fn share(&self, facility: &str, part: f64) {
+        self.0.share(facility, part);
     }
 
     /// Takes one call from the rate, waiting on the clock if need be. [`Remote::send`] does not do it by itself, because
@@ -304,6 +313,27 @@ impl Remote {
 }
 
 impl Inner {
+    /// Rate and burst of a part of the whole.
+    fn part(&self, part: f64) -> (f64, u32) {
+        let part = part.clamp(0.0, 1.0);
+        // At least one call at a time: the rate says how often.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a u32, not negative")]
+        let burst = (f64::from(self.burst) * part).floor() as u32;
+        (self.rate.unwrap_or_default() * part, burst.max(1))
+    }
+
+    fn share(&self, facility: &str, part: f64) {
+        let before = self.shares.lock().unwrap_or_else(PoisonError::into_inner).insert(facility.to_owned(), part);
+        if (before.unwrap_or(1.0) - part).abs() < f64::EPSILON {
+            return;
+        }
+        let (rate, burst) = self.part(part);
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, bucket) in limits.iter_mut().filter(|((of, _), _)| of == facility) {
+            *bucket = bucket.at_rate(rate, burst);
+        }
+    }
+
     pub(super) fn with_bucket<T>(
         &self,
         facility: &str,
@@ -312,7 +342,11 @@ impl Inner {
     ) -> T {
         let now = self.clock.now();
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Bucket::new(self.rate.unwrap_or_default(), self.burst);
+        let fresh = || {
+            let shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            let (rate, burst) = self.part(shares.get(facility).copied().unwrap_or(1.0));
+            Bucket::new(rate, burst)
+        };
         act(limits.entry((facility.to_owned(), service)).or_insert_with(fresh), now)
     }
 

@@ -1,9 +1,11 @@
 //! What is known of each facility's services while the process runs: the circuit, and whether entries pass.
 //!
 //! Job: one [`Lane`] per facility and service, shared by the stages that call BPJS there. Invariants: every answer and
-//! every probe is told to the circuit; a change of the circuit wakes who waits. Neighbours: `push` asks before it claims,
+//! every probe is told to the circuit; a change of the circuit wakes who waits; where another node sends, this process
+//! neither claims nor probes. Neighbours: `push` asks before it claims,
 //! `reconcile` probes. What it does not do: remember across restarts (`store`), decide (that is [`Circuit`]).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +30,8 @@ pub struct Lane {
     pub service: Service,
     circuit: Mutex<Circuit>,
     passed: Mutex<Option<Timestamp>>,
+    /// Whether this process sends here; another node does where several share the database.
+    ours: AtomicBool,
     changed: watch::Sender<u64>,
 }
 
@@ -40,6 +44,7 @@ impl Lane {
             service,
             circuit: Mutex::new(Circuit::closed(config.circuit_retry_max, config.probe_interval)),
             passed: Mutex::new(None),
+            ours: AtomicBool::new(true),
             changed: watch::Sender::new(0),
         })
     }
@@ -85,16 +90,41 @@ impl Lane {
         passed.is_some_and(|at| now <= at + PASSED_LATELY)
     }
 
+    /// This process sends here from now on (`true`), or another node does. Who begins believes nothing until its own
+    /// probe has answered.
+    pub fn set_ours(&self, ours: bool, now: Timestamp) {
+        if self.ours.swap(ours, Ordering::AcqRel) == ours {
+            return;
+        }
+        if ours {
+            self.change(|circuit| circuit.on_failure(now));
+        }
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Whether this process sends here.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.ours.load(Ordering::Acquire)
+    }
+
+    /// Where another node sends, its record of the circuit is this one's too.
+    pub fn follow(&self, open: bool, now: Timestamp) {
+        if !self.is_ours() {
+            self.change(|circuit| circuit.follow(now, open));
+        }
+    }
+
     /// Whether a send or look-up may begin.
     #[must_use]
     pub fn allows_sending(&self, now: Timestamp) -> bool {
-        self.change(|circuit| circuit.allows_sending(now))
+        self.is_ours() && self.change(|circuit| circuit.allows_sending(now))
     }
 
     /// Whether a probe is due.
     #[must_use]
     pub fn wants_probe(&self, now: Timestamp) -> bool {
-        self.change(|circuit| circuit.wants_probe(now))
+        self.is_ours() && self.change(|circuit| circuit.wants_probe(now))
     }
 
     /// Where the circuit stands.
@@ -107,5 +137,35 @@ impl Lane {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn where_another_node_sends_nothing_is_claimed_or_probed_and_who_takes_over_probes_first() {
+        let lane = Lane::new("0114A026", Service::Pcare, &RemoteConfig::default());
+        assert!(lane.allows_sending(at(0)) && lane.wants_probe(at(0)));
+        let mut changed = lane.changes();
+        lane.set_ours(false, at(1));
+        assert!(changed.has_changed().unwrap(), "who waits looks again");
+        changed.mark_unchanged();
+        assert!(!lane.allows_sending(at(1)) && !lane.wants_probe(at(3600)));
+        lane.follow(true, at(2));
+        assert!(matches!(lane.circuit(), State::Open { .. }), "reads learn of the outage");
+        lane.follow(false, at(3));
+        assert_eq!(lane.circuit(), State::Closed);
+        lane.set_ours(true, at(4));
+        assert!(!lane.allows_sending(at(4)) && lane.wants_probe(at(4)), "nothing is believed before its own probe");
+        lane.follow(false, at(5));
+        assert!(!lane.allows_sending(at(5)), "an owner follows nobody");
+        lane.set_ours(true, at(6));
+        assert!(changed.has_changed().unwrap());
     }
 }

@@ -32,6 +32,12 @@ impl Bucket {
         Self { step, tolerance: step.saturating_mul(burst.saturating_sub(1).min(100_000)), paid_at: None }
     }
 
+    /// The same bucket at another rate: what was let through so far stays paid for, and a debt does not grow.
+    #[must_use]
+    pub fn at_rate(&self, rate_per_second: f64, burst: u32) -> Self {
+        Self { paid_at: self.paid_at, ..Self::new(rate_per_second, burst) }
+    }
+
     /// Takes one token.
     ///
     /// # Errors

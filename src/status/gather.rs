@@ -75,6 +75,7 @@ pub async fn gather(store: &dyn Store, live: &Live, lanes: &[(String, String)], 
     let facts = Facts {
         live: live.snapshot(),
         store_fault,
+        store_concerns: store.concerns(),
         lanes: join(lanes, &rows),
         outages: open_outages(&rows),
         nearest_late: rows.totals.nearest_deadline,
@@ -169,6 +170,9 @@ const fn code(error: &StoreError) -> &'static str {
         StoreError::Unreadable(_) => "unreadable",
         StoreError::Newer { .. } => "newer",
         StoreError::Busy(_) => "busy",
+        StoreError::Moved(_) => "moved",
+        StoreError::Replaced(_) => "replaced",
+        StoreError::Unavailable(_) => "unavailable",
         StoreError::Database(_) => "database",
         StoreError::Closed => "closed",
     }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::live::{InboundSeen, Snapshot, is_off};
+use super::nodes;
 use super::text;
 use crate::store::Verdict;
 use crate::words::words;
@@ -42,7 +43,8 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// `store`, `vault`, `clock`, `workers`, `backlog`, `deadline`, `credentials.<facility>.<service>`,
-    /// `circuit.<facility>.<service>`, `disk`, `outage`, `antrean_inbound` where Mobile JKN is listened to.
+    /// `circuit.<facility>.<service>`, `disk`, `outage`, `nodes` and `owner.<facility>` where several nodes share the
+    /// database, `antrean_inbound` where Mobile JKN is listened to.
     pub name: String,
     /// How well it is.
     pub status: Level,
@@ -110,6 +112,8 @@ pub struct Facts {
     pub live: Snapshot,
     /// A stable code of why the store did not answer, if it did not.
     pub store_fault: Option<String>,
+    /// What makes the database less durable than it must be.
+    pub store_concerns: Vec<String>,
     /// Every lane, configured or known to the store.
     pub lanes: Vec<Lane>,
     /// Outages without an end.
@@ -145,9 +149,17 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Report {
     checks.push(disk(facts));
     checks.push(outage(facts));
     checks.extend(references(facts, now));
+    checks.extend(nodes::checks(facts.live.nodes.as_ref(), &facilities(facts)));
     checks.extend(facts.live.inbound.as_ref().map(|seen| antrean_inbound(seen, facts.bookings, now)));
     let status = checks.iter().map(|check| check.status).max().unwrap_or(Level::Ok);
     Report { status, verdict: verdict(facts, &checks), checks }
+}
+
+/// The facilities that have a lane.
+fn facilities(facts: &Facts) -> Vec<String> {
+    let mut all: Vec<String> = facts.lanes.iter().map(|lane| lane.facility.clone()).collect();
+    all.dedup();
+    all
 }
 
 fn check(name: &str, status: Level, since: Option<Timestamp>, detail: impl Into<String>) -> Check {
@@ -158,6 +170,9 @@ fn store(facts: &Facts) -> Check {
     match (&facts.store_fault, &facts.live.store.fault) {
         (Some(code), _) => check("store", Level::Down, None, text::store_fault(code)),
         (None, Some(code)) => check("store", Level::Down, Some(facts.live.store.since), text::store_fault(code)),
+        (None, None) if !facts.store_concerns.is_empty() => {
+            check("store", Level::Degraded, None, text::store_concerns(&facts.store_concerns))
+        }
         (None, None) => check("store", Level::Ok, None, "Basis data menjawab."),
     }
 }
@@ -323,8 +338,11 @@ fn verdict(facts: &Facts, checks: &[Check]) -> Verdict {
     let ours = |check: &Check| {
         let name = check.name.as_str();
         check.status > Level::Ok
-            && (matches!(name, "store" | "vault" | "clock" | "workers" | "backlog" | "disk" | "antrean_inbound")
-                || name.starts_with("credentials."))
+            && (matches!(
+                name,
+                "store" | "vault" | "clock" | "workers" | "backlog" | "disk" | "antrean_inbound" | "nodes"
+            ) || name.starts_with("credentials.")
+                || name.starts_with("owner."))
     };
     let blames = |verdict| facts.outages.iter().any(|outage| outage.verdict == verdict);
     if checks.iter().any(ours) || blames(Verdict::Us) {

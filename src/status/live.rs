@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::judge::STALL;
-use crate::store::KeptTotals;
+use crate::store::{KeptTotals, Nodes};
 
 /// The board.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ struct Board {
     disk_low_since: Option<Timestamp>,
     stalled: Vec<Stalled>,
     kept: Vec<KeptTotals>,
+    nodes: Option<Nodes>,
 }
 
 /// The last heartbeat of a task.
@@ -118,6 +119,8 @@ pub struct Snapshot {
     pub stalled: Vec<Stalled>,
     /// What is kept of reads, as it was counted last.
     pub kept: Vec<KeptTotals>,
+    /// The nodes that share the database, as this one saw them last; `None` where it is alone.
+    pub nodes: Option<Nodes>,
     /// The listener for Mobile JKN, if there is one.
     pub inbound: Option<InboundSeen>,
 }
@@ -136,6 +139,7 @@ impl Live {
             disk_low_since: None,
             stalled: Vec::new(),
             kept: Vec::new(),
+            nodes: None,
         };
         Self {
             started: now,
@@ -212,6 +216,11 @@ impl Live {
         self.board().kept = totals;
     }
 
+    /// The nodes that share the database.
+    pub fn nodes(&self, nodes: Nodes) {
+        self.board().nodes = Some(nodes);
+    }
+
     /// Counts an ended attempt. Words that are none of ours count as `other`, so that labels stay few and say nothing.
     pub fn attempt(&self, operation: &str, outcome: &str) {
         let key = (label(operation), label(outcome));
@@ -268,6 +277,7 @@ impl Live {
             min_free: self.min_free,
             stalled: board.stalled.clone(),
             kept: board.kept.clone(),
+            nodes: board.nodes.clone(),
             inbound,
         }
     }

@@ -39,6 +39,17 @@ struct FacilityLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct NodeLabels {
+    node: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OwnerLabels {
+    facility: String,
+    node: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct CheckLabels {
     name: String,
 }
@@ -81,6 +92,7 @@ pub(super) fn encode(facts: &Facts, rows: &Rows, report: &Report, live: &Live, n
     }
     machine(&mut registry, facts);
     kept(&mut registry, facts, now);
+    nodes(&mut registry, facts);
     attempts(&mut registry, live);
     inbound(&mut registry, facts, rows, now);
     let mut text = String::new();
@@ -151,6 +163,25 @@ fn lanes(registry: &mut Registry, facts: &Facts) {
     registry.register("credentials_refused", "1 while BPJS refuses the credentials", refused);
     registry.register("outage_open", "1 while an outage is open", outage);
     registry.register("paused", "1 while sending is paused", paused);
+}
+
+/// Nothing where the process is alone on its database.
+fn nodes(registry: &mut Registry, facts: &Facts) {
+    let Some(all) = &facts.live.nodes else { return };
+    let (up, skew) = (Family::<NodeLabels, Gauge>::default(), Family::<NodeLabels, Gauge>::default());
+    for node in &all.nodes {
+        let labels = NodeLabels { node: node.name.clone() };
+        up.get_or_create(&labels).set(i64::from(all.is_live(node)));
+        skew.get_or_create(&labels).set(node.skew.as_secs());
+    }
+    let owners = Family::<OwnerLabels, Gauge>::default();
+    for row in all.owners.iter().filter(|row| all.holds(row)) {
+        let node = row.node.clone().unwrap_or_default();
+        owners.get_or_create(&OwnerLabels { facility: row.facility.clone(), node }).set(1);
+    }
+    registry.register("node_up", "1 while the node lives", up);
+    registry.register_with_unit("node_clock_skew", "The node's clock minus the database's", Unit::Seconds, skew);
+    registry.register("facility_owner", "1 for the node that sends for the facility", owners);
 }
 
 fn machine(registry: &mut Registry, facts: &Facts) {

@@ -10,6 +10,7 @@ mod gather;
 pub mod judge;
 mod live;
 mod metrics;
+pub mod nodes;
 mod page;
 mod router;
 mod session;

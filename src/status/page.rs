@@ -37,6 +37,7 @@ struct Inside {
     duties: Vec<Duty>,
     pauses: Vec<String>,
     lanes: Vec<LaneRow>,
+    nodes: Vec<String>,
     checks: Vec<CheckRow>,
 }
 
@@ -112,6 +113,7 @@ pub(super) fn inside(view: &StatusView, zone: &TimeZone, visitor: &str) -> Resul
         duties: duties(view, zone),
         pauses: pauses(view, zone),
         lanes: lanes(view, zone),
+        nodes: nodes(view, zone),
         checks: checks(view),
     };
     page(view, zone, false, Some(inside)).render()
@@ -253,6 +255,17 @@ fn lanes(view: &StatusView, zone: &TimeZone) -> Vec<LaneRow> {
         wrong: row.credentials_refused_since.is_some() || row.circuit_open_since.is_some(),
     };
     view.lanes.iter().map(lane).collect()
+}
+
+fn nodes(view: &StatusView, zone: &TimeZone) -> Vec<String> {
+    let node = |row: &super::nodes::NodeView| {
+        let seen = text::instant(row.seen_at, zone);
+        let how = if row.live { "hidup".to_owned() } else { format!("tidak terlihat sejak {seen}") };
+        let sends = if row.facilities.is_empty() { "tidak mengirim".to_owned() } else { row.facilities.join(", ") };
+        let answers = if row.answers { ", menampilkan halaman ini" } else { "" };
+        format!("{} ({how}{answers}, versi {}): {sends}", row.name, row.program)
+    };
+    view.nodes.iter().map(node).collect()
 }
 
 fn checks(view: &StatusView) -> Vec<CheckRow> {

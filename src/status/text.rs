@@ -135,12 +135,17 @@ pub(super) fn cause(word: &str) -> &'static str {
 
 /// What a fault of the store means and what to do.
 #[must_use]
+pub(super) fn store_concerns(concerns: &[String]) -> String {
+    format!("Basis data dapat kehilangan yang sudah diterima bila listrik padam: {}.", concerns.join(", "))
+}
+
 pub(super) fn store_fault(code: &str) -> String {
     let meaning = match code {
         "timeout" => "Basis data tidak menjawab.",
         "full" => "Disk penuh: kosongkan ruang.",
         "unknown" | "commit_unknown" => "Penyimpanan terakhir tidak pasti: layanan harus dimulai ulang.",
         "busy" => "Basis data dipakai proses lain.",
+        "unavailable" => "Basis data tidak terjangkau atau sedang sibuk; dicoba terus.",
         "newer" => "Basis data dari versi yang lebih baru: pasang program yang lebih baru.",
         _other => "Basis data gagal.",
     };

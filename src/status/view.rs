@@ -13,6 +13,7 @@ use super::advice::{self, Headline};
 use super::gather::{self, Rows};
 use super::judge::{self, Facts, Report};
 use super::live::Live;
+use super::nodes::{self, NodeView};
 use super::text;
 use crate::config::Facility;
 use crate::contract::{Calendar, Obligation, ObligationState, uncertain_words};
@@ -47,6 +48,9 @@ pub struct StatusView {
     pub pauses: Vec<PauseView>,
     /// Credentials and circuit of every lane.
     pub lanes: Vec<LaneView>,
+    /// The nodes that share the database; empty where the process is alone.
+    #[serde(default)]
+    pub nodes: Vec<NodeView>,
     /// Duties whose date is near or has passed, by date.
     pub duties: Vec<DutyView>,
     /// Whether there were more rows than were looked at: counts of `time` and `attention` are then "at least".
@@ -226,6 +230,7 @@ impl StatusView {
             outages: outages(&rows, scope),
             pauses: pauses(&rows, scope),
             lanes: lanes_view(&facts),
+            nodes: nodes::views(facts.live.nodes.as_ref()),
             duties,
             capped,
         }
@@ -251,6 +256,7 @@ impl StatusView {
             outages: Vec::new(),
             pauses: Vec::new(),
             lanes: Vec::new(),
+            nodes: Vec::new(),
             duties: Vec::new(),
             capped: false,
         }
@@ -298,6 +304,9 @@ fn restrict(facts: &mut Facts, scope: Scope<'_>, time: &TimeView) {
     facts.outages.retain(|outage| scope.allows(&outage.facility));
     facts.outlook.retain(|lane| scope.allows(&lane.facility));
     facts.live.clocks.retain(|reading| scope.allows(&reading.facility));
+    if let Some(nodes) = &mut facts.live.nodes {
+        nodes.owners.retain(|row| scope.allows(&row.facility));
+    }
     if !scope.only.is_empty() {
         facts.late = i64::try_from(time.late).unwrap_or(i64::MAX);
         facts.nearest_late = time.nearest;

@@ -15,7 +15,10 @@ mod declared;
 pub(crate) mod differential;
 mod gateway;
 mod keep;
+pub mod moving;
+mod nodes;
 mod outage;
+pub mod postgres;
 #[cfg(test)]
 pub(crate) mod reference;
 mod sealing;
@@ -39,6 +42,7 @@ pub use gateway::{NumberForm, ProvisionalId, Standing, StandingAsk};
 pub use keep::{
     KeepLimits, KeptList, KeptMember, KeptRow, KeptTotals, ListName, ListSummary, MemberName, NewRow, NewRows, TermRow,
 };
+pub use nodes::{NodeRow, NodeTurn, Nodes, OwnerChange, OwnerRow};
 pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
@@ -71,12 +75,36 @@ pub enum StoreError {
     /// Another process holds the database.
     #[error("another jembatan runs on this database: {0}")]
     Busy(String),
+    /// The database cannot be reached, or has to refuse for the moment. Nothing was written: the same may work soon.
+    #[error("database not available: {0}")]
+    Unavailable(String),
+    /// The entries were moved to another database, or are being moved.
+    #[error("database moved: {0}")]
+    Moved(String),
+    /// Another process has taken this node's name: this one must stop.
+    #[error("another process runs under this node's name: {0}")]
+    Replaced(String),
     /// Anything else the database says.
     #[error("database: {0}")]
     Database(String),
     /// The store was closed.
     #[error("store closed")]
     Closed,
+}
+
+/// Told at every turn of a writing thread.
+pub type TurnHook = Box<dyn Fn() + Send + Sync>;
+
+/// What opening found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// There was no database yet.
+    pub fresh: bool,
+    /// The schema was older and has been brought up. Said at every start until `distrust` was carried out.
+    pub upgraded: bool,
+    /// The database is older than what is remembered of it: it came out of a backup, or from another machine. Said at
+    /// every start until `distrust` was carried out.
+    pub restored: bool,
 }
 
 /// The port to a backend. Every method is one transaction; `now` always comes from outside. Instants are kept in whole
@@ -363,11 +391,55 @@ pub trait Store: antrean::AntreanStore {
     /// Adds a row to the security log.
     async fn log(&self, entry: AuditEntry) -> Result<(), StoreError>;
 
+    // ---- several nodes ------------------------------------------------------------------------------------------
+
+    /// This process's name among those that share the database; `None`: it is alone and owns every facility, and the
+    /// three methods below are not called.
+    fn node(&self) -> Option<String> {
+        None
+    }
+
+    /// Says that this node lives, renews what it holds and answers how all stand. [`StoreError::Replaced`] if another
+    /// process has taken this node's name.
+    async fn stand(&self, _turn: NodeTurn) -> Result<Nodes, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Carries one step out, if the row still allows it; returns whether it was.
+    async fn change_owner(&self, _change: OwnerChange, _turn: NodeTurn) -> Result<bool, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Says that this node ends: what it holds is free at once.
+    async fn leave(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Wakes up whenever a commit may have made something due, final or visible. Losing one costs latency only.
     fn wake_ups(&self) -> watch::Receiver<u64>;
 
     /// Whether a commit failed and the process must stop; `Some` says why.
     fn fatal(&self) -> watch::Receiver<Option<String>>;
+
+    /// Whom a writing thread of the store's own tells at every turn, at most 200 ms apart unless a job takes longer: the
+    /// watchdog. Only the first who asks is told; `false` where there is no such thread.
+    fn on_turn(&self, _tell: TurnHook) -> bool {
+        false
+    }
+
+    /// What makes the database less durable than this program needs, in words for health; empty where all is well.
+    fn concerns(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Stops writing after what waits; later writes answer [`StoreError::Closed`].
+    fn close(&self);
+}
+
+impl std::fmt::Debug for dyn Store + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
 }
 
 /// A handle on the store that stages share.

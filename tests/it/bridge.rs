@@ -613,7 +613,7 @@ impl Drop for Bridge {
 
 /// A port that nobody listens on, below those the system gives to outgoing connections: a daemon that was killed finds it
 /// free again.
-fn own_port() -> u16 {
+pub(crate) fn own_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 60;
     (0..500)

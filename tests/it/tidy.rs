@@ -54,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "words",
         ],
     ),
+    ("nodes", &["store"]),
     ("keep", &["catalogue", "clock", "config", "observe", "protocol", "remote", "secret", "store"]),
     ("inbound", &["chance", "clock", "config", "intake", "observe", "secret", "store", "vault"]),
     ("simulator", &["catalogue", "clock", "protocol", "secret"]),
@@ -64,7 +65,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/store/sqlite"]),
     ("reqwest::", &["src/remote", "src/cli"]),
     ("Timestamp::now", &["src/clock.rs"]),
-    ("tokio::spawn", &["src/daemon", "src/http", "src/cli", "src/simulator"]),
+    // PostgreSQL's listener lives as long as its store.
+    ("tokio::spawn", &["src/daemon", "src/http", "src/cli", "src/simulator", "src/store/postgres"]),
+    ("tokio_postgres", &["src/store/postgres"]),
     ("danger_accept", &[]),
     // The command line trusts exactly the configured certificate of the local API, whatever name it bears.
     ("danger::", &["src/cli/api.rs"]),

@@ -25,12 +25,16 @@ const RECEIPT: i64 = 202;
 pub(super) fn store_down(error: &StoreError) -> Reply {
     match error {
         StoreError::Full(_) => Reply::own(503, full().detail).after(60),
-        StoreError::Unknown(_) | StoreError::Closed | StoreError::Busy(_) => Reply::own(
+        StoreError::Unknown(_)
+        | StoreError::Closed
+        | StoreError::Busy(_)
+        | StoreError::Unavailable(_)
+        | StoreError::Replaced(_) => Reply::own(
             503,
             "Penyimpanan jembatan sedang tidak tersedia dan hasilnya belum pasti. Kirim ulang permintaan yang sama.",
         )
         .after(5),
-        StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Database(_) => {
+        StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Moved(_) | StoreError::Database(_) => {
             tracing::error!(%error, "store");
             Reply::own(500, "Penyimpanan jembatan tidak terbaca. Jalankan 'jembatan check' pada server jembatan.")
         }

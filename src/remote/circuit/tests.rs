@@ -90,3 +90,24 @@ fn a_probe_is_wanted_when_the_table_says() {
         assert_eq!(circuit(state, heard).wants_probe(at(10)), wanted, "{case}");
     }
 }
+
+#[test]
+fn where_another_node_probes_its_record_goes_before_what_was_seen_here() {
+    let suspect = State::Suspect { since: at(9) };
+    for (before, open, allows) in [
+        (State::Closed, false, true),
+        (State::Closed, true, false),
+        (suspect, false, true),
+        (suspect, true, false),
+        (open_state(), false, true),
+        (open_state(), true, false),
+    ] {
+        let mut circuit = circuit(before, None);
+        circuit.follow(at(10), open);
+        assert_eq!(circuit.allows_sending(at(10)), allows, "{before:?} {open}");
+    }
+}
+
+fn open_state() -> State {
+    open(1, 11, 8)
+}

@@ -94,3 +94,17 @@ fn a_call_given_back_can_be_made_at_once_and_a_full_bucket_stays_full() {
     assert_eq!((bucket.take(at(0)), bucket.take(at(0))), (Ok(()), Ok(())));
     assert!(bucket.take(at(0)).is_err());
 }
+
+#[test]
+fn a_bucket_at_another_rate_keeps_what_it_owes_and_two_halves_make_no_more_than_the_whole() {
+    let mut whole = Bucket::new(10.0, 4);
+    for _ in 0..4 {
+        whole.take(at(0)).unwrap();
+    }
+    let mut part = whole.at_rate(2.5, 1);
+    assert!(part.take(at(0)).is_err(), "what was let through is not forgotten");
+    let (mut owner, mut reader) = (Bucket::new(7.5, 3), Bucket::new(2.5, 1));
+    let taken = (0..10_000).filter(|now| owner.take(at(*now)).is_ok()).count()
+        + (0..10_000).filter(|now| reader.take(at(*now)).is_ok()).count();
+    assert!(taken <= 10 * 10 + 4 + 2, "{taken} in ten seconds at ten a second");
+}

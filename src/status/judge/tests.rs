@@ -22,6 +22,7 @@ fn well() -> Facts {
     Facts {
         live: live.snapshot(),
         store_fault: None,
+        store_concerns: Vec::new(),
         lanes: vec![lane()],
         outages: Vec::new(),
         nearest_late: None,

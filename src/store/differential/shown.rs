@@ -153,6 +153,9 @@ impl Shown for StoreError {
             Self::Unreadable(_) => "unreadable",
             Self::Newer { .. } => "newer",
             Self::Busy(_) => "busy",
+            Self::Unavailable(_) => "unavailable",
+            Self::Moved(_) => "moved",
+            Self::Replaced(_) => "replaced",
             Self::Database(_) => "database",
             Self::Closed => "closed",
         };

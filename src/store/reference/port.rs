@@ -334,6 +334,9 @@ impl Store for ReferenceStore {
     fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.fatal.subscribe()
     }
+
+    /// There is no writer that could be stopped.
+    fn close(&self) {}
 }
 
 #[async_trait]

@@ -11,6 +11,9 @@ use crate::queue::{Delivery, DeliveryId, Lease, Purpose, crash};
 use crate::secret::Private;
 use crate::store::{ClaimAsk, Claimed, Given, StoreError};
 
+/// What is due, the nearest target first.
+const DUE: &str = "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') \
+    AND blocked_kind IS NULL AND lease_token IS NULL AND crashes = 0 AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4";
 /// Rows looked at beyond those asked for.
 const SPARE_ROWS: usize = 32;
 
@@ -52,10 +55,8 @@ impl Tx<'_> {
 
     /// What is due, the nearest target first, with some more than asked for, should a row be unreadable.
     fn due(self, ask: &ClaimAsk) -> Result<Vec<DeliveryId>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') \
-             AND blocked_kind IS NULL AND lease_token IS NULL AND crashes = 0 AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4",
-        )?;
+        let sql = format!("{DUE}{}", self.connection.skip_locked());
+        let mut statement = self.connection.prepare_cached(&sql)?;
         let limit = i64::try_from(ask.limit.saturating_add(SPARE_ROWS)).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![ask.facility, ask.service, millis(ask.now), limit], |row| {
             Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)

@@ -17,6 +17,17 @@ pub(in crate::store) trait Db {
 
     /// Runs a statement and shows `each` of its rows, until it breaks off.
     fn query(&self, sql: &str, values: &[&dyn ToSql], each: Each<'_>) -> Result<(), StoreError>;
+
+    /// What a SELECT of rows that are to be changed ends with, where several write at once: rows that another transaction
+    /// holds are left to it.
+    fn skip_locked(&self) -> &'static str {
+        ""
+    }
+
+    /// Holds the security log's end until the transaction is over, where several write at once. Always the last lock.
+    fn hold_log(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Reads one row of a running statement.
@@ -173,7 +184,6 @@ pub(in crate::store) trait ToSql {
     fn value(&self) -> ValueRef<'_>;
 
     /// What it is made of.
-    #[expect(dead_code, reason = "for the database that wants to know types")]
     fn kind(&self) -> Kind;
 }
 
@@ -335,13 +345,13 @@ impl<'r> Row<'r> {
     }
 
     /// A column where it stands.
-    pub(super) fn get_ref<I: Index>(&self, index: I) -> Result<ValueRef<'_>, StoreError> {
+    pub(in crate::store) fn get_ref<I: Index>(&self, index: I) -> Result<ValueRef<'_>, StoreError> {
         self.0.at(index.of(self.0)?)
     }
 }
 
 /// How a column is named.
-pub(super) trait Index {
+pub(in crate::store) trait Index {
     /// Its number.
     fn of(&self, columns: &dyn Columns) -> Result<usize, StoreError>;
 }

@@ -270,6 +270,7 @@ impl Tx<'_> {
     // ---- the security log ---------------------------------------------------------------------------------------
 
     pub(super) fn log(self, line: &AuditEntry) -> Result<(), StoreError> {
+        self.connection.hold_log()?;
         let (seq, previous) = self.audit_head()?.map_or_else(|| (0, audit::genesis()), |head| (head.seq, head.hash));
         let mut entry = Entry {
             seq: seq + 1,

@@ -16,6 +16,7 @@ mod gateway;
 pub(super) mod keep;
 mod ledger;
 mod move_on;
+mod nodes;
 mod obligations;
 mod questions;
 mod rows;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Sealer, SealingError, StoreError};
+use super::{Sealer, SealingError, StoreError, TurnHook};
 use crate::catalogue::Catalogue;
 use crate::queue::DeliveryId;
 
@@ -70,6 +71,8 @@ pub(super) enum Scope {
     Everything,
     /// The security log and tables of no facility.
     Log,
+    /// Rows of nodes, which keep each other apart by their own conditions.
+    Nodes,
 }
 
 impl Scope {
@@ -77,6 +80,19 @@ impl Scope {
     pub(super) fn of(facility: &str) -> Self {
         if facility == "*" { Self::Everything } else { Self::Facility(facility.to_owned()) }
     }
+}
+
+/// This process among those that share the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    /// Its name, one process a name.
+    pub(super) name: String,
+    /// This start of it: unlike any other.
+    pub(super) boot: String,
+    /// Newest schema that this program knows.
+    pub(super) schema: i64,
+    /// This program's version, for people.
+    pub(super) program: String,
 }
 
 /// A database that runs jobs in transactions. Whoever is one is a [`super::Store`].
@@ -93,12 +109,35 @@ pub(super) trait Backend: Send + Sync + 'static {
         T: Send + 'static,
         F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static;
 
+    /// Makes the feed readable up to the last commit.
+    fn number_feed(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Bytes the database takes on its disk.
     fn bytes(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// This process among those that share the database; `None` where it is alone.
+    fn me(&self) -> Option<Node> {
+        None
+    }
 
     /// See [`super::Store::wake_ups`].
     fn woken(&self) -> watch::Receiver<u64>;
 
     /// See [`super::Store::fatal`].
     fn broken(&self) -> watch::Receiver<Option<String>>;
+
+    /// See [`super::Store::on_turn`].
+    fn tell_turns(&self, _tell: TurnHook) -> bool {
+        false
+    }
+
+    /// See [`super::Store::concerns`].
+    fn worries(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// See [`super::Store::close`].
+    fn shut(&self);
 }

@@ -360,10 +360,27 @@ impl Tx<'_> {
         Ok(self.delivery(act.id)?.map_or(Acted::Unknown, |delivery| Acted::Done(Box::new(delivery))))
     }
 
+    pub(super) fn is_any_lost(self, now: Timestamp, all: bool) -> Result<bool, StoreError> {
+        let before = if all { i64::MAX } else { millis(now) };
+        let sql = "SELECT EXISTS (SELECT 1 FROM delivery WHERE lease_token IS NOT NULL AND lease_until < ?1)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([before], |row| row.get(0))?)
+    }
+
+    pub(super) fn is_any_overdue(self, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND last IS NOT NULL AND last < ?1 \
+                   AND lease_token IS NULL AND past_last = 0)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([millis(now)], |row| row.get(0))?)
+    }
+
     pub(super) fn reclaim(self, now: Timestamp, all: bool, base: &Base) -> Result<usize, StoreError> {
         let before = if all { i64::MAX } else { millis(now) };
         let lost = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1 ORDER BY seq", &[&before])?;
-        for delivery in &lost {
+        self.lose_all(&lost, now, base)
+    }
+
+    /// Puts deliveries whose lease is lost into doubt.
+    pub(super) fn lose_all(self, lost: &[Delivery], now: Timestamp, base: &Base) -> Result<usize, StoreError> {
+        for delivery in lost {
             self.lose(delivery, "lost", &Event::LeaseLost, now, base)?;
         }
         failpoint!("reclaim.written");
@@ -372,8 +389,13 @@ impl Tx<'_> {
 
     pub(super) fn blame(self, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
         let suspects = self.select("WHERE lease_token IS NOT NULL ORDER BY seq", &[])?;
+        self.blame_all(&suspects, now, base)
+    }
+
+    /// Counts a crash against these deliveries.
+    pub(super) fn blame_all(self, suspects: &[Delivery], now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
         let mut blamed = Blamed { suspects: suspects.len(), held: Vec::new() };
-        for delivery in &suspects {
+        for delivery in suspects {
             self.lose(delivery, "crashed", &Event::Crashed, now, base)?;
             let after = self.delivery(delivery.id)?;
             blamed.held.extend(after.filter(|after| after.progress.state == State::Held).map(|after| after.id));

@@ -17,9 +17,10 @@ use crate::store::antrean::{
 use crate::store::{
     Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Blamed, Change, CircuitRow, ClaimAsk, Claimed,
     ClientCount, DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember,
-    KeptTotals, LaneLoad, LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm,
-    OutageChange, OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow,
-    Recorded, Redate, Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
+    KeptTotals, LaneLoad, LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NodeTurn, Nodes,
+    NumberForm, OutageChange, OutageEffect, OutagePlan, OutageRow, OwnerChange, Page, PauseRow, Prerequisite,
+    ProvisionalId, ReconciliationRow, Recorded, Redate, Settlement, Standing, StandingAsk, Store, StoreError,
+    SubmissionRow, Totals, TurnHook,
 };
 
 fn scope_of_outage(change: &OutageChange) -> Scope {
@@ -84,7 +85,10 @@ impl<B: Backend> Store for B {
 
     async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>, StoreError> {
         let scope = Scope::Facility(ask.facility.clone());
-        self.write(scope, move |tx| tx.claim(&ask)).await
+        match self.me() {
+            None => self.write(scope, move |tx| tx.claim(&ask)).await,
+            Some(me) => self.write(scope, move |tx| tx.claim_as(&me, ask)).await,
+        }
     }
 
     async fn record(&self, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
@@ -115,15 +119,38 @@ impl<B: Backend> Store for B {
     }
 
     async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError> {
-        let scope = Scope::Everything;
-        self.write(scope, move |tx| tx.reclaim(now, all, &base)).await
+        let Some(me) = self.me() else {
+            // Where several write at once this one stops them all: only if there is a reason.
+            if !self.read(move |tx| tx.is_any_lost(now, all)).await? {
+                return Ok(0);
+            }
+            return self.write(Scope::Everything, move |tx| tx.reclaim(now, all, &base)).await;
+        };
+        let asks = me.clone();
+        let facilities = self.read(move |tx| tx.lost_facilities(&asks, all)).await?;
+        let mut lost = 0;
+        for facility in facilities {
+            let me = me.clone();
+            let scope = Scope::Facility(facility.clone());
+            lost += self.write(scope, move |tx| tx.reclaim_as(&me, &facility, now, all, &base)).await?;
+        }
+        Ok(lost)
     }
 
     async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
-        self.write(Scope::Everything, move |tx| tx.blame(now, &base)).await
+        match self.me() {
+            Some(me) => {
+                let me = me.clone();
+                self.write(Scope::Everything, move |tx| tx.blame_as(&me, now, &base)).await
+            }
+            None => self.write(Scope::Everything, move |tx| tx.blame(now, &base)).await,
+        }
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
+        if !self.read(move |tx| tx.is_any_overdue(now)).await? {
+            return Ok(0);
+        }
         let scope = Scope::Everything;
         self.write(scope, move |tx| tx.expire(now, limit, &base)).await
     }
@@ -378,6 +405,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn changes(&self, facilities: &[String], cursor: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
+        self.number_feed().await?;
         let facilities = facilities.to_vec();
         self.read(move |tx| tx.changes(&facilities, cursor, limit)).await
     }
@@ -388,6 +416,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError> {
+        self.number_feed().await?;
         self.read(move |tx| tx.load(since, limit)).await
     }
 
@@ -404,12 +433,46 @@ impl<B: Backend> Store for B {
         self.write(scope, move |tx| tx.log(&entry)).await
     }
 
+    fn node(&self) -> Option<String> {
+        self.me().map(|me| me.name)
+    }
+
+    async fn stand(&self, turn: NodeTurn) -> Result<Nodes, StoreError> {
+        let me = self.me().ok_or(StoreError::Closed)?;
+        self.write(Scope::Nodes, move |tx| tx.stand(&me, &turn)).await
+    }
+
+    async fn change_owner(&self, change: OwnerChange, turn: NodeTurn) -> Result<bool, StoreError> {
+        let me = self.me().ok_or(StoreError::Closed)?;
+        let scope = Scope::Facility(change.facility().to_owned());
+        self.write(scope, move |tx| tx.change_owner(&me, &change, &turn)).await
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        match self.me() {
+            None => Ok(()),
+            Some(me) => self.write(Scope::Nodes, move |tx| tx.leave(&me)).await,
+        }
+    }
+
     fn wake_ups(&self) -> watch::Receiver<u64> {
         self.woken()
     }
 
     fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.broken()
+    }
+
+    fn on_turn(&self, tell: TurnHook) -> bool {
+        self.tell_turns(tell)
+    }
+
+    fn concerns(&self) -> Vec<String> {
+        self.worries()
+    }
+
+    fn close(&self) {
+        self.shut();
     }
 }
 
@@ -525,6 +588,7 @@ impl<B: Backend> AntreanStore for B {
         cursor: i64,
         limit: usize,
     ) -> Result<Vec<FeedRow>, StoreError> {
+        self.number_feed().await?;
         let facilities = facilities.to_vec();
         self.read(move |tx| tx.feed(&facilities, kinds, cursor, limit)).await
     }

@@ -7,6 +7,7 @@
 
 mod connection;
 mod medium;
+pub mod moving;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -19,10 +20,11 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 pub use medium::{Folder, Medium, Running, SideFile, SystemFolder};
-pub use open::{Inspection, Opened, Settings, inspect};
+pub use open::{Inspection, Settings, inspect};
 
-use super::StoreError;
+pub use super::Opened;
 use super::sql::{self, Backend, Scope, Tx};
+use super::{StoreError, TurnHook};
 
 /// A store on one SQLite file.
 pub struct SqliteStore {
@@ -88,12 +90,6 @@ impl SqliteStore {
         self.writer.rest();
     }
 
-    /// Whom the writing thread tells at every turn, at most 200 ms apart unless a job takes longer: the watchdog. Only the
-    /// first who asks is told.
-    pub fn on_turn(&self, tell: impl Fn() + Send + Sync + 'static) {
-        self.writer.on_turn(Box::new(tell));
-    }
-
     /// Stops the writer after what waits; later calls answer [`StoreError::Closed`].
     pub fn close(&self) {
         self.writer.close();
@@ -128,5 +124,14 @@ impl Backend for SqliteStore {
 
     fn broken(&self) -> watch::Receiver<Option<String>> {
         self.writer.fatal()
+    }
+
+    fn tell_turns(&self, tell: TurnHook) -> bool {
+        self.writer.on_turn(tell);
+        true
+    }
+
+    fn shut(&self) {
+        self.close();
     }
 }

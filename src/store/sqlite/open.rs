@@ -14,7 +14,7 @@ use super::{Shared, SqliteStore};
 use crate::catalogue::Catalogue;
 use crate::chance::Chance;
 use crate::store::sql::{self, LOOK_FIRST};
-use crate::store::{Sealer, StoreError};
+use crate::store::{Opened, Sealer, StoreError};
 
 /// Every migration in order; its number is the schema version it leads to.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
@@ -40,18 +40,6 @@ pub struct Settings {
     pub catalogue: Arc<Catalogue>,
 }
 
-/// What opening found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opened {
-    /// The file did not exist.
-    pub fresh: bool,
-    /// The schema was older and has been brought up. Said at every start until `distrust` was carried out.
-    pub upgraded: bool,
-    /// The file is older than this machine's own memory of it: it came out of a backup, or from another machine. Said at
-    /// every start until `distrust` was carried out.
-    pub restored: bool,
-}
-
 impl SqliteStore {
     /// Opens or creates the store on the system's files and takes the instance lock.
     ///
@@ -71,6 +59,7 @@ impl SqliteStore {
         let lock = instance_lock(&path, &medium)?;
         let connection = connect(&path, &medium)?;
         let fresh = migrate(&connection)? == 0;
+        super::moving::refuse_moved(&connection)?;
         check_key(&connection, &sealer)?;
         name_start(&connection, &path, &medium, fresh)?;
         let progress = Progress::keep(&connection, &path, &medium)?;
@@ -141,7 +130,7 @@ fn io(error: &std::io::Error, path: &Path) -> StoreError {
     }
 }
 
-fn instance_lock(path: &Path, medium: &Medium) -> Result<Box<dyn SideFile>, StoreError> {
+pub(super) fn instance_lock(path: &Path, medium: &Medium) -> Result<Box<dyn SideFile>, StoreError> {
     let lock_path = beside(path, ".lock");
     let file = medium.folder.open(&lock_path).map_err(|error| io(&error, &lock_path))?;
     // A predecessor that was killed may take a moment to be gone; so may a copy of its handle in a child being started.
@@ -158,7 +147,7 @@ fn instance_lock(path: &Path, medium: &Medium) -> Result<Box<dyn SideFile>, Stor
 ///
 /// It is created under `synchronous=EXTRA`, and the directory is synced before and after: whatever order a file system
 /// keeps, the rollback journal of the switch to WAL cannot come back after a power cut and undo the database.
-fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(StoreError::Database(format!("SQLite {} is too old", rusqlite::version())));
     }
@@ -191,7 +180,7 @@ fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn known_version() -> i64 {
+pub(super) fn known_version() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 

@@ -143,7 +143,12 @@ fn one_fault(
             StoreError::Unknown(_) => seen.unknown += 1,
             StoreError::Full(_) => seen.full += 1,
             StoreError::Database(_) | StoreError::Closed => seen.refused += 1,
-            StoreError::Unreadable(_) | StoreError::Newer { .. } | StoreError::Busy(_) => {
+            StoreError::Unreadable(_)
+            | StoreError::Newer { .. }
+            | StoreError::Busy(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Moved(_)
+            | StoreError::Replaced(_) => {
                 panic!("{what}: {error:?}: the disk failed, and something else is blamed")
             }
         }

@@ -1,0 +1,8 @@
+//! Several nodes on one PostgreSQL: built binaries, a real server, the simulator as BPJS.
+
+mod chaos;
+mod cluster;
+mod death;
+mod moved;
+mod server;
+mod together;

@@ -1,0 +1,167 @@
+//! Moving from SQLite to PostgreSQL: whole or not at all, one of the two, and the day goes on.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use jembatan::simulator::DownMode;
+use jembatan::simulator::faults::{Fault, Kind};
+use serde_json::{Value, json};
+
+use super::cluster::{Cluster, DATABASE, FACILITIES, entries, spread_day};
+use super::server::Server;
+use crate::bridge::{PATIENCE, Setup, is_final, yesterday};
+use crate::day::exactly_once;
+
+/// A bridge on SQLite with a day's work in every state: delivered, refused, held behind it, waiting in an outage,
+/// unanswered, in flight when it was killed, cancelled.
+fn worked(cluster: &mut Cluster) -> Vec<Value> {
+    let bridge = cluster.alone();
+    bridge.start();
+    let mut day = spread_day(4);
+    poison(&mut day[3]);
+    let (first, rest) = day.split_at(day.len() / 2);
+    for answer in bridge.submit_all(first, 4) {
+        assert!(answer.is_some_and(|answer| answer.status < 300));
+    }
+    bridge.until("the first half is final", PATIENCE, || bridge.deliveries().iter().all(is_final).then_some(()));
+    // The second half meets lost answers, then an outage, then the kill.
+    bridge.fault(Fault::new("write", Kind::LandThenTimeout).lasting(60_000).times(3));
+    for answer in bridge.submit_all(rest, 4) {
+        assert!(answer.is_some_and(|answer| answer.status < 300));
+    }
+    bridge.simulator.down(DownMode::Hang, None);
+    let all = bridge.deliveries();
+    let waiting = all.iter().find(|one| one["state"] == "waiting").cloned();
+    if let Some(waiting) = waiting {
+        drop(bridge.act(&waiting, "hold", &json!({})));
+    }
+    bridge.kill_9();
+    bridge.simulator.up();
+    day
+}
+
+/// 412 is for the doctor.
+fn poison(body: &mut Value) {
+    for entry in body["entries"].as_array_mut().unwrap() {
+        if entry["operation"] == "pcare.kunjungan.add" {
+            entry["payload"]["kdDokter"] = json!("999999");
+        }
+    }
+}
+
+fn migrate(cluster: &Cluster, more: &[&str]) -> (Option<i32>, String, String) {
+    let url = cluster.server.url(DATABASE);
+    let mut arguments = vec!["store", "migrate", "--to", &url];
+    arguments.extend(more);
+    cluster.bridge.cli_says(&arguments, "")
+}
+
+#[test]
+fn a_day_in_every_state_moves_to_postgres_and_goes_on_without_loss_or_double() {
+    let mut cluster = Cluster::stopped(&["a", "b"], &Setup { seed: 3, timeout_ms: 800, ..Setup::default() }, &[]);
+    let day = worked(&mut cluster);
+    let (code, out, err) = migrate(&cluster, &["--json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let said: Value = serde_json::from_str(&out).unwrap();
+    let rows = |table: &str| {
+        said["tables"].as_array().unwrap().iter().find(|one| one["table"] == table).unwrap()["rows"].as_u64().unwrap()
+    };
+    assert_eq!(rows("delivery"), entries(&day) as u64, "{said:#}");
+    assert!(rows("attempt") > 0 && rows("audit") > 0 && rows("change") > 0, "{said:#}");
+    // The old database is closed to daemons, with the remedy.
+    cluster.bridge.spawn();
+    cluster.bridge.until("the daemon refuses", PATIENCE, || {
+        cluster.bridge.logs().contains("moved to another database").then_some(())
+    });
+    cluster.bridge.kill_9();
+    // Again changes nothing.
+    let (code, out, _) = migrate(&cluster, &["--json"]);
+    assert_eq!((code, serde_json::from_str::<Value>(&out).unwrap()["before"].clone()), (Some(0), json!(true)));
+
+    cluster.start(0);
+    cluster.start(1);
+    cluster.settled();
+    let bridge = cluster.on(0);
+    let pauses = bridge.get("/v1/pauses");
+    assert_eq!(pauses["items"], json!([]), "a move is no restore: {pauses:#}");
+    let held: Vec<Value> = bridge
+        .deliveries()
+        .into_iter()
+        .filter(|one| one["state"] == "held" && one["why"]["code"] == "operator")
+        .collect();
+    for one in &held {
+        assert_eq!(bridge.act(one, "release", &json!({})).status, 200);
+    }
+    // The SIM hands everything in once more, and something new.
+    cluster.hand_in(&day, &[0, 1]);
+    let all = cluster.all_final(1, entries(&day));
+    assert_eq!(all.len(), entries(&day), "references are known");
+    let expected =
+        |one: &Value| one["state"] == "delivered" || one["state"] == "refused" || one["why"]["code"] == "prerequisite";
+    let odd: Vec<&Value> = all.iter().filter(|one| !expected(one)).collect();
+    assert!(odd.is_empty(), "{odd:#?}");
+    assert!(all.iter().any(|one| one["state"] == "refused") && all.iter().any(|one| one["how"] == "adopted"));
+    exactly_once(&cluster.bridge, &all);
+    let (code, _, err) = cluster.bridge.cli_says(&["audit", "verify"], "");
+    assert_eq!(code, Some(0), "the chain goes on: {err}");
+    assert_eq!(cluster.bridge.reconcile(yesterday())["counts"]["only_bpjs"], 0);
+    assert_eq!(FACILITIES.len(), cluster.owned(0) + cluster.owned(1));
+}
+
+#[test]
+fn a_move_that_is_killed_leaves_nothing_half_and_can_be_run_again_or_given_up() {
+    let mut cluster = Cluster::stopped(&["a"], &Setup { seed: 4, ..Setup::default() }, &[]);
+    let day = worked(&mut cluster);
+    let url = cluster.server.url(DATABASE);
+    let count = |server: &Server, table: &str| {
+        server.try_ask(DATABASE, &format!("SELECT count(*) FROM {table}")).unwrap_or_else(|| "0".to_owned())
+    };
+    let mut killed_at_work = 0;
+    for pause in [5_u64, 20, 60, 120, 200] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_jembatan"))
+            .args(["store", "migrate", "--to", &url, "--config"])
+            .arg(cluster.bridge.config())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        drop(child.kill());
+        let ended_well = child.wait().unwrap().success();
+        if ended_well {
+            break;
+        }
+        killed_at_work += 1;
+        let here = count(&cluster.server, "delivery");
+        assert!(here == "0" || here == entries(&day).to_string(), "half a move: {here}");
+    }
+    assert!(killed_at_work > 0);
+    let (code, _, err) = migrate(&cluster, &[]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(count(&cluster.server, "delivery"), entries(&day).to_string());
+    let (code, _, err) = migrate(&cluster, &["--give-up"]);
+    assert_eq!(code, Some(4), "what has arrived is not given up: {err}");
+}
+
+#[test]
+fn a_move_is_refused_while_either_side_is_in_use_and_given_up_only_where_nothing_arrived() {
+    let mut cluster = Cluster::stopped(&["a"], &Setup::default(), &[]);
+    // The source runs.
+    cluster.alone().start();
+    let (code, _, err) = migrate(&cluster, &[]);
+    assert!(code == Some(1) && err.contains("another jembatan runs"), "{err}");
+    cluster.bridge.kill_9();
+    // The target runs.
+    cluster.start(0);
+    let (code, _, err) = migrate(&cluster, &[]);
+    assert_eq!(code, Some(1), "{err}");
+    // Now the source is marked; a daemon refuses until it is given up.
+    cluster.bridge.spawn();
+    cluster.bridge.until("the daemon refuses", PATIENCE, || cluster.bridge.logs().contains("--give-up").then_some(()));
+    cluster.bridge.kill_9();
+    let (code, _, err) = migrate(&cluster, &["--give-up"]);
+    assert_eq!(code, Some(0), "{err}");
+    cluster.alone().start();
+    cluster.bridge.kill_9();
+    cluster.terminate(0);
+}
