@@ -21,6 +21,20 @@ enum Source {
     Manual(Arc<watch::Sender<Timestamp>>),
     /// How far it is from the machine's clock.
     Shifted(Arc<watch::Sender<SignedDuration>>),
+    #[cfg(test)]
+    Virtual(Arc<Virtual>),
+}
+
+/// Time of a simulated run: the paused clock of tokio, which jumps to the next timer when nothing is left to do.
+#[cfg(test)]
+#[derive(Debug)]
+struct Virtual {
+    start: Timestamp,
+    began: tokio::time::Instant,
+    /// How far this clock is off, milliseconds: a step of the wall clock changes it, a wait does not see it.
+    ahead: std::sync::atomic::AtomicI64,
+    /// Waits end at multiples of this many milliseconds (timers of a busy machine are late, never early).
+    slack: std::sync::atomic::AtomicU64,
 }
 
 /// The machine's clock in whole milliseconds.
@@ -49,6 +63,35 @@ impl Clock {
         Self(Source::Shifted(Arc::new(watch::Sender::new(ahead))))
     }
 
+    /// A clock on tokio's own time, which reads `start` now. For runs under a runtime whose time is paused.
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn simulated(start: Timestamp) -> Self {
+        Self(Source::Virtual(Arc::new(Virtual {
+            start,
+            began: tokio::time::Instant::now(),
+            ahead: std::sync::atomic::AtomicI64::new(0),
+            slack: std::sync::atomic::AtomicU64::new(0),
+        })))
+    }
+
+    /// Sets how far a simulated clock is off, in milliseconds: a step of the wall clock. Waits go on as they were.
+    #[cfg(test)]
+    pub(crate) fn set_ahead(&self, millis: i64) {
+        if let Source::Virtual(time) = &self.0 {
+            time.ahead.store(millis, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Lets waits of a simulated clock end late, at multiples of `slack`.
+    #[cfg(test)]
+    pub(crate) fn set_slack(&self, slack: Duration) {
+        if let Source::Virtual(time) = &self.0 {
+            let millis = u64::try_from(slack.as_millis()).unwrap_or(u64::MAX);
+            time.slack.store(millis, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
     /// The present instant, in whole milliseconds: what the store keeps, so that an instant reads the same before and
     /// after it was stored.
     #[must_use]
@@ -57,6 +100,8 @@ impl Clock {
             Source::System => machine(),
             Source::Manual(now) => *now.borrow(),
             Source::Shifted(ahead) => shifted(*ahead.borrow()),
+            #[cfg(test)]
+            Source::Virtual(time) => time.now(),
         }
     }
 
@@ -67,6 +112,11 @@ impl Clock {
             Source::Manual(now) => now.send_modify(|at| *at += by),
             Source::Shifted(ahead) => {
                 ahead.send_modify(|at| *at = at.saturating_add(SignedDuration::try_from(by).unwrap_or_default()));
+            }
+            #[cfg(test)]
+            Source::Virtual(time) => {
+                let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+                time.ahead.fetch_add(by, std::sync::atomic::Ordering::Relaxed);
             }
         }
     }
@@ -91,7 +141,26 @@ impl Clock {
                     }
                 }
             }
+            #[cfg(test)]
+            Source::Virtual(time) => time.sleep(duration).await,
         }
+    }
+}
+
+#[cfg(test)]
+impl Virtual {
+    fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let ahead = self.ahead.load(std::sync::atomic::Ordering::Relaxed);
+        self.start + SignedDuration::from_millis(passed + ahead)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let slack = self.slack.load(std::sync::atomic::Ordering::Relaxed);
+        let passed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let until = passed.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        let until = if slack == 0 || duration.is_zero() { until } else { until.div_ceil(slack) * slack };
+        tokio::time::sleep_until(self.began + Duration::from_millis(until)).await;
     }
 }
 

@@ -51,3 +51,6 @@ pub mod inbound;
 pub mod simulator;
 
 pub mod status;
+
+#[cfg(test)]
+mod simulation;

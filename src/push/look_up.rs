@@ -47,6 +47,7 @@ impl Push {
         let version = self.remote.credential_version(&lane.facility, lane.service);
         let about = About { lane, operation, payload, delivery: &claimed.delivery };
         let found = tokio::select! {
+            biased;
             found = self.find(about, stamp) => found,
             // A long list from a slow service must not outlive the lease.
             () = self.clock.sleep(self.attempt_timeout + LOOK_UP_SPARE) => Err(Stopped::Late),

@@ -21,6 +21,6 @@ pub async fn run(store: SharedStore, clock: Clock, base: Base, observe: Observe,
             Ok(lost) => tracing::warn!(lost, "leases ran out: the entries are looked up"),
             Err(error) => tracing::warn!(%error, "leases not looked at"),
         }
-        tokio::select! { () = stop.cancelled() => {} () = clock.sleep(EVERY) => {} }
+        tokio::select! { biased; () = stop.cancelled() => {} () = clock.sleep(EVERY) => {} }
     }
 }

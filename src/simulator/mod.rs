@@ -300,6 +300,12 @@ impl Simulator {
         ledger::requests(&self.state())
     }
 
+    /// Looks at the world behind the services, hidden records included: for the simulation's invariants.
+    #[cfg(test)]
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.state().world)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.0.state)
     }

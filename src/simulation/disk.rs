@@ -1,0 +1,77 @@
+//! What the bridge's store stands on in a run, and what a crash leaves of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::dice::Dice;
+use super::options::Backing;
+use super::process::Found;
+use crate::catalogue::Catalogue;
+use crate::store::sqlite::{Settings, SqliteStore};
+use crate::store::{Sealer, SharedStore, StoreError};
+
+/// A machine's disk.
+pub(super) trait Disk: Send {
+    /// Opens the store as a starting process does.
+    fn open(&mut self) -> Result<(SharedStore, Found), StoreError>;
+
+    /// The process is gone; with `power`, so is what was not synced.
+    fn crash(&mut self, power: bool, dice: &Dice);
+
+    /// Takes a backup.
+    fn back_up(&mut self) -> bool;
+
+    /// Puts the backup back in place of what is there.
+    fn put_back(&mut self);
+}
+
+pub(super) fn disk(backing: Backing, catalogue: &Arc<Catalogue>) -> Box<dyn Disk> {
+    match backing {
+        Backing::Sqlite => Box::new(InFile::new(catalogue)),
+        Backing::Reference => Box::new(InFile::new(catalogue)),
+    }
+}
+
+pub(super) fn sealer() -> Sealer {
+    Sealer::new(&[7; 32], &[9; 32])
+}
+
+/// SQLite on a file in memory: a crash loses nothing that was committed.
+struct InFile {
+    folder: TempDir,
+    catalogue: Arc<Catalogue>,
+    open: Option<Arc<SqliteStore>>,
+}
+
+impl InFile {
+    fn new(catalogue: &Arc<Catalogue>) -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self { folder: folder.expect("a folder"), catalogue: Arc::clone(catalogue), open: None }
+    }
+}
+
+impl Disk for InFile {
+    fn open(&mut self) -> Result<(SharedStore, Found), StoreError> {
+        let path = self.folder.path().join("jembatan.db");
+        let settings = Settings { path, sealer: sealer(), catalogue: Arc::clone(&self.catalogue) };
+        let (store, opened) = SqliteStore::open(settings)?;
+        let store = Arc::new(store);
+        self.open = Some(Arc::clone(&store));
+        Ok((store, Found { restored: opened.restored }))
+    }
+
+    fn crash(&mut self, _power: bool, _dice: &Dice) {
+        if let Some(store) = self.open.take() {
+            store.close();
+        }
+    }
+
+    fn back_up(&mut self) -> bool {
+        false
+    }
+
+    fn put_back(&mut self) {}
+}
