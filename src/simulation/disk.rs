@@ -9,6 +9,7 @@ use super::dice::Dice;
 use super::options::Backing;
 use super::process::Found;
 use crate::catalogue::Catalogue;
+use crate::store::reference::{ReferenceStore, Snapshot};
 use crate::store::sqlite::{Settings, SqliteStore};
 use crate::store::{Sealer, SharedStore, StoreError};
 
@@ -30,7 +31,7 @@ pub(super) trait Disk: Send {
 pub(super) fn disk(backing: Backing, catalogue: &Arc<Catalogue>) -> Box<dyn Disk> {
     match backing {
         Backing::Sqlite => Box::new(InFile::new(catalogue)),
-        Backing::Reference => Box::new(InFile::new(catalogue)),
+        Backing::Reference => Box::new(InMemory::new(catalogue)),
     }
 }
 
@@ -74,4 +75,45 @@ impl Disk for InFile {
     }
 
     fn put_back(&mut self) {}
+}
+
+/// The reference store: a crash loses nothing that was committed.
+struct InMemory {
+    kept: Snapshot,
+    backup: Option<Snapshot>,
+    restored: bool,
+    open: Option<Arc<ReferenceStore>>,
+}
+
+impl InMemory {
+    fn new(catalogue: &Arc<Catalogue>) -> Self {
+        let kept = ReferenceStore::new(Arc::clone(catalogue)).snapshot().expect("a fresh store is open");
+        Self { kept, backup: None, restored: false, open: None }
+    }
+}
+
+impl Disk for InMemory {
+    fn open(&mut self) -> Result<(SharedStore, Found), StoreError> {
+        let store = Arc::new(ReferenceStore::from_snapshot(self.kept.clone()));
+        self.open = Some(Arc::clone(&store));
+        // Said at every start until it was distrusted: the snapshot after the next crash is past that.
+        Ok((store, Found { restored: std::mem::take(&mut self.restored) }))
+    }
+
+    fn crash(&mut self, _power: bool, _dice: &Dice) {
+        if let Some(kept) = self.open.take().and_then(|store| store.lose_power()) {
+            self.kept = kept;
+        }
+    }
+
+    fn back_up(&mut self) -> bool {
+        self.backup = self.open.as_ref().and_then(|store| store.snapshot());
+        self.backup.is_some()
+    }
+
+    fn put_back(&mut self) {
+        if let Some(backup) = self.backup.take() {
+            (self.kept, self.restored) = (backup, true);
+        }
+    }
 }

@@ -14,7 +14,6 @@ use super::store::on_the_spot;
 use crate::queue::State;
 use crate::reconcile::day::Order;
 use crate::simulator::world::Origin;
-use crate::store::Store as _;
 
 pub(super) async fn check(bench: &Arc<Bench>) {
     let hub = &bench.hub;

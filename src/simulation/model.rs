@@ -93,6 +93,7 @@ impl Model {
 
     /// A delivery as the store has it now: every move is held against the one before.
     pub(super) fn see(&mut self, place: usize, now: &Delivery, sites: &[Simulator]) -> Result<Option<State>, Broken> {
+        let now = &in_millis(now);
         let entry = &self.entries[place];
         let Some(before) = &entry.last else {
             self.entries[place].first_due = Some(now.progress.due_at);
@@ -198,6 +199,14 @@ impl Model {
                 && entry.first_due.is_none_or(|due| due <= now)
         })
     }
+}
+
+/// As the store keeps it: a backoff is reckoned more finely than rows are.
+fn in_millis(now: &Delivery) -> Delivery {
+    let mut now = now.clone();
+    let due = now.progress.due_at;
+    now.progress.due_at = Timestamp::from_millisecond(due.as_millisecond()).unwrap_or(due);
+    now
 }
 
 /// Only moves that a promise allows.

@@ -172,8 +172,10 @@ impl Network {
         found
     }
 
+    /// One way; there and back stays within the timeout, unless something goes wrong.
     fn latency(&self) -> Duration {
-        self.dice.millis(1, self.hub.options.latency)
+        let most = millis(self.hub.options.request_timeout / 4).min(self.hub.options.latency);
+        self.dice.millis(1, most)
     }
 
     /// When and whether it arrives.

@@ -14,7 +14,7 @@ use crate::intake::{self, IntakeError, Origin};
 use crate::queue::transition::Event;
 use crate::queue::{Delivery, HeldCode, State};
 use crate::secret::Private;
-use crate::store::{Act, AuditEntry, DeliveryFilter, Store as _};
+use crate::store::{Act, AuditEntry, DeliveryFilter};
 
 const CLIENT: &str = "sim-poli";
 

@@ -32,7 +32,7 @@ use crate::remote::{Lane, Remote, Transport};
 use crate::secret::Password;
 use crate::simulator::credentials::Credentials;
 use crate::status::Live;
-use crate::store::{AuditEntry, Base, PauseRow, SharedStore, Store as _, StoreError, redating};
+use crate::store::{AuditEntry, Base, PauseRow, SharedStore, StoreError, redating};
 use crate::vault::{CredentialName, KeyAccess, KeySource, Vault};
 
 pub(super) fn catalogue() -> Arc<Catalogue> {

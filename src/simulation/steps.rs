@@ -217,7 +217,8 @@ pub(super) fn acted(own: &Watched, of: &Act, acted: &Acted) {
             if !named {
                 hub.broken("audit and queue agree", format!("{} was done and is not in the log", of.audit.action));
             }
-            if let Some(place) = hub.model().place(of.id) {
+            let place = hub.model().place(of.id);
+            if let Some(place) = place {
                 match &of.event {
                     Event::Adopt { .. } => hub.event("adopted by somebody", place, 0),
                     Event::DeclareAbsent => {

@@ -7,6 +7,10 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+fn backing() -> Backing {
+    if std::env::var("JEMBATAN_STORE").is_ok_and(|word| word == "sqlite") { Backing::Sqlite } else { Backing::Reference }
+}
+
 fn one(seed: u64, backing: Backing, size: Size) -> super::run::Outcome {
     let options = Options::of(seed, backing, size);
     let outcome = run(options.clone(), false);
@@ -22,7 +26,7 @@ fn one(seed: u64, backing: Backing, size: Size) -> super::run::Outcome {
 #[test]
 fn one_seed() {
     let seed = number("JEMBATAN_SEED").unwrap_or(1);
-    let outcome = one(seed, Backing::Sqlite, Size::Short);
+    let outcome = one(seed, backing(), Size::Short);
     println!("{:?}\n{} steps, {} entries, {:?} virtual", outcome.reached, outcome.steps, outcome.entries, outcome.virtual_time);
 }
 
@@ -35,7 +39,7 @@ fn explore() {
     let mut reached = std::collections::BTreeMap::new();
     for seed in from..from + count {
         let one = std::time::Instant::now();
-        let outcome = run(Options::of(seed, Backing::Sqlite, Size::Short), false);
+        let outcome = run(Options::of(seed, backing(), Size::Short), false);
         if one.elapsed().as_millis() > 1500 {
             println!("slow {seed} {:?} {} steps {:?}", one.elapsed(), outcome.steps, outcome.virtual_time);
         }

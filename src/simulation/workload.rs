@@ -34,8 +34,6 @@ pub(super) struct Planned {
 /// A planned submission.
 #[derive(Debug)]
 pub(super) struct Handed {
-    pub(super) facility: usize,
-    pub(super) reference: String,
     pub(super) body: Value,
     /// When, since the beginning.
     pub(super) at: Duration,
@@ -176,10 +174,13 @@ impl Maker<'_> {
                 shown
             })
             .collect();
-        let body = json!({ "facility": facility, "ref": reference, "patient": { "noKartu": draft.card },
-            "entries": entries });
-        let Draft { facility, at, entries, chain, .. } = draft;
-        self.plan.submissions.push(Handed { facility, reference, body, at, entries, chain });
+        let mut body = json!({ "facility": facility, "ref": reference, "entries": entries });
+        // A club's submission is about many.
+        if draft.entries.iter().all(|&place| self.plan.entries[place].card == draft.card) {
+            body["patient"] = json!({ "noKartu": draft.card });
+        }
+        let Draft { at, entries, chain, .. } = draft;
+        self.plan.submissions.push(Handed { body, at, entries, chain });
     }
 
     fn patient(&mut self, number: u64) {
