@@ -33,6 +33,8 @@ pub(super) struct Entry {
     pub(super) tries: u8,
     /// A person declared it absent.
     pub(super) declared: bool,
+    /// It was taken after a backup was put back: what BPJS has of it from before, nobody here knows.
+    pub(super) after_restore: bool,
     /// When its last look-up was claimed, virtual milliseconds.
     pub(super) look_begun: u64,
 }
@@ -57,6 +59,8 @@ pub(super) struct Model {
     pub(super) copies: BTreeSet<RowName>,
     /// Ids of the changes feed that became final, in order.
     pub(super) became_final: Vec<DeliveryId>,
+    /// A backup was put back.
+    pub(super) restored: bool,
     /// The security log as far as it was verified: number and hash.
     pub(super) audit: (i64, String),
     /// Submissions that the store has.
@@ -97,6 +101,7 @@ impl Model {
         let entry = &self.entries[place];
         let Some(before) = &entry.last else {
             self.entries[place].first_due = Some(now.progress.due_at);
+            self.entries[place].after_restore |= self.restored && self.entries[place].id != Some(now.id);
             self.entries[place].last = Some(now.clone());
             self.by_id.insert(now.id, place);
             self.entries[place].id = Some(now.id);
@@ -179,12 +184,35 @@ impl Model {
             let (landed, most) = (*landed, self.with_mark(&mark).len());
             if landed > most {
                 self.copies.insert(name.clone());
-                if !allowed {
+                let unknown = self.with_mark(&mark).iter().any(|&place| self.entries[place].after_restore);
+                if !allowed && !unknown {
                     return Err(("never twice", format!("{name:?} is number {landed} of mark {mark}, wanted {most}")));
                 }
             }
         }
         Ok(count)
+    }
+
+    /// A backup was put back: what is known from now on is what it holds.
+    pub(super) fn forget(&mut self) {
+        self.restored = true;
+        for entry in &mut self.entries {
+            entry.last = None;
+            entry.sending = None;
+        }
+    }
+
+    /// A submission that the backup does not hold: it and what comes after it in its chain are nobody's promise any more,
+    /// until the SIM hands them in again.
+    pub(super) fn set_aside(&mut self, number: usize) {
+        self.submissions.remove(&number);
+        for place in self.plan.submissions[number].entries.clone() {
+            let entry = &mut self.entries[place];
+            if let Some(id) = entry.id.take() {
+                self.by_id.remove(&id);
+            }
+            (entry.forgotten, entry.last, entry.doubt) = (entry.promised, None, None);
+        }
     }
 
     /// What stands in the way of sending this entry now, if anything does: an earlier unfinished entry of the patient.

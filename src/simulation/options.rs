@@ -126,7 +126,7 @@ impl Options {
             disk,
             steps,
             step_most: Duration::from_secs(dice.pick(&[1, 30, 120, hour, 26 * hour])),
-            restore: some(60, &[1]) == 1,
+            restore: kills > 0 && some(150, &[1]) == 1,
             lost_accepts: some(500, &[50, 200, 500]),
             staff: some(200, &[1]) == 1,
         }

@@ -56,6 +56,13 @@ async fn submit(bench: &Arc<Bench>, number: usize, body: intake::SubmissionBody,
             false
         }
         Some(Err(IntakeError::Store(_))) => false,
+        // It comes after something that the backup does not hold.
+        Some(Err(IntakeError::Invalid(_))) if hub.model().restored => {
+            hub.model().set_aside(number);
+            let entries = hub.model().plan.submissions[number].entries.clone();
+            entries.into_iter().for_each(|place| hub.model().entries[place].forgotten = true);
+            true
+        }
         Some(Err(error)) => {
             hub.broken("the plan itself", format!("submission {number}: {error:?}"));
             true

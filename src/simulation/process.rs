@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::hub::Hub;
 use super::network::{Network, Weather};
 use super::options::Policy;
-use super::store::{Life, Watched};
+use super::store::{Life, SharedDisk, Watched};
 use crate::catalogue::{Catalogue, Service};
 use crate::chance::Chance;
 use crate::config::{Facility, Party, RemoteConfig, ServiceConfig};
@@ -152,10 +152,10 @@ fn facility(code: &str, zone: &jiff::tz::TimeZone) -> Facility {
 
 impl Process {
     /// Starts life number `number`; it is ready once its store is prepared.
-    pub(super) fn start(machine: &Machine, below: SharedStore, found: Found, number: u64) -> Arc<Self> {
+    pub(super) fn start(machine: &Machine, below: SharedStore, disk: &SharedDisk, found: Found, number: u64) -> Arc<Self> {
         let hub = &machine.hub;
         let life = Life::new();
-        let store: SharedStore = Watched::new(Arc::clone(&below), hub, &life, number);
+        let store: SharedStore = Watched::new(Arc::clone(&below), hub, &life, disk, number);
         let parts = Parts::new(machine, &life, number);
         let contracts = contracts();
         let (dating, agreements) = (Arc::clone(&contracts), Arc::clone(&contracts));
@@ -247,7 +247,7 @@ impl Process {
         for facility in &self.parts.facilities {
             self.start_lane(&Lane::new(&facility.code, Service::Pcare, &self.parts.config));
         }
-        let Parts { hub, live, facilities, observe, config, .. } = &self.parts;
+        let Parts { hub, live, facilities, observe, .. } = &self.parts;
         let (store, clock, stop) = (&self.store, &hub.clock, &self.stop);
         let observe = || Arc::clone(observe);
         self.spawn(leases::run(Arc::clone(store), clock.clone(), self.base(), observe(), stop.clone()));
@@ -275,7 +275,6 @@ impl Process {
                 life.end();
             }
         });
-        let _unused = config;
         self.ready.store(true, Ordering::Relaxed);
         hub.event("ready", 0, 0);
     }

@@ -8,6 +8,7 @@ use super::disk::{Disk, disk};
 use super::hub::Hub;
 use super::options::Options;
 use super::process::{Machine, Process, catalogue};
+use super::store::SharedDisk;
 use super::{ending, people, steps, weather};
 use crate::queue::{HeldCode, State};
 
@@ -35,7 +36,9 @@ pub(super) struct Bench {
     pub(super) machine: Machine,
     pub(super) began: tokio::time::Instant,
     process: Mutex<Option<Arc<Process>>>,
-    disk: Mutex<Box<dyn Disk>>,
+    disk: SharedDisk,
+    /// A backup was taken, or put back.
+    backup: Mutex<(bool, bool)>,
     lives: AtomicU64,
     /// The length of the longest episode in force, milliseconds.
     waiting: Mutex<Vec<Duration>>,
@@ -47,10 +50,11 @@ pub(super) fn run(options: Options, whole: bool) -> Outcome {
     runtime.expect("a runtime").block_on(async move {
         let hub = Hub::new(options, catalogue(), whole);
         let machine = Machine::new(&hub);
-        let disk = Mutex::new(disk(hub.options.backing, &hub.catalogue));
+        let disk = Arc::new(Mutex::new(disk(hub.options.backing, &hub.catalogue, hub.options.seed)));
+        let backup = Mutex::new((false, false));
         let began = tokio::time::Instant::now();
         let (process, lives, waiting) = (Mutex::new(None), AtomicU64::new(0), Mutex::new(Vec::new()));
-        let bench = Arc::new(Bench { hub, machine, began, process, disk, lives, waiting });
+        let bench = Arc::new(Bench { hub, machine, began, process, disk, backup, lives, waiting });
         bench.live().await;
         bench.outcome()
     })
@@ -114,6 +118,7 @@ impl Bench {
     /// One turn of the supervisor: waits a little, starts the process again if it died.
     async fn turn(self: &Arc<Self>) {
         self.awake();
+        self.disk().rest();
         let step = Duration::from_millis(500).max(self.slack());
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match process {
@@ -139,6 +144,22 @@ impl Bench {
         let dice = self.hub.dice(&format!("crash {number}"));
         let power = self.hub.faulty() && dice.strikes(500);
         self.disk().crash(power, &dice);
+        let taken = *self.backup.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken == (true, false) && self.hub.faulty() && dice.strikes(500) {
+            self.hub.event("backup put back", 0, 0);
+            self.disk().put_back();
+            self.hub.model().forget();
+            *self.backup.lock().unwrap_or_else(PoisonError::into_inner) = (true, true);
+        }
+    }
+
+    /// Takes a backup, once, if the seed wants one.
+    pub(super) fn back_up(&self) {
+        let mut taken = self.backup.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.hub.options.restore && !taken.0 && self.disk().back_up() {
+            taken.0 = true;
+            self.hub.event("backup taken", 0, 0);
+        }
     }
 
     fn start(&self) {
@@ -152,8 +173,13 @@ impl Bench {
                 self.hub.model().audit = (0, crate::audit::genesis());
                 steps::chain(store.as_ref(), &self.hub);
                 self.hub.event("started", usize::try_from(number).unwrap_or(0), u64::from(found.restored));
-                let process = Process::start(&self.machine, store, found, number);
+                let process = Process::start(&self.machine, store, &self.disk, found, number);
                 *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
+            }
+            Err(error) if !self.disk().is_on() => {
+                self.hub.event("power cut while opening", 0, 0);
+                drop(error);
+                self.disk().crash(true, &self.hub.dice(&format!("crash {number}")));
             }
             Err(error) => self.hub.broken("the store opens again", error.to_string()),
         }

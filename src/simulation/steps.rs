@@ -80,9 +80,10 @@ pub(super) fn see(hub: &Hub, place: usize, now: &Delivery) {
     let lost = before.as_ref().is_some_and(|before| {
         before.progress.lease.is_some_and(|lease| lease.purpose == Purpose::Send) && now.progress.lease.is_none()
     });
+    let anew = before.is_some_and(|before| before.progress.doubt.since != now.progress.doubt.since);
     let mut model = hub.model();
     let entry = &mut model.entries[place];
-    if lost && entry.sending.is_some() && now.progress.doubt.marked {
+    if lost && anew && now.progress.doubt.marked {
         (entry.sending, entry.doubt, entry.absent) = (None, Some(hub.millis()), 0);
     }
     if now.progress.state == State::Delivered {
@@ -292,6 +293,10 @@ pub(super) fn refresh_all(store: &dyn Store, hub: &Hub) {
 fn refresh(store: &dyn Store, hub: &Hub, number: usize, id: crate::queue::SubmissionId) {
     let Ok(deliveries) = on_the_spot(store.deliveries_of(id)) else { return };
     let count = hub.model().plan.submissions[number].entries.len();
+    if deliveries.is_empty() && hub.model().restored {
+        hub.event("forgotten by the backup", number, 0);
+        return hub.model().set_aside(number);
+    }
     if deliveries.len() != count {
         return hub.broken("202 is kept", format!("submission {number} has {} of {count} entries", deliveries.len()));
     }

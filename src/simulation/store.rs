@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use jiff::civil::Date;
 use tokio::sync::{Notify, watch};
 
 use super::dice::Dice;
+use super::disk::Disk;
 use super::hub::Hub;
 use super::steps;
 use crate::contract;
@@ -94,10 +95,13 @@ pub(super) fn on_the_spot<T>(future: impl Future<Output = T>) -> T {
     }
     let waker = Waker::from(Arc::new(Thread(std::thread::current())));
     let mut future = pin!(tokio::task::unconstrained(future));
+    let mut polls = 0_u32;
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
+            // An inline store only gives way to its like, who cannot come while this runs.
+            Poll::Pending if polls < 8 => polls += 1,
+            Poll::Pending => std::thread::park_timeout(std::time::Duration::from_millis(1)),
         }
     }
 }
@@ -106,14 +110,29 @@ pub(super) struct Watched {
     pub(super) below: SharedStore,
     pub(super) hub: Arc<Hub>,
     pub(super) life: Arc<Life>,
+    disk: SharedDisk,
     dice: Dice,
     fatal: watch::Sender<Option<String>>,
 }
 
+/// The disk below, for its faults.
+pub(super) type SharedDisk = Arc<Mutex<Box<dyn Disk>>>;
+
 impl Watched {
-    pub(super) fn new(below: SharedStore, hub: &Arc<Hub>, life: &Arc<Life>, number: u64) -> Arc<Self> {
+    pub(super) fn new(
+        below: SharedStore,
+        hub: &Arc<Hub>,
+        life: &Arc<Life>,
+        disk: &SharedDisk,
+        number: u64,
+    ) -> Arc<Self> {
         let dice = hub.dice(&format!("store {number}"));
-        Arc::new(Self { below, hub: Arc::clone(hub), life: Arc::clone(life), dice, fatal: watch::Sender::new(None) })
+        let (hub, life, disk) = (Arc::clone(hub), Arc::clone(life), Arc::clone(disk));
+        Arc::new(Self { below, hub, life, disk, dice, fatal: watch::Sender::new(None) })
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Box<dyn Disk>> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn spend(&self) {
@@ -132,6 +151,11 @@ impl Watched {
     /// What a bad disk makes of a write: an error before anything was written, or a commit of unknown outcome.
     fn disk_fault(&self) -> Option<(bool, StoreError)> {
         if !self.hub.faulty() || !self.dice.strikes(self.hub.options.disk) {
+            return None;
+        }
+        // A real disk fails by itself, at whatever it is doing.
+        if self.disk().fault(&self.dice) {
+            self.hub.event("disk fault to come", 0, 0);
             return None;
         }
         Some(match self.dice.below(4) {
@@ -172,6 +196,15 @@ impl Watched {
             }
             None => on_the_spot(future).inspect(|value| note(self, value)),
         };
+        if !self.disk().is_on() {
+            self.hub.event("power cut between two writes", 0, 0);
+            self.die().await;
+        }
+        let gone = self.below.fatal().borrow().clone();
+        if let Some(why) = gone.filter(|_| !matches!(result, Err(StoreError::Unknown(_)))) {
+            self.life.closed.store(true, Ordering::Relaxed);
+            self.fatal.send_replace(Some(why));
+        }
         if let Err(StoreError::Unknown(why)) = &result {
             self.hub.event("commit of unknown outcome", 0, 0);
             self.life.closed.store(true, Ordering::Relaxed);

@@ -129,6 +129,8 @@ pub(super) async fn deaths(bench: Arc<Bench>) {
     let span = u64::try_from(hub.options.span.as_millis()).unwrap_or(0);
     for _ in 0..hub.options.kills {
         tokio::time::sleep(dice.millis(0, 2 * span / (hub.options.kills + 1))).await;
+        bench.back_up();
+        tokio::time::sleep(dice.millis(0, span / 2)).await;
         let Some(process) = bench.ready() else { continue };
         if dice.strikes(250) {
             hub.event("killed at a time", 0, 0);

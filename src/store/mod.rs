@@ -19,6 +19,7 @@ mod outage;
 #[cfg(test)]
 pub(crate) mod reference;
 mod sealing;
+mod sql;
 pub mod sqlite;
 mod types;
 
