@@ -7,10 +7,7 @@ use crate::chance::Chance;
 
 /// A stream of draws; streams of different names are independent, so that one part's draws do not move another's.
 #[derive(Debug)]
-pub(super) struct Dice {
-    seed: u64,
-    stream: Mutex<Chance>,
-}
+pub(super) struct Dice(Mutex<Chance>);
 
 impl Dice {
     pub(super) fn new(seed: u64, name: &str) -> Self {
@@ -19,16 +16,11 @@ impl Dice {
             mixed = mixed.rotate_left(5) ^ u64::from(byte);
             mixed = Chance::seeded(mixed).bits();
         }
-        Self { seed: mixed, stream: Mutex::new(Chance::seeded(mixed)) }
-    }
-
-    /// A stream of its own for a part.
-    pub(super) fn of(&self, name: &str) -> Self {
-        Self::new(self.seed, name)
+        Self(Mutex::new(Chance::seeded(mixed)))
     }
 
     pub(super) fn bits(&self) -> u64 {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner).bits()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).bits()
     }
 
     /// 0 to `count` - 1.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 
 use super::dice::Dice;
-use super::model::{Broken, Model};
+use super::model::Model;
 use super::notes::Notes;
 use super::options::Options;
 use super::workload::{Site, plan, sites};
@@ -23,8 +23,6 @@ pub(super) struct Hub {
     /// BPJS, one world a facility.
     pub(super) bpjs: Vec<Simulator>,
     pub(super) routers: Vec<Router>,
-    /// BPJS's clock, which is right.
-    pub(super) right_clock: Clock,
     /// The bridge's.
     pub(super) clock: Clock,
     began: tokio::time::Instant,
@@ -59,7 +57,6 @@ impl Hub {
             sites,
             bpjs,
             routers,
-            right_clock,
             clock,
             began: tokio::time::Instant::now(),
             faulty: AtomicBool::new(true),
@@ -105,12 +102,6 @@ impl Hub {
     pub(super) fn broken(&self, checker: &'static str, saw: String) {
         self.event("BROKEN", 0, 0);
         self.notes().broken.get_or_insert((checker, saw));
-    }
-
-    pub(super) fn check(&self, result: Result<(), Broken>) {
-        if let Err((checker, saw)) = result {
-            self.broken(checker, saw);
-        }
     }
 
     pub(super) fn is_broken(&self) -> bool {
