@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::ToSpan as _;
-
 use super::hub::Hub;
 use super::model::{RowName, rows_of};
 use super::people::family_of;
@@ -27,15 +25,14 @@ async fn reconcile(bench: &Arc<Bench>) -> BTreeSet<(usize, String, String)> {
     let hub = &bench.hub;
     let mut shown = BTreeSet::new();
     let Some(process) = bench.ready() else { return shown };
-    for (site, place) in hub.sites.iter().enumerate() {
-        let day = |at: jiff::Timestamp| at.to_zoned(place.zone.clone()).date();
-        let order = Order {
-            facility: place.code.to_owned(),
-            from: day(hub.options.start).saturating_sub(10.days()),
-            to: day(hub.clock.now()).saturating_add(1.days()),
-            sim: None,
-            actor: "petugas".to_owned(),
-        };
+    let days: BTreeSet<(usize, jiff::civil::Date)> = {
+        let model = hub.model();
+        let all = model.plan.entries.iter().zip(&model.entries);
+        all.filter_map(|(planned, entry)| Some((planned.facility, entry.last.as_ref()?.service_date?))).collect()
+    };
+    for (site, day) in days {
+        let facility = hub.sites[site].code.to_owned();
+        let order = Order { facility, from: day, to: day, sim: None, actor: "petugas".to_owned() };
         let reconciler = Arc::clone(&process.reconciler);
         let report = process.ask(async move { reconciler.run(order).await }).await;
         let Some(Ok(report)) = report else {

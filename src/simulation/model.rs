@@ -133,7 +133,9 @@ impl Model {
         let name = (planned.facility, family, id);
         let kept = self.rows.get(&name);
         let ours = kept.is_some() && kept == planned.mark.as_ref();
-        if ours || is_staffs(&sites[planned.facility], &name) {
+        // Where BPJS keeps it once, what staff typed in its place is the entry itself.
+        let once = matches!(family, "pendaftaran" | "kunjungan" | "peserta");
+        if ours || (once && is_staffs(&sites[planned.facility], &name)) {
             return Ok(());
         }
         Err(("ids right", format!("entry {place} ({}) owns {name:?}, whose mark is {kept:?}", planned.operation)))

@@ -78,6 +78,8 @@ pub(super) struct Options {
     pub(super) restore: bool,
     /// One 202 is lost on its way to the SIM.
     pub(super) lost_accepts: u64,
+    /// Staff types things of their own into P-Care, with the same keys.
+    pub(super) staff: bool,
 }
 
 impl Options {
@@ -126,6 +128,7 @@ impl Options {
             step_most: Duration::from_secs(dice.pick(&[1, 30, 120, hour, 26 * hour])),
             restore: kills > 0 && some(150, &[1]) == 1,
             lost_accepts: some(500, &[50, 200, 500]),
+            staff: some(300, &[1]) == 1,
         }
     }
 

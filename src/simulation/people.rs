@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tower::ServiceExt as _;
 
 use super::dice::Dice;
 use super::hub::Hub;
@@ -286,4 +287,38 @@ async fn meddle(bench: &Arc<Bench>, process: &Arc<super::process::Process>, dice
     let act = act(bench, &last, word, event);
     let store = Arc::clone(&process.store);
     let _answer = process.ask(async move { store.act(act).await }).await;
+}
+
+/// Staff at the P-Care application: types treatments and drugs of its own into visits that the bridge made.
+pub(super) async fn staff(bench: Arc<Bench>) {
+    let dice = bench.hub.dice("staff");
+    while bench.hub.faulty() {
+        tokio::time::sleep(dice.spread(Duration::from_secs(2), Duration::from_mins(20))).await;
+        let visits: Vec<(usize, String)> = {
+            let model = bench.hub.model();
+            let all = model.plan.entries.iter().enumerate();
+            let made = all.filter(|(_, planned)| planned.operation == "pcare.kunjungan.add");
+            made.filter_map(|(place, planned)| Some((planned.facility, model.remote(place, "noKunjungan")?))).collect()
+        };
+        if visits.is_empty() {
+            continue;
+        }
+        let (site, visit) = visits[dice.place(visits.len())].clone();
+        let (path, body) = if dice.strikes(500) {
+            let body = json!({ "kdTindakanSK": 0, "noKunjungan": visit, "kdTindakan": "01010", "biaya": 0,
+                "keterangan": "staf", "hasil": 0 });
+            ("tindakan", body)
+        } else {
+            let body = json!({ "kdObatSK": 0, "noKunjungan": visit, "racikan": false, "kdRacikan": null,
+                "obatDPHO": true, "kdObat": "130103595", "signa1": 2, "signa2": 2, "jmlObat": 4, "jmlPermintaan": 4,
+                "nmObatNonDPHO": "" });
+            ("obat/kunjungan", body)
+        };
+        let order = json!({ "method": "POST", "path": path, "body": body }).to_string();
+        let request = axum::http::Request::post("/_sim/staff").body(axum::body::Body::from(order));
+        let answer = bench.hub.routers[site].clone().oneshot(request.expect("a request")).await;
+        let typed = answer.is_ok_and(|answer| answer.status().is_success());
+        bench.hub.event(if typed { "staff typed" } else { "staff was refused" }, site, 0);
+        bench.hub.absorb(site);
+    }
 }

@@ -81,6 +81,9 @@ impl Bench {
             around.spawn(people::hand_in(Arc::clone(self), chain));
         }
         around.spawn(people::in_charge(Arc::clone(self)));
+        if options.staff {
+            around.spawn(people::staff(Arc::clone(self)));
+        }
         let mut troubles = tokio::task::JoinSet::new();
         for number in 0..options.episodes {
             troubles.spawn(weather::episodes(Arc::clone(self), number));

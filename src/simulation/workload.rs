@@ -190,7 +190,10 @@ impl Maker<'_> {
         let mut at = self.dice.millis(0, span);
         let visits = if self.dice.strikes(150) { 2 } else { 1 };
         for visit in 0..visits {
-            let ago = self.dice.pick(&[0, 0, 0, 0, 0, 0, 1, 1, 9]);
+            let mut ago = self.dice.pick(&[0, 0, 0, 0, 0, 0, 1, 1, 9]);
+            if self.dice.strikes(50) {
+                ago = self.six_months(facility, at);
+            }
             let clinic = ["001", "002", "003"][(usize::try_from(number).unwrap_or(0) + visit) % 3];
             let mut draft = self.draft(&card, facility, at, ago);
             let (registration, kunjungan) = self.visit(&mut draft, clinic);
@@ -205,6 +208,13 @@ impl Maker<'_> {
             at += self.dice.millis(0, 60_000);
         }
         self.plan.chains += 1;
+    }
+
+    /// So many days ago that what the contract lets be claimed for six months ends today.
+    fn six_months(&self, facility: usize, at: Duration) -> i64 {
+        let today = (self.options.start + at).to_zoned(self.sites[facility].zone.clone()).date();
+        let then = today.saturating_sub(6.months());
+        i64::from(today.since(then).map_or(0, |span| span.get_days()))
     }
 
     /// Hands the last entries of a draft in with a submission of their own.
