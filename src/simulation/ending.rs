@@ -105,7 +105,9 @@ fn exactly_once(hub: &Hub, shown: &BTreeSet<(usize, String, String)>) {
         })
         .flat_map(|place| model.plan.entries[place].after.iter().rev().take(1).copied().collect::<Vec<_>>())
         .collect();
-    for place in 0..model.entries.len() {
+    // What a restored backup says of entries is not what BPJS has: only the copies must be shown.
+    let known = if model.restored { 0 } else { model.entries.len() };
+    for place in 0..known {
         let planned = &model.plan.entries[place];
         if !planned.operation.ends_with(".add") || model.entries[place].forgotten {
             continue;
@@ -137,6 +139,14 @@ fn exactly_once(hub: &Hub, shown: &BTreeSet<(usize, String, String)>) {
             None => broken.push(("202 is kept", format!("entry {place} was never taken"))),
         }
     }
+    if model.restored {
+        owned = (0..model.entries.len())
+            .filter_map(|place| {
+                let (family, id) = model.row_id(place)?;
+                Some(((model.plan.entries[place].facility, family, id), place))
+            })
+            .collect();
+    }
     for name in alive.keys().filter(|name| !owned.contains_key(*name)) {
         let (site, family, id) = name;
         let own = id.rsplit(' ').next().unwrap_or(id).to_owned();
@@ -145,7 +155,7 @@ fn exactly_once(hub: &Hub, shown: &BTreeSet<(usize, String, String)>) {
         } else {
             hub.event("copy shown by reconciliation", *site, 0);
         }
-        if !hub.options.broken {
+        if !hub.options.broken && !model.restored {
             broken.push(("never twice", format!("{name:?} belongs to nobody")));
         }
     }

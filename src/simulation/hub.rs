@@ -110,7 +110,7 @@ impl Hub {
 
     /// Takes note of what is new at BPJS.
     pub(super) fn absorb(&self, site: usize) -> usize {
-        let allowed = self.options.broken;
+        let allowed = self.options.broken || self.model().restored;
         let absorbed = self.model().absorb(site, &self.bpjs[site], allowed);
         match absorbed {
             Ok(count) => count,

@@ -57,8 +57,6 @@ pub(super) struct Model {
     pub(super) landed: BTreeMap<String, usize>,
     /// Copies that a broken assumption made.
     pub(super) copies: BTreeSet<RowName>,
-    /// Ids of the changes feed that became final, in order.
-    pub(super) became_final: Vec<DeliveryId>,
     /// A backup was put back.
     pub(super) restored: bool,
     /// The security log as far as it was verified: number and hash.
@@ -116,9 +114,6 @@ impl Model {
         legal(place, before, now)?;
         let newly = before.progress.state != now.progress.state;
         let delivered = newly && now.progress.state == State::Delivered;
-        if newly && now.progress.state.is_final() {
-            self.became_final.push(now.id);
-        }
         self.entries[place].last = Some(now.clone());
         if delivered {
             self.right_row(place, sites)?;

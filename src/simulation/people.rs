@@ -104,7 +104,6 @@ fn decide(bench: &Bench, place: usize, delivery: &Delivery, dice: &Dice) -> Opti
         State::Refused => Some(act(bench, delivery, "retry", Event::Retry)),
         State::Held if why == HeldCode::Ambiguous.word() => resolved(bench, place, delivery, tries),
         State::Held if why == HeldCode::Prerequisite.word() => None,
-        State::Held if tries > 6 => Some(act(bench, delivery, "resolve", Event::DeclareAbsent)),
         State::Held => Some(act(bench, delivery, "release", Event::Release)),
         State::Expired if dice.strikes(500) => Some(act(bench, delivery, "retry", Event::Retry)),
         State::Expired

@@ -84,10 +84,11 @@ impl Machine {
         self.hub.bpjs[site].set_password(Password::new(password));
     }
 
-    /// The facility writes the password into the vault.
-    pub(super) fn learn_password(&self, site: usize, password: &str) {
+    /// The facility writes the password that BPJS takes by now into the vault.
+    pub(super) fn learn_password(&self, site: usize) {
         let (code, now) = (self.hub.sites[site].code, self.hub.clock.now());
-        self.vault.put(code, CredentialName::PcarePassword, password, now).expect("the vault takes a password");
+        let password = self.hub.bpjs[site].credentials().password;
+        self.vault.put(code, CredentialName::PcarePassword, password.expose(), now).expect("the vault takes a password");
     }
 }
 

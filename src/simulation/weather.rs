@@ -102,7 +102,7 @@ async fn password(bench: &Bench, site: usize, number: u64, lasts: Duration) {
     bench.hub.event("password changed", site, lasts.as_secs());
     bench.machine.change_password(site, &new);
     tokio::time::sleep(lasts).await;
-    bench.machine.learn_password(site, &new);
+    bench.machine.learn_password(site);
     bench.hub.event("password in the vault", site, 0);
 }
 
