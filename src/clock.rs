@@ -71,7 +71,11 @@ impl Steps {
     }
 
     fn since(&self, then: Timestamp) -> SignedDuration {
-        self.forward.iter().filter(|(at, _)| *at > then).map(|(_, by)| *by).fold(SignedDuration::ZERO, |sum, by| sum + by)
+        self.forward
+            .iter()
+            .filter(|(at, _)| *at > then)
+            .map(|(_, by)| *by)
+            .fold(SignedDuration::ZERO, |sum, by| sum + by)
     }
 }
 

@@ -81,7 +81,8 @@ impl Push {
         let jumped = self.clock.jumped_since(since);
         let settle = self.settle.unwrap_or_else(|| operation.settle());
         let wait = if doubt.absent == 0 || operation.is_unique() { settle } else { settle.saturating_mul(3) };
-        !jumped.is_zero() && begun.duration_since(since).saturating_sub(jumped) < SignedDuration::try_from(wait).unwrap_or_default()
+        !jumped.is_zero()
+            && begun.duration_since(since).saturating_sub(jumped) < SignedDuration::try_from(wait).unwrap_or_default()
     }
 
     /// First what BPJS's own words name, then the list of the plan.

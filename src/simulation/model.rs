@@ -165,9 +165,11 @@ impl Model {
 
     /// Takes note of everything new at BPJS; says how many rows there were.
     pub(super) fn absorb(&mut self, site: usize, simulator: &Simulator, allowed: bool) -> Result<usize, Broken> {
-        let fresh = simulator.look(|world| rows_of(world).filter(|(family, id, _, _)| {
-            !self.rows.contains_key(&(site, *family, id.clone()))
-        }).collect::<Vec<_>>());
+        let fresh = simulator.look(|world| {
+            rows_of(world)
+                .filter(|(family, id, _, _)| !self.rows.contains_key(&(site, *family, id.clone())))
+                .collect::<Vec<_>>()
+        });
         let count = fresh.len();
         for (family, id, mark, origin) in fresh {
             let name = (site, family, id);

@@ -193,16 +193,13 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// A child that goes to another visit than its parent's.
-fn wrong_parent(
-    model: &super::model::Model,
-    place: usize,
-    body: &Value,
-) -> Option<(Option<String>, Option<String>)> {
+fn wrong_parent(model: &super::model::Model, place: usize, body: &Value) -> Option<(Option<String>, Option<String>)> {
     let planned = &model.plan.entries[place];
     let field = if planned.operation.starts_with("pcare.kelompok.peserta") { "eduId" } else { "noKunjungan" };
     let parent = planned.after.first().copied()?;
     let gives = model.plan.entries[parent].operation;
-    if planned.operation == "pcare.kunjungan.add" || !matches!(gives, "pcare.kunjungan.add" | "pcare.kelompok.kegiatan.add")
+    if planned.operation == "pcare.kunjungan.add"
+        || !matches!(gives, "pcare.kunjungan.add" | "pcare.kelompok.kegiatan.add")
     {
         return None;
     }

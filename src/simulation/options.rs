@@ -113,7 +113,7 @@ impl Options {
             request_timeout: Duration::from_secs(dice.pick(&[1, 3, 10, 30])),
             concurrency: dice.pick(&[1, 2, 4, 8]),
             rate: dice.pick(&[None, Some(10), Some(10), Some(2)]),
-            slack: Duration::from_millis(dice.pick(&[0, 100, 500, 1000])),
+            slack: Duration::from_millis(dice.pick(&[30, 100, 500, 1000])),
             store_delay: dice.pick(&[0, 2, 20, 200]),
             latency: dice.pick(&[5, 50, 300, 900]),
             network,

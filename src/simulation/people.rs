@@ -106,12 +106,9 @@ fn decide(bench: &Bench, place: usize, delivery: &Delivery, dice: &Dice) -> Opti
         State::Held if why == HeldCode::Prerequisite.word() => None,
         State::Held => Some(act(bench, delivery, "release", Event::Release)),
         State::Expired if dice.strikes(500) => Some(act(bench, delivery, "retry", Event::Retry)),
-        State::Expired
-        | State::Waiting
-        | State::Sending
-        | State::Delivered
-        | State::Unanswered
-        | State::Cancelled => None,
+        State::Expired | State::Waiting | State::Sending | State::Delivered | State::Unanswered | State::Cancelled => {
+            None
+        }
     }
 }
 
@@ -148,7 +145,8 @@ fn resolved(bench: &Bench, place: usize, delivery: &Delivery, tries: u8) -> Opti
     let model = hub.model();
     let settle = u64::try_from(hub.options.settle.as_millis()).unwrap_or(0);
     let patience = if hub.options.broken { 20 * settle } else { 2 * settle };
-    if model.entries[place].doubt.is_some_and(|doubt| hub.millis() < doubt + patience) || model.entries[place].sending.is_some()
+    if model.entries[place].doubt.is_some_and(|doubt| hub.millis() < doubt + patience)
+        || model.entries[place].sending.is_some()
     {
         return None;
     }
@@ -157,7 +155,8 @@ fn resolved(bench: &Bench, place: usize, delivery: &Delivery, tries: u8) -> Opti
     let owned: Vec<_> = model.with_mark(&mark).iter().filter_map(|&twin| model.row_id(twin)).collect();
     let found = hub.bpjs[planned.facility].look(|world| {
         rows_of(world).find(|(family, id, own, _)| {
-            own.as_deref() == Some(&mark) && family_of(planned.operation) == *family
+            own.as_deref() == Some(&mark)
+                && family_of(planned.operation) == *family
                 && !owned.contains(&(*family, id.clone()))
         })
     });
@@ -221,7 +220,11 @@ pub(super) fn family_of(operation: &str) -> &'static str {
 pub(super) async fn in_charge(bench: Arc<Bench>) {
     let dice = bench.hub.dice("person");
     loop {
-        let wait = if bench.hub.faulty() { dice.spread(Duration::from_secs(10), Duration::from_mins(30)) } else { Duration::from_secs(4) };
+        let wait = if bench.hub.faulty() {
+            dice.spread(Duration::from_secs(10), Duration::from_mins(30))
+        } else {
+            Duration::from_secs(4)
+        };
         tokio::time::sleep(wait).await;
         let Some(process) = bench.ready() else { continue };
         resume(&bench, &process).await;

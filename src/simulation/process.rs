@@ -88,7 +88,9 @@ impl Machine {
     pub(super) fn learn_password(&self, site: usize) {
         let (code, now) = (self.hub.sites[site].code, self.hub.clock.now());
         let password = self.hub.bpjs[site].credentials().password;
-        self.vault.put(code, CredentialName::PcarePassword, password.expose(), now).expect("the vault takes a password");
+        self.vault
+            .put(code, CredentialName::PcarePassword, password.expose(), now)
+            .expect("the vault takes a password");
     }
 }
 
@@ -153,7 +155,13 @@ fn facility(code: &str, zone: &jiff::tz::TimeZone) -> Facility {
 
 impl Process {
     /// Starts life number `number`; it is ready once its store is prepared.
-    pub(super) fn start(machine: &Machine, below: SharedStore, disk: &SharedDisk, found: Found, number: u64) -> Arc<Self> {
+    pub(super) fn start(
+        machine: &Machine,
+        below: SharedStore,
+        disk: &SharedDisk,
+        found: Found,
+        number: u64,
+    ) -> Arc<Self> {
         let hub = &machine.hub;
         let life = Life::new();
         let store: SharedStore = Watched::new(Arc::clone(&below), hub, &life, disk, number);
@@ -314,8 +322,7 @@ impl Parts {
         let facilities: Vec<Facility> = hub.sites.iter().map(|site| facility(site.code, &site.zone)).collect();
         let transport: Arc<dyn Transport> = Network::new(hub, life, &machine.skies, number);
         let catalogue = Arc::clone(&hub.catalogue);
-        let remote =
-            Remote::new(&config, &facilities, catalogue, machine.vault.clone(), hub.clock.clone(), transport);
+        let remote = Remote::new(&config, &facilities, catalogue, machine.vault.clone(), hub.clock.clone(), transport);
         let chance = Chance::seeded(hub.dice(&format!("process {number}")).bits());
         let now = hub.clock.now();
         let boot = BootId::new(now, &chance.ten());

@@ -231,17 +231,27 @@ impl Bench {
 
     // ---- how closely time is looked at --------------------------------------------------------------------------
 
+    /// Timers are looked at closely while something is on its way, and rarely while nothing is due: the time between costs
+    /// nothing then.
     fn slack(&self) -> Duration {
         let options = &self.hub.options;
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).iter().max().copied();
-        let idle = {
-            let model = self.hub.model();
-            let done = |last: &crate::queue::Delivery| last.progress.state.is_final();
-            model.entries.iter().all(|entry| entry.last.as_ref().is_none_or(done))
-        };
+        let soon = self.hub.clock.now() + Duration::from_secs(2);
+        let (mut open, mut near) = (false, false);
+        for last in self.hub.model().entries.iter().filter_map(|entry| entry.last.as_ref()) {
+            let progress = &last.progress;
+            let unfinished = !progress.state.is_final();
+            open |= unfinished;
+            near |= unfinished && (progress.lease.is_some() || (progress.blocked.is_none() && progress.due_at <= soon));
+        }
         let long = waiting.map_or(Duration::ZERO, |waiting| waiting / 300);
-        let quiet = if idle { Duration::from_secs(30) } else { Duration::ZERO };
-        options.slack.max(long).max(quiet)
+        let quiet = match (open, near) {
+            (false, _) => Duration::from_mins(2),
+            (true, false) => Duration::from_secs(4),
+            (true, true) => Duration::ZERO,
+        };
+        let calm = if self.hub.faulty() { Duration::ZERO } else { Duration::from_millis(500) };
+        options.slack.max(long).max(quiet).max(calm)
     }
 
     /// While nothing happens, timers are looked at rarely; otherwise as the options say.

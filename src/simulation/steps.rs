@@ -143,7 +143,8 @@ fn may_be_sent(own: &Watched, place: usize, one: &Claimed, now: Timestamp) {
     if let Some(earlier) = late {
         hub.broken("order per patient", format!("entry {place} goes before {earlier}"));
     }
-    if let Some(absent) = unlooked.filter(|absent| *absent < needed && hub.options.policy == super::options::Policy::Real)
+    if let Some(absent) =
+        unlooked.filter(|absent| *absent < needed && hub.options.policy == super::options::Policy::Real)
     {
         let saw = format!("entry {place} in doubt since {doubt:?} ms goes again after {absent} of {needed} look-ups");
         hub.broken("look before sending again", saw);
