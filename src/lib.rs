@@ -56,3 +56,6 @@ pub mod inbound;
 pub mod simulator;
 
 pub mod status;
+
+#[cfg(test)]
+mod simulation;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::Push;
@@ -47,12 +47,16 @@ impl Push {
         let version = self.remote.credential_version(&lane.facility, lane.service);
         let about = About { lane, operation, payload, delivery: &claimed.delivery };
         let found = tokio::select! {
+            biased;
             found = self.find(about, stamp) => found,
             // A long list from a slow service must not outlive the lease.
             () = self.clock.sleep(self.attempt_timeout + LOOK_UP_SPARE) => Err(Stopped::Late),
         };
         let failed = |why: &str| Finding::Failed { why: why.to_owned() };
         let (finding, evidence) = match found {
+            Ok(Finding::Absent) if self.is_too_soon(claimed, operation, begun) => {
+                (failed("clock set forward"), Evidence::Alive)
+            }
             Ok(finding) => (finding, Evidence::Alive),
             Err(Stopped::Read(failure)) => self.failed(lane, &failure, version).await,
             Err(Stopped::Open) => (failed("argument open"), Evidence::Nothing),
@@ -67,6 +71,18 @@ impl Push {
             *ids = Private::new(known);
         }
         ended
+    }
+
+    /// Whether settle has passed by the clock only, because it was set forward since the attempt ended: what was not found
+    /// may still be on its way.
+    fn is_too_soon(&self, claimed: &Claimed, operation: &Operation, begun: Timestamp) -> bool {
+        let doubt = &claimed.delivery.progress.doubt;
+        let Some(since) = doubt.since.filter(|_| doubt.marked) else { return false };
+        let jumped = self.clock.jumped_since(since);
+        let settle = self.settle.unwrap_or_else(|| operation.settle());
+        let wait = if doubt.absent == 0 || operation.is_unique() { settle } else { settle.saturating_mul(3) };
+        !jumped.is_zero()
+            && begun.duration_since(since).saturating_sub(jumped) < SignedDuration::try_from(wait).unwrap_or_default()
     }
 
     /// First what BPJS's own words name, then the list of the plan.

@@ -91,7 +91,9 @@ impl Push {
                     LOOK_AROUND
                 }
             };
+            // In this order, so that a run can be repeated: a stop goes first.
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 _ = busy.join_next(), if !busy.is_empty() => {}
                 _ = wakes.changed() => {}

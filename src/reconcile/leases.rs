@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::observe::{Observe, Seen};
 use crate::store::{Base, SharedStore};
 
+/// Steps of the clock longer ago than this concern no lease that is still held.
+const LONGEST: Duration = Duration::from_mins(10);
 /// How often leases are looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -17,11 +20,14 @@ pub async fn run(store: SharedStore, clock: Clock, base: Base, observe: Observe,
     while !stop.is_cancelled() {
         observe(Seen::Beat("reconcile.leases"));
         failpoint!(await "loop.leases");
-        match store.reclaim(clock.now(), false, base).await {
+        // A clock set forward does not kill the holders: what it jumped over lately is waited for all the same.
+        let now = clock.now();
+        let jumped = now.checked_sub(LONGEST).map_or(SignedDuration::ZERO, |then| clock.jumped_since(then));
+        match store.reclaim(now.checked_sub(jumped).unwrap_or(now), false, base).await {
             Ok(0) => {}
             Ok(lost) => tracing::warn!(lost, "leases ran out: the entries are looked up"),
             Err(error) => tracing::warn!(%error, "leases not looked at"),
         }
-        tokio::select! { () = stop.cancelled() => {} () = clock.sleep(EVERY) => {} }
+        tokio::select! { biased; () = stop.cancelled() => {} () = clock.sleep(EVERY) => {} }
     }
 }

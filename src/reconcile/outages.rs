@@ -61,6 +61,7 @@ impl Watch {
             }
             let mut changed = self.lane.changes();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 _ = changed.changed() => {}
                 () = self.clock.sleep(TICK) => {}

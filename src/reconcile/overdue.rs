@@ -36,7 +36,7 @@ pub async fn run(
                 // A date that could not be moved must not expire anything.
                 Err(error) => {
                     tracing::warn!(%error, "dates not moved");
-                    tokio::select! { () = stop.cancelled() => {} () = clock.sleep(EVERY) => {} }
+                    tokio::select! { biased; () = stop.cancelled() => {} () = clock.sleep(EVERY) => {} }
                     continue;
                 }
             }
@@ -48,6 +48,6 @@ pub async fn run(
                 Err(error) => tracing::warn!(%error, "dates not looked at"),
             }
         }
-        tokio::select! { () = stop.cancelled() => {} () = clock.sleep(EVERY) => {} }
+        tokio::select! { biased; () = stop.cancelled() => {} () = clock.sleep(EVERY) => {} }
     }
 }

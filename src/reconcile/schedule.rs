@@ -142,6 +142,7 @@ impl Schedule {
                 let mut work = std::pin::pin!(self.work(&mut not_before));
                 loop {
                     tokio::select! {
+                        biased;
                         () = stop.cancelled() => return,
                         worked = &mut work => {
                             if let Err(error) = worked {
@@ -157,7 +158,7 @@ impl Schedule {
                     }
                 }
             }
-            tokio::select! { () = stop.cancelled() => {} () = self.reconciler.clock.sleep(EVERY) => {} }
+            tokio::select! { biased; () = stop.cancelled() => {} () = self.reconciler.clock.sleep(EVERY) => {} }
         }
     }
 

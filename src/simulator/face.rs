@@ -166,7 +166,7 @@ impl Simulator {
             None => drop(lifted.await),
             Some(until) => {
                 let left = Duration::try_from(until.duration_since(self.0.clock.now())).unwrap_or_default();
-                tokio::select! { () = self.0.clock.sleep(left) => {}, _ = lifted => {} }
+                tokio::select! { biased; () = self.0.clock.sleep(left) => {}, _ = lifted => {} }
             }
         }
     }

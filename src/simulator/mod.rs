@@ -302,6 +302,12 @@ impl Simulator {
         ledger::requests(&self.state())
     }
 
+    /// Looks at the world behind the services, hidden records included: for the simulation's invariants.
+    #[cfg(test)]
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.state().world)
+    }
+
     /// When which operation was asked for, and what came of it; the last 200 000, without the requests that an outage met.
     #[must_use]
     pub fn log_of_requests(&self) -> Vec<(Timestamp, String, String)> {

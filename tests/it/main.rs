@@ -5,6 +5,7 @@
 mod antrean_inbound;
 mod api;
 mod books;
+mod breaks;
 mod bridge;
 mod catalogue;
 mod cli;

@@ -58,6 +58,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("keep", &["catalogue", "clock", "config", "observe", "protocol", "remote", "secret", "store"]),
     ("inbound", &["chance", "clock", "config", "intake", "observe", "secret", "store", "vault"]),
     ("simulator", &["catalogue", "clock", "protocol", "secret"]),
+    // Tests that stand around the whole bridge, as `daemon` does.
+    (
+        "simulation",
+        &[
+            "audit",
+            "catalogue",
+            "chance",
+            "clock",
+            "config",
+            "contract",
+            "intake",
+            "observe",
+            "push",
+            "queue",
+            "reconcile",
+            "remote",
+            "secret",
+            "simulator",
+            "status",
+            "store",
+            "vault",
+        ],
+    ),
 ];
 
 /// Words that have one home.
@@ -66,7 +89,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest::", &["src/remote", "src/cli"]),
     ("Timestamp::now", &["src/clock.rs"]),
     // PostgreSQL's listener lives as long as its store.
-    ("tokio::spawn", &["src/daemon", "src/http", "src/cli", "src/simulator", "src/store/postgres"]),
+    ("tokio::spawn", &["src/daemon", "src/http", "src/cli", "src/simulator", "src/simulation", "src/store/postgres"]),
     ("tokio_postgres", &["src/store/postgres"]),
     ("danger_accept", &[]),
     // The command line trusts exactly the configured certificate of the local API, whatever name it bears.

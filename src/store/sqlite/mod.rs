@@ -10,7 +10,7 @@ mod medium;
 pub mod moving;
 mod open;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod writer;
 
 use std::path::PathBuf;

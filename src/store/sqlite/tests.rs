@@ -5,7 +5,7 @@ mod faults;
 mod files;
 mod full;
 mod inline;
-mod on_disk;
+pub(crate) mod on_disk;
 mod power;
 mod schema;
 
