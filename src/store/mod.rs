@@ -15,6 +15,7 @@ mod gateway;
 mod keep;
 mod outage;
 mod sealing;
+mod sql;
 pub mod sqlite;
 mod types;
 

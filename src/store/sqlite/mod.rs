@@ -5,19 +5,8 @@
 //! the file is created under `synchronous=EXTRA` so that no file system order can undo it; an instance lock keeps a
 //! second process out. Neighbours: `daemon` opens it. What it does not do: retry, decide, read the clock.
 
-mod accept;
-mod antrean;
-mod antrean_people;
-mod claim;
-mod contract;
-mod gateway;
-mod keep;
-mod ledger;
-mod move_on;
-mod obligations;
+mod connection;
 mod open;
-mod questions;
-mod rows;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -25,25 +14,13 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use jiff::Timestamp;
-use jiff::civil::Date;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
 pub use open::{Inspection, Opened, Settings, inspect};
 
-use super::{
-    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
-    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember, KeptTotals, LaneLoad,
-    LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm, OutageChange, OutageEffect,
-    OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow, Recorded, Redate, Sealer,
-    Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
-};
-use crate::catalogue::Catalogue;
-use crate::contract::{Done, Event};
-use crate::queue::{Delivery, DeliveryId, Mark, State, SubmissionId};
-use crate::secret::Private;
+use super::StoreError;
+use super::sql::{self, Backend, Scope, Tx};
 
 /// A store on one SQLite file.
 pub struct SqliteStore {
@@ -55,17 +32,9 @@ pub struct SqliteStore {
 
 /// What writer and readers share.
 pub(super) struct Shared {
-    sealer: Sealer,
-    catalogue: Arc<Catalogue>,
+    common: sql::Shared,
     path: PathBuf,
     readers: std::sync::Mutex<Vec<Connection>>,
-}
-
-/// A connection inside a transaction (or a reader), with what is needed to read and write rows.
-#[derive(Clone, Copy)]
-pub(super) struct Tx<'c> {
-    connection: &'c Connection,
-    shared: &'c Shared,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -80,12 +49,6 @@ impl From<rusqlite::Error> for StoreError {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full(error.to_string()),
             Some(_) | None => Self::Database(error.to_string()),
         }
-    }
-}
-
-impl From<super::SealingError> for StoreError {
-    fn from(error: super::SealingError) -> Self {
-        Self::Unreadable(error.to_string())
     }
 }
 
@@ -106,7 +69,7 @@ impl SqliteStore {
         let shared = Arc::clone(&self.shared);
         let asked = tokio::task::spawn_blocking(move || {
             let connection = shared.reader()?;
-            let answer = question(Tx { connection: &connection, shared: &shared });
+            let answer = question(Tx { connection: &connection, shared: &shared.common });
             shared.give_back(connection);
             answer
         });
@@ -119,345 +82,33 @@ impl SqliteStore {
     }
 }
 
-#[async_trait]
-impl Store for SqliteStore {
-    async fn accept(&self, submission: NewSubmission) -> Result<Acceptance, StoreError> {
-        self.write(move |tx| tx.accept(&submission)).await
+/// One writing thread does one job after the other: nothing else has to be kept apart.
+impl Backend for SqliteStore {
+    async fn write<T, F>(&self, _scope: Scope, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        Self::write(self, job).await
     }
 
-    async fn find_entry(
-        &self,
-        client: &str,
-        facility: &str,
-        reference: &str,
-        entry_ref: &str,
-    ) -> Result<Option<Prerequisite>, StoreError> {
-        let key = [client, facility, reference, entry_ref].map(str::to_owned);
-        self.read(move |tx| tx.find_entry(&key)).await
+    async fn read<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        Self::read(self, question).await
     }
 
-    async fn standing(&self, ask: StandingAsk) -> Result<Standing, StoreError> {
-        self.read(move |tx| tx.standing(&ask)).await
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.shared.bytes())
     }
 
-    async fn provisional_ids(
-        &self,
-        client: &str,
-        delivery: DeliveryId,
-        wanted: Vec<(String, NumberForm)>,
-    ) -> Result<Vec<(String, String)>, StoreError> {
-        let client = client.to_owned();
-        self.write(move |tx| tx.provisional_ids(&client, delivery, &wanted)).await
-    }
-
-    async fn provisional(
-        &self,
-        client: &str,
-        facility: &str,
-        value: &str,
-    ) -> Result<Option<ProvisionalId>, StoreError> {
-        let key = [client, facility, value].map(str::to_owned);
-        self.read(move |tx| tx.provisional(&key)).await
-    }
-
-    async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>, StoreError> {
-        self.write(move |tx| tx.claim(&ask)).await
-    }
-
-    async fn record(&self, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
-        self.write(move |tx| tx.record(&recorded)).await
-    }
-
-    async fn owners(
-        &self,
-        facility: &str,
-        operation: &str,
-        scope: &[String],
-        ids: &[String],
-    ) -> Result<Vec<Option<DeliveryId>>, StoreError> {
-        let (facility, operation) = (facility.to_owned(), operation.to_owned());
-        let (scope, ids) = (scope.to_vec(), ids.to_vec());
-        self.read(move |tx| ids.iter().map(|id| tx.owner(&facility, &operation, &scope, id)).collect()).await
-    }
-
-    async fn next_due(&self, facility: &str, service: &str) -> Result<Option<Timestamp>, StoreError> {
-        let (facility, service) = (facility.to_owned(), service.to_owned());
-        self.read(move |tx| tx.next_due(&facility, &service)).await
-    }
-
-    async fn act(&self, act: Act) -> Result<Acted, StoreError> {
-        self.write(move |tx| tx.act(&act)).await
-    }
-
-    async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError> {
-        self.write(move |tx| tx.reclaim(now, all, &base)).await
-    }
-
-    async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
-        self.write(move |tx| tx.expire(now, limit, &base)).await
-    }
-
-    async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError> {
-        self.write(move |tx| tx.redate(now, &redate)).await
-    }
-
-    async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError> {
-        self.write(move |tx| tx.distrust(now, &base)).await
-    }
-
-    async fn retire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.write(move |tx| tx.retire(before, limit)).await
-    }
-
-    async fn set_pause(&self, facility: &str, pause: Option<PauseRow>, audit: AuditEntry) -> Result<(), StoreError> {
-        let facility = facility.to_owned();
-        self.write(move |tx| tx.set_pause(&facility, pause.as_ref(), &audit)).await
-    }
-
-    async fn pauses(&self) -> Result<Vec<PauseRow>, StoreError> {
-        self.read(|tx| tx.pauses()).await
-    }
-
-    async fn set_lane_stop(&self, facility: &str, service: &str, stop: Option<LaneStop>) -> Result<(), StoreError> {
-        let (facility, service) = (facility.to_owned(), service.to_owned());
-        self.write(move |tx| tx.set_lane_stop(&facility, &service, stop.as_ref())).await
-    }
-
-    async fn lane_stops(&self) -> Result<Vec<LaneStop>, StoreError> {
-        self.read(|tx| tx.lane_stops()).await
-    }
-
-    async fn set_circuit(&self, row: CircuitRow) -> Result<(), StoreError> {
-        self.write(move |tx| tx.set_circuit(&row)).await
-    }
-
-    async fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
-        self.read(|tx| tx.circuits()).await
-    }
-
-    async fn change_outage(&self, change: OutageChange) -> Result<OutageRow, StoreError> {
-        self.write(move |tx| tx.change_outage(&change)).await
-    }
-
-    async fn outages(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
-        self.read(move |tx| tx.outages(limit)).await
-    }
-
-    async fn plan_outage(&self, plan: OutagePlan, audit: AuditEntry) -> Result<OutagePlan, StoreError> {
-        self.write(move |tx| tx.plan_outage(&plan, &audit)).await
-    }
-
-    async fn withdraw_plan(&self, id: i64, audit: AuditEntry) -> Result<Option<OutagePlan>, StoreError> {
-        self.write(move |tx| tx.withdraw_plan(id, &audit)).await
-    }
-
-    async fn outage_plans(&self, since: Timestamp) -> Result<Vec<OutagePlan>, StoreError> {
-        self.read(move |tx| tx.outage_plans(since)).await
-    }
-
-    async fn outage_effect(&self, id: i64, now: Timestamp) -> Result<Option<OutageEffect>, StoreError> {
-        self.read(move |tx| tx.outage_effect(id, now)).await
-    }
-
-    async fn later_edits(&self, facility: &str, after: Date) -> Result<Vec<JournalRow>, StoreError> {
-        let facility = facility.to_owned();
-        self.read(move |tx| tx.later_edits(&facility, after)).await
-    }
-
-    async fn settle(&self, row: Settlement) -> Result<(), StoreError> {
-        self.write(move |tx| tx.settle(&row)).await
-    }
-
-    async fn settlements(&self, reconciliation: &str) -> Result<Vec<Settlement>, StoreError> {
-        let id = reconciliation.to_owned();
-        self.read(move |tx| tx.settlements(&id)).await
-    }
-
-    async fn change_days(&self, change: DayChange) -> Result<(), StoreError> {
-        self.write(move |tx| tx.change_days(&change)).await
-    }
-
-    async fn days(&self, run: &str) -> Result<Vec<DayRow>, StoreError> {
-        let run = run.to_owned();
-        self.read(move |tx| tx.days(&run)).await
-    }
-
-    async fn marked(&self, facility: &str, mark: Mark, from: Date, to: Date) -> Result<Vec<JournalRow>, StoreError> {
-        let facility = facility.to_owned();
-        self.read(move |tx| tx.marked(&facility, mark, from, to)).await
-    }
-
-    async fn client_counts(&self, facility: &str, from: Date, to: Date) -> Result<Vec<ClientCount>, StoreError> {
-        let facility = facility.to_owned();
-        self.read(move |tx| tx.client_counts(&facility, from, to)).await
-    }
-
-    async fn journal_of(
-        &self,
-        facility: &str,
-        from: Date,
-        to: Date,
-        operations: &[&str],
-    ) -> Result<Vec<JournalRow>, StoreError> {
-        let (facility, operations) = (facility.to_owned(), operations.iter().map(|&own| own.to_owned()).collect());
-        let operations: Vec<String> = operations;
-        self.read(move |tx| tx.journal_of(&facility, from, to, &operations)).await
-    }
-
-    async fn journal_of_patient(
-        &self,
-        facility: &str,
-        card: &Private<String>,
-        from: Date,
-        to: Date,
-        operations: &[&str],
-    ) -> Result<Vec<JournalRow>, StoreError> {
-        let (facility, card) = (facility.to_owned(), card.clone());
-        let operations: Vec<String> = operations.iter().map(|&own| own.to_owned()).collect();
-        self.read(move |tx| tx.journal_of_patient(&facility, card.expose(), [from, to], &operations)).await
-    }
-
-    async fn journal(&self, facility: &str, from: Date, to: Date) -> Result<Vec<JournalRow>, StoreError> {
-        let facility = facility.to_owned();
-        self.read(move |tx| tx.journal(&facility, from, to)).await
-    }
-
-    async fn put_reconciliation(&self, row: ReconciliationRow) -> Result<(), StoreError> {
-        self.write(move |tx| tx.put_reconciliation(&row)).await
-    }
-
-    async fn reconciliations(
-        &self,
-        facility: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<ReconciliationRow>, StoreError> {
-        let facility = facility.map(str::to_owned);
-        self.read(move |tx| tx.reconciliations(facility.as_deref(), limit)).await
-    }
-
-    async fn reconciliation(&self, id: &str) -> Result<Option<ReconciliationRow>, StoreError> {
-        let id = id.to_owned();
-        self.read(move |tx| tx.reconciliation(&id)).await
-    }
-
-    async fn keep_rows(&self, rows: NewRows) -> Result<(), StoreError> {
-        self.write(move |tx| tx.keep_rows(&rows)).await
-    }
-
-    async fn kept_list(&self, list: &ListName) -> Result<Option<KeptList>, StoreError> {
-        let list = list.clone();
-        self.read(move |tx| tx.kept_list(&list)).await
-    }
-
-    async fn kept_lists(&self, facility: Option<&str>) -> Result<Vec<ListSummary>, StoreError> {
-        let facility = facility.map(str::to_owned);
-        self.read(move |tx| tx.kept_lists(facility.as_deref())).await
-    }
-
-    async fn keep_member(&self, member: MemberName, kept: Option<KeptMember>) -> Result<(), StoreError> {
-        self.write(move |tx| tx.keep_member(&member, kept.as_ref())).await
-    }
-
-    async fn kept_member(&self, member: &MemberName) -> Result<Option<KeptMember>, StoreError> {
-        let member = member.clone();
-        self.read(move |tx| tx.kept_member(&member)).await
-    }
-
-    async fn kept_totals(&self) -> Result<Vec<KeptTotals>, StoreError> {
-        self.read(|tx| tx.kept_totals()).await
-    }
-
-    async fn prune_kept(&self, limits: KeepLimits) -> Result<u64, StoreError> {
-        self.write(move |tx| tx.prune_kept(&limits)).await
-    }
-
-    async fn clear_kept(&self, facility: &str, audit: AuditEntry) -> Result<u64, StoreError> {
-        let facility = facility.to_owned();
-        self.write(move |tx| tx.clear_kept(&facility, &audit)).await
-    }
-
-    async fn record_event(&self, event: Event) -> Result<Event, StoreError> {
-        self.write(move |tx| tx.record_event(&event)).await
-    }
-
-    async fn events(&self) -> Result<Vec<Event>, StoreError> {
-        self.read(|tx| tx.events()).await
-    }
-
-    async fn mark_done(&self, done: Done) -> Result<Done, StoreError> {
-        self.write(move |tx| tx.mark_done(&done)).await
-    }
-
-    async fn marks(&self) -> Result<Vec<Done>, StoreError> {
-        self.read(|tx| tx.marks()).await
-    }
-
-    async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionRow>, StoreError> {
-        self.read(move |tx| tx.submission(id)).await
-    }
-
-    async fn submissions(
-        &self,
-        facilities: &[String],
-        reference: Option<&str>,
-        state: Option<State>,
-        after: Option<i64>,
-        limit: usize,
-    ) -> Result<Page<SubmissionRow>, StoreError> {
-        let (facilities, reference) = (facilities.to_vec(), reference.map(str::to_owned));
-        self.read(move |tx| tx.submissions(&facilities, reference.as_deref(), state, after, limit)).await
-    }
-
-    async fn deliveries_of(&self, id: SubmissionId) -> Result<Vec<Delivery>, StoreError> {
-        self.read(move |tx| tx.deliveries_of(id)).await
-    }
-
-    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        self.read(move |tx| tx.delivery(id)).await
-    }
-
-    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
-        self.read(move |tx| tx.deliveries(&filter)).await
-    }
-
-    async fn attempts(&self, id: DeliveryId) -> Result<Vec<AttemptRecord>, StoreError> {
-        self.read(move |tx| tx.attempts(id)).await
-    }
-
-    async fn entry_body(&self, id: DeliveryId) -> Result<Option<EntryBody>, StoreError> {
-        self.read(move |tx| tx.entry_body(id)).await
-    }
-
-    async fn changes(&self, facilities: &[String], cursor: i64, limit: usize) -> Result<Vec<Change>, StoreError> {
-        let facilities = facilities.to_vec();
-        self.read(move |tx| tx.changes(&facilities, cursor, limit)).await
-    }
-
-    async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError> {
-        self.read(move |tx| tx.totals(now)).await
-    }
-
-    async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError> {
-        self.read(move |tx| tx.load(since, limit)).await
-    }
-
-    async fn audit(&self, after: i64, limit: usize) -> Result<Vec<crate::audit::Entry>, StoreError> {
-        self.read(move |tx| tx.audit_rows(after, limit)).await
-    }
-
-    async fn audit_head(&self) -> Result<Option<crate::audit::Entry>, StoreError> {
-        self.read(|tx| tx.audit_head()).await
-    }
-
-    async fn log(&self, entry: AuditEntry) -> Result<(), StoreError> {
-        self.write(move |tx| tx.log(&entry)).await
-    }
-
-    fn wake_ups(&self) -> watch::Receiver<u64> {
+    fn woken(&self) -> watch::Receiver<u64> {
         self.writer.wake_ups()
     }
 
-    fn fatal(&self) -> watch::Receiver<Option<String>> {
+    fn broken(&self) -> watch::Receiver<Option<String>> {
         self.writer.fatal()
     }
 }

@@ -13,14 +13,13 @@ use super::writer::Writer;
 use super::{Shared, SqliteStore};
 use crate::catalogue::Catalogue;
 use crate::chance::Chance;
+use crate::store::sql::{self, LOOK_FIRST};
 use crate::store::{Sealer, StoreError};
 
 /// Every migration in order; its number is the schema version it leads to.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
 /// First release of SQLite without the WAL-reset corruption.
 const SQLITE_MIN: i32 = 3_051_003;
-/// Row of `meta` that stands until [`crate::store::Store::distrust`] has been carried out (promise 13).
-pub(super) const LOOK_FIRST: &str = "look_first";
 const UPGRADED: &str = "upgraded";
 const RESTORED: &str = "restored";
 /// How often the instance lock is tried before somebody else is believed to hold it, and the wait between.
@@ -73,7 +72,8 @@ impl SqliteStore {
         let look_first = meta(&connection, LOOK_FIRST)?;
         let (upgraded, restored) = (look_first.as_deref() == Some(UPGRADED), look_first.as_deref() == Some(RESTORED));
         let Settings { path, sealer, catalogue } = settings;
-        let shared = Arc::new(Shared { sealer, catalogue, path, readers: Mutex::new(Vec::new()) });
+        let shared =
+            Arc::new(Shared { common: sql::Shared { sealer, catalogue }, path, readers: Mutex::new(Vec::new()) });
         let store = Self { writer: Writer::start(connection, progress)?, shared, _lock: Some(lock) };
         Ok((store, Opened { fresh, upgraded, restored }))
     }

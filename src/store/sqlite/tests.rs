@@ -9,7 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::catalogue::Catalogue;
 use crate::store::conformance::{self, desk::Desk, for_every_case};
+use crate::store::sql::keep;
+use crate::store::{AuditEntry, DeliveryFilter, LaneStop, Sealer, Store};
 
 fn sealer(key: u8) -> Sealer {
     Sealer::new(&[key; 32], &[key.wrapping_add(1); 32])

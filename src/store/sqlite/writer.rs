@@ -11,9 +11,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use super::Shared;
 use super::open::Progress;
-use super::{Shared, Tx};
 use crate::store::StoreError;
+use crate::store::sql::Tx;
 
 /// Jobs of one commit at most: bounds the latency of the first.
 const GROUP: usize = 512;
@@ -60,7 +61,9 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let result = match connection {
-                Some(connection) => in_savepoint(connection, |connection| job(Tx { connection, shared: &shared })),
+                Some(connection) => {
+                    in_savepoint(connection, |connection| job(Tx { connection, shared: &shared.common }))
+                }
                 None => Err(StoreError::Closed),
             };
             Box::new(move |committed| {

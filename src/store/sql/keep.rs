@@ -1,9 +1,11 @@
 //! What is kept for outages: reference lists with their rows, members' standing, and letting go of both.
 
-use rusqlite::{OptionalExtension, Row, named_params, params};
 use serde_json::Value;
 
+use std::collections::BTreeMap;
+
 use super::Tx;
+use super::db::{OptionalExtension, Row, params};
 use super::rows::{Millis, millis};
 use crate::secret::Private;
 use crate::store::{
@@ -16,14 +18,15 @@ const ROUND: i64 = 1000;
 /// Rounds of one pruning at most, so that the writer is not held for long.
 const ROUNDS: u32 = 50;
 
-pub(super) const LIST: &str = "SELECT id, frame FROM kept_list WHERE facility = ?1 AND operation = ?2 AND scope = ?3";
-pub(super) const ROWS: &str = "SELECT key, place, body, as_of FROM kept_row WHERE list = ?1";
-pub(super) const BY_CARD: &str = "SELECT id, body, as_of FROM kept_member \
+pub(in crate::store) const LIST: &str =
+    "SELECT id, frame FROM kept_list WHERE facility = ?1 AND operation = ?2 AND scope = ?3";
+pub(in crate::store) const ROWS: &str = "SELECT key, place, body, as_of FROM kept_row WHERE list = ?1";
+pub(in crate::store) const BY_CARD: &str = "SELECT id, body, as_of FROM kept_member \
      WHERE facility = ?1 AND family = ?2 AND card = ?3 ORDER BY as_of DESC LIMIT 1";
-pub(super) const BY_NIK: &str = "SELECT id, body, as_of FROM kept_member \
+pub(in crate::store) const BY_NIK: &str = "SELECT id, body, as_of FROM kept_member \
      WHERE facility = ?1 AND family = ?2 AND nik = ?3 ORDER BY as_of DESC LIMIT 1";
-pub(super) const OLDEST_ROWS: &str = "SELECT list, key FROM kept_row ORDER BY as_of LIMIT ?1";
-pub(super) const OLDEST_MEMBERS: &str = "SELECT id FROM kept_member ORDER BY as_of LIMIT ?1";
+pub(in crate::store) const OLDEST_ROWS: &str = "SELECT list, key FROM kept_row ORDER BY as_of LIMIT ?1";
+pub(in crate::store) const OLDEST_MEMBERS: &str = "SELECT id FROM kept_member ORDER BY as_of LIMIT ?1";
 
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -81,20 +84,20 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO kept_term (list, term, words, upto, count, complete, begun_at, as_of) \
-                 VALUES (:list, :term, :words, :upto, :count, :complete, :begun, :as_of) ON CONFLICT (list, term) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (list, term) \
                  DO UPDATE SET upto = excluded.upto, count = excluded.count, complete = excluded.complete, \
                  begun_at = excluded.begun_at, as_of = excluded.as_of",
             )?
-            .execute(named_params! {
-                ":list": list,
-                ":term": hash,
-                ":words": words,
-                ":upto": signed(term.upto),
-                ":count": term.count.map(signed),
-                ":complete": term.complete,
-                ":begun": millis(term.begun_at),
-                ":as_of": millis(term.as_of),
-            })?;
+            .execute(params![
+                list,
+                hash,
+                words,
+                signed(term.upto),
+                term.count.map(signed),
+                term.complete,
+                millis(term.begun_at),
+                millis(term.as_of),
+            ])?;
         Ok(())
     }
 
@@ -118,37 +121,33 @@ impl Tx<'_> {
         let frame: Value =
             self.shared.sealer.open(facility, "kept_list.frame", &format!("{operation}/{hash}"), &frame)?;
         let mut statement = self.connection.prepare_cached(ROWS)?;
-        let mut rows = statement.query([list])?;
-        let mut kept = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (key, sealed): (String, _) = (row.get(0)?, row.get_ref(2)?);
-            let sealed = sealed.as_blob().map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        let kept = statement.query_map([list], |row| {
+            let (key, sealed): (String, _) = (row.get(0)?, row.get_ref(2)?.as_blob()?);
             let body = self.shared.sealer.open(facility, "kept_row.body", &format!("{list}/{key}"), sealed)?;
             let Millis(as_of) = row.get(3)?;
-            kept.push(KeptRow { place: unsigned(row.get(1)?), body: Private::new(body), as_of });
-        }
-        Ok(Some(KeptList { frame: Private::new(frame), terms: self.terms(list, facility)?, rows: kept }))
+            Ok(KeptRow { place: unsigned(row.get(1)?), body: Private::new(body), as_of })
+        })?;
+        let rows = kept.collect::<Result<_, _>>()?;
+        Ok(Some(KeptList { frame: Private::new(frame), terms: self.terms(list, facility)?, rows }))
     }
 
     fn terms(self, list: i64, facility: &str) -> Result<Vec<TermRow>, StoreError> {
         let sql = "SELECT term, words, upto, count, complete, begun_at, as_of FROM kept_term WHERE list = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([list])?;
-        let mut terms = Vec::new();
-        while let Some(row) = rows.next()? {
+        let terms = statement.query_map([list], |row| {
             let (hash, sealed): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
             let words = self.shared.sealer.open(facility, "kept_term.words", &format!("{list}/{hash}"), &sealed)?;
             let (Millis(begun_at), Millis(as_of)) = (row.get(5)?, row.get(6)?);
-            terms.push(TermRow {
+            Ok(TermRow {
                 words: Private::new(words),
                 upto: unsigned(row.get(2)?),
                 count: row.get::<_, Option<i64>>(3)?.map(unsigned),
                 complete: row.get(4)?,
                 begun_at,
                 as_of,
-            });
-        }
-        Ok(terms)
+            })
+        })?;
+        terms.collect()
     }
 
     pub(super) fn kept_lists(self, facility: Option<&str>) -> Result<Vec<ListSummary>, StoreError> {
@@ -156,18 +155,20 @@ impl Tx<'_> {
                    (SELECT COUNT(*) FROM kept_row WHERE list = kept_list.id) FROM kept_list \
                    WHERE facility = ?1 OR ?1 IS NULL ORDER BY facility, operation, id";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([facility])?;
-        let mut lists = Vec::new();
-        while let Some(row) = rows.next()? {
+        let lists = statement.query_map([facility], |row| {
             let (id, facility, operation): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let (hash, sealed): (String, Vec<u8>) = (row.get(4)?, row.get(5)?);
             let place = format!("{operation}/{hash}");
             let scope = self.shared.sealer.open(&facility, "kept_list.arguments", &place, &sealed)?;
-            let terms = self.terms(id, &facility)?;
             let list = ListName { facility, operation, scope: Private::new(scope) };
-            lists.push(ListSummary { list, service: row.get(3)?, rows: unsigned(row.get(6)?), terms });
+            Ok((id, ListSummary { list, service: row.get(3)?, rows: unsigned(row.get(6)?), terms: Vec::new() }))
+        })?;
+        let mut summaries = Vec::new();
+        for found in lists {
+            let (id, list) = found?;
+            summaries.push(ListSummary { terms: self.terms(id, &list.list.facility)?, ..list });
         }
-        Ok(lists)
+        Ok(summaries)
     }
 
     fn hashes(self, member: &MemberName) -> [Option<String>; 2] {
@@ -189,9 +190,9 @@ impl Tx<'_> {
             .connection
             .prepare_cached(
                 "INSERT INTO kept_member (facility, family, card, nik, body, as_of) \
-                 VALUES (?1, ?2, ?3, ?4, x'', ?5) RETURNING id",
+                 VALUES (?1, ?2, ?3, ?4, ?6, ?5) RETURNING id",
             )?
-            .query_row(params![facility, family, card, nik, millis(kept.as_of)], |row| row.get(0))?;
+            .query_row(params![facility, family, card, nik, millis(kept.as_of), Vec::new()], |row| row.get(0))?;
         let body = self.shared.sealer.seal(facility, "kept_member.body", &id.to_string(), kept.body.expose())?;
         let sql = "UPDATE kept_member SET body = ?2 WHERE id = ?1";
         self.connection.prepare_cached(sql)?.execute(params![id, body])?;
@@ -216,17 +217,41 @@ impl Tx<'_> {
     }
 
     pub(super) fn kept_totals(self) -> Result<Vec<KeptTotals>, StoreError> {
-        // The family of a standing begins with its service.
-        let sql = "SELECT facility, service, SUM(lists), SUM(rows), MIN(oldest), MAX(newest), SUM(members) FROM (\
-              SELECT facility, service, 1 AS lists, (SELECT COUNT(*) FROM kept_row WHERE list = kept_list.id) AS rows, \
-                (SELECT MIN(begun_at) FROM kept_term WHERE list = kept_list.id AND complete = 1) AS oldest, \
-                as_of AS newest, 0 AS members FROM kept_list \
-              UNION ALL \
-              SELECT facility, substr(family, 1, instr(family, ':') - 1), 0, 0, NULL, NULL, COUNT(*) FROM kept_member \
-                GROUP BY facility, family) \
-            GROUP BY facility, service ORDER BY facility, service";
+        let mut totals = BTreeMap::new();
+        for lists in self.kept_list_totals()? {
+            totals.insert((lists.facility.clone(), lists.service.clone()), lists);
+        }
+        let sql = "SELECT facility, family, COUNT(*) FROM kept_member GROUP BY facility, family";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([], |row| {
+        let members = statement.query_map(params![], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, unsigned(row.get(2)?)))
+        })?;
+        for found in members {
+            let (facility, family, members) = found?;
+            // The family of a standing begins with its service.
+            let service = family.split(':').next().unwrap_or_default().to_owned();
+            let here = totals.entry((facility.clone(), service.clone())).or_insert_with(|| KeptTotals {
+                facility,
+                service,
+                lists: 0,
+                rows: 0,
+                oldest: None,
+                newest: None,
+                members: 0,
+            });
+            here.members += members;
+        }
+        Ok(totals.into_values().collect())
+    }
+
+    fn kept_list_totals(self) -> Result<Vec<KeptTotals>, StoreError> {
+        let sql = "SELECT facility, service, COUNT(*), CAST(SUM(held) AS BIGINT), MIN(oldest), MAX(as_of) FROM (\
+              SELECT facility, service, (SELECT COUNT(*) FROM kept_row WHERE list = kept_list.id) AS held, \
+                (SELECT MIN(begun_at) FROM kept_term WHERE list = kept_list.id AND complete = 1) AS oldest, as_of \
+              FROM kept_list) AS lists \
+            GROUP BY facility, service";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![], |row| {
             Ok(KeptTotals {
                 facility: row.get(0)?,
                 service: row.get(1)?,
@@ -234,10 +259,10 @@ impl Tx<'_> {
                 rows: unsigned(row.get(3)?),
                 oldest: row.get::<_, Option<Millis>>(4)?.map(|at| at.0),
                 newest: row.get::<_, Option<Millis>>(5)?.map(|at| at.0),
-                members: unsigned(row.get(6)?),
+                members: 0,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 
     pub(super) fn prune_kept(self, limits: &KeepLimits) -> Result<u64, StoreError> {
@@ -265,25 +290,25 @@ impl Tx<'_> {
     /// Rows, standings, and bytes of both.
     fn kept_size(self) -> Result<(i64, i64, i64), StoreError> {
         let sql = "SELECT (SELECT COUNT(*) FROM kept_row), (SELECT COUNT(*) FROM kept_member), \
-                   (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM kept_row) \
-                   + (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM kept_member)";
+                   (SELECT CAST(COALESCE(SUM(LENGTH(body)), 0) AS BIGINT) FROM kept_row) \
+                   + (SELECT CAST(COALESCE(SUM(LENGTH(body)), 0) AS BIGINT) FROM kept_member)";
         let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
+        Ok(statement.query_row(params![], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
     }
 
     /// The oldest rows go; what they belonged to is whole no longer.
     fn drop_rows(self, most: i64) -> Result<usize, StoreError> {
         let sql = format!(
-            "UPDATE kept_term SET complete = 0, upto = 0 WHERE list IN (SELECT DISTINCT list FROM ({OLDEST_ROWS}))"
+            "UPDATE kept_term SET complete = 0, upto = 0 WHERE list IN (SELECT DISTINCT list FROM ({OLDEST_ROWS}) AS oldest)"
         );
         self.connection.prepare_cached(&sql)?.execute([most])?;
         let sql = format!("DELETE FROM kept_row WHERE (list, key) IN ({OLDEST_ROWS})");
-        Ok(self.connection.prepare_cached(&sql)?.execute([most])?)
+        self.connection.prepare_cached(&sql)?.execute([most])
     }
 
     fn drop_members(self, most: i64) -> Result<usize, StoreError> {
         let sql = format!("DELETE FROM kept_member WHERE id IN ({OLDEST_MEMBERS})");
-        Ok(self.connection.prepare_cached(&sql)?.execute([most])?)
+        self.connection.prepare_cached(&sql)?.execute([most])
     }
 
     pub(super) fn clear_kept(self, facility: &str, audit: &AuditEntry) -> Result<u64, StoreError> {

@@ -4,10 +4,9 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{OptionalExtension, Row, params};
 
 use super::Tx;
+use super::db::{FromSql, OptionalExtension, Row, ToSql, ValueRef, params, unfit};
 use crate::catalogue::{RemoteIds, Who};
 use crate::contract::Deadline;
 use crate::queue::{
@@ -28,8 +27,8 @@ pub(super) const DELIVERY: &str = "seq, id, submission, entry_ref, facility, ope
 pub(super) struct Parsed<T>(pub(super) T);
 
 impl<T: FromStr> FromSql for Parsed<T> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map(Parsed).map_err(|_| FromSqlError::InvalidType)
+    fn column_result(value: ValueRef<'_>) -> Result<Self, StoreError> {
+        value.as_str()?.parse().map(Parsed).map_err(|_| unfit("what its text should say"))
     }
 }
 
@@ -39,8 +38,8 @@ pub(super) struct Word<T>(pub(super) T);
 macro_rules! words_from_sql {
     ($($name:ident),*) => {$(
         impl FromSql for Word<$name> {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                $name::of_word(value.as_str()?).map(Word).ok_or(FromSqlError::InvalidType)
+            fn column_result(value: ValueRef<'_>) -> Result<Self, StoreError> {
+                $name::of_word(value.as_str()?).map(Word).ok_or_else(|| unfit("one of our words"))
             }
         }
     )*};
@@ -65,8 +64,8 @@ words_from_sql!(
 pub(super) struct Millis(pub(super) Timestamp);
 
 impl FromSql for Millis {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Timestamp::from_millisecond(value.as_i64()?).map(Millis).map_err(|_| FromSqlError::OutOfRange(0))
+    fn column_result(value: ValueRef<'_>) -> Result<Self, StoreError> {
+        Timestamp::from_millisecond(value.as_i64()?).map(Millis).map_err(|_| unfit("an instant"))
     }
 }
 
@@ -88,7 +87,7 @@ impl Tx<'_> {
     }
 
     /// Reads several deliveries with a WHERE clause of ours.
-    pub(super) fn select(self, rest: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Delivery>, StoreError> {
+    pub(super) fn select(self, rest: &str, values: &[&dyn ToSql]) -> Result<Vec<Delivery>, StoreError> {
         let sql = format!("SELECT {DELIVERY} FROM delivery {rest}");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map(values, |row| Ok(self.delivery_of(row)))?;

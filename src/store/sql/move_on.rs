@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
 
+use super::LOOK_FIRST;
 use super::Tx;
-use super::open::LOOK_FIRST;
+use super::db::{OptionalExtension, ToSql, params};
 use super::rows::{Parsed, Word, millis};
 use crate::catalogue::{Kind, Operation};
 use crate::queue::gate::{Gate, Neighbour, judge};
@@ -80,8 +80,9 @@ impl Tx<'_> {
         let how = delivery.progress.how.map_or("", How::word);
         self.connection
             .prepare_cached(
-                "INSERT INTO tally (facility, service, state, how, count) VALUES (?1, ?2, ?3, ?4, max(?5, 0)) \
-                 ON CONFLICT (facility, service, state, how) DO UPDATE SET count = count + ?5",
+                "INSERT INTO tally (facility, service, state, how, count) VALUES \
+                 (?1, ?2, ?3, ?4, CASE WHEN ?5 > 0 THEN ?5 ELSE 0 END) \
+                 ON CONFLICT (facility, service, state, how) DO UPDATE SET count = tally.count + ?5",
             )?
             .execute(params![delivery.facility, service, delivery.progress.state.word(), how, by])?;
         Ok(())
@@ -118,7 +119,7 @@ impl Tx<'_> {
         if before == after && (after != State::Held || code(old) == code(new)) {
             return Ok(());
         }
-        let mut add = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<(), StoreError> {
+        let mut add = |sql: &str, values: &[&dyn ToSql]| -> Result<(), StoreError> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get::<_, Parsed<DeliveryId>>(1)?.0)))?;
             for row in rows {
@@ -202,7 +203,7 @@ impl Tx<'_> {
         let found = statement.query_row(params![delivery.lane.expose(), delivery.seq, day], |row| {
             Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
         });
-        Ok(found.optional()?)
+        found.optional()
     }
 
     // ---- the ends of attempts -----------------------------------------------------------------------------------
@@ -309,7 +310,7 @@ impl Tx<'_> {
     ) -> Result<Option<DeliveryId>, StoreError> {
         let key = self.remote_key(facility, operation, scope, id);
         let mut statement = self.connection.prepare_cached("SELECT owner FROM remote_id WHERE key = ?1")?;
-        Ok(statement.query_row([key], |row| Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)).optional()?)
+        statement.query_row([key], |row| Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)).optional()
     }
 
     // ---- people, time and crashes -------------------------------------------------------------------------------
@@ -412,7 +413,7 @@ impl Tx<'_> {
         for delivery in &may_be_sent {
             moved += usize::from(self.apply(delivery, &Event::Distrust, now, base)?.is_ok());
         }
-        self.connection.execute("DELETE FROM meta WHERE key = ?1", [LOOK_FIRST])?;
+        self.connection.prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([LOOK_FIRST])?;
         Ok(moved)
     }
 }

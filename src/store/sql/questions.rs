@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::types::Value as Sql;
-use rusqlite::{OptionalExtension, Row, params_from_iter};
 use serde_json::Value;
 
 use super::Tx;
+use super::db::{OptionalExtension, Row, ToSql, Value as Sql, params};
 use super::rows::{DELIVERY, Millis, Parsed, Word, millis};
 use crate::queue::{Delivery, DeliveryId, How, Purpose, State, SubmissionId};
 use crate::secret::Private;
@@ -45,6 +44,11 @@ impl Where {
     }
 }
 
+/// A pattern in which `*` stands for anything, as LIKE wants it.
+fn like(pattern: &str) -> String {
+    pattern.replace('!', "!!").replace('%', "!%").replace('_', "!_").replace('*', "%")
+}
+
 /// One row more than asked tells whether there is a next page.
 pub(super) fn page<T>(mut items: Vec<T>, limit: usize, seq: impl Fn(&T) -> i64) -> Page<T> {
     let more = items.len() > limit;
@@ -58,7 +62,7 @@ pub(super) fn one_more(limit: usize) -> i64 {
 }
 
 impl Tx<'_> {
-    pub(super) fn submission_of(row: &Row<'_>) -> rusqlite::Result<SubmissionRow> {
+    pub(super) fn submission_of(row: &Row<'_>) -> Result<SubmissionRow, StoreError> {
         let warnings: String = row.get("warnings")?;
         Ok(SubmissionRow {
             id: row.get::<_, Parsed<SubmissionId>>("id")?.0,
@@ -74,7 +78,7 @@ impl Tx<'_> {
     pub(super) fn submission(self, id: SubmissionId) -> Result<Option<SubmissionRow>, StoreError> {
         let sql = format!("SELECT {SUBMISSION} FROM submission WHERE id = ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
-        Ok(statement.query_row([id.to_string()], Self::submission_of).optional()?)
+        statement.query_row([id.to_string()], Self::submission_of).optional()
     }
 
     pub(super) fn submissions(
@@ -100,7 +104,7 @@ impl Tx<'_> {
         let sql = format!("SELECT {SUBMISSION} FROM submission {} ORDER BY seq LIMIT ?", filter.sql());
         filter.values.push(one_more(limit).into());
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(filter.values), Self::submission_of)?;
+        let rows = statement.query_map(&filter.values, Self::submission_of)?;
         Ok(page(rows.collect::<Result<_, _>>()?, limit, |row| row.seq))
     }
 
@@ -132,7 +136,7 @@ impl Tx<'_> {
         let sql = format!("SELECT {DELIVERY} FROM delivery {} ORDER BY seq LIMIT ?", filter.sql());
         filter.values.push(one_more(asked.limit).into());
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(filter.values), |row| Ok(self.delivery_of(row)))?;
+        let rows = statement.query_map(&filter.values, |row| Ok(self.delivery_of(row)))?;
         let items = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
         Ok(page(items, asked.limit, |delivery| delivery.seq))
     }
@@ -195,7 +199,7 @@ impl Tx<'_> {
         let sql = format!("SELECT cursor, delivery, at FROM change {} ORDER BY cursor LIMIT ?", filter.sql());
         filter.values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(filter.values), |row| {
+        let rows = statement.query_map(&filter.values, |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, Parsed<DeliveryId>>(1)?.0, row.get::<_, Millis>(2)?.0))
         })?;
         let mut changes = Vec::new();
@@ -226,8 +230,8 @@ impl Tx<'_> {
         let mut rows = BTreeMap::new();
         for pattern in operations {
             let found = self.select(
-                "WHERE facility = ?1 AND service_date BETWEEN ?2 AND ?3 AND operation GLOB ?4 ORDER BY seq",
-                &[&facility, &from, &to, pattern],
+                "WHERE facility = ?1 AND service_date BETWEEN ?2 AND ?3 AND operation LIKE ?4 ESCAPE '!' ORDER BY seq",
+                &[&facility, &from, &to, &like(pattern)],
             )?;
             rows.extend(found.into_iter().map(|delivery| (delivery.seq, delivery)));
         }
@@ -310,7 +314,7 @@ impl Tx<'_> {
     }
 
     pub(super) fn totals(self, now: Timestamp) -> Result<Totals, StoreError> {
-        let instant = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<Option<Timestamp>, StoreError> {
+        let instant = |sql: &str, values: &[&dyn ToSql]| -> Result<Option<Timestamp>, StoreError> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let found = statement.query_row(values, |row| row.get::<_, Option<Millis>>(0))?;
             Ok(found.map(|at| at.0))
@@ -330,7 +334,8 @@ impl Tx<'_> {
                 &[&millis(now)],
             )?,
             late: self.connection.prepare_cached(&late)?.query_row([millis(now)], |row| row.get(0))?,
-            bytes: self.shared.bytes(),
+            // The backend knows, and says so after this.
+            bytes: 0,
         })
     }
 
@@ -338,7 +343,7 @@ impl Tx<'_> {
         let mut statement = self.connection.prepare_cached(
             "SELECT facility, service, state, how, count FROM tally WHERE count > 0 ORDER BY facility, service, state",
         )?;
-        let rows = statement.query_map([], |row| {
+        let rows = statement.query_map(params![], |row| {
             let how: String = row.get(3)?;
             Ok(Counts {
                 facility: row.get(0)?,
@@ -348,6 +353,6 @@ impl Tx<'_> {
                 count: row.get(4)?,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect::<Result<_, _>>()
     }
 }

@@ -1,8 +1,7 @@
 //! The gateway's keys: generations, what was released, provisional numbers.
 
-use rusqlite::{OptionalExtension, params};
-
 use super::Tx;
+use super::db::{OptionalExtension, params};
 use super::rows::Parsed;
 use crate::catalogue::{Kind, Operation, at};
 use crate::queue::{Delivery, DeliveryId, State};
@@ -154,7 +153,7 @@ impl Tx<'_> {
     fn provisional_of(self, delivery: &str, name: &str) -> Result<Option<String>, StoreError> {
         let mut statement =
             self.connection.prepare_cached("SELECT value FROM provisional_id WHERE delivery = ?1 AND name = ?2")?;
-        Ok(statement.query_row([delivery, name], |row| row.get(0)).optional()?)
+        statement.query_row([delivery, name], |row| row.get(0)).optional()
     }
 
     fn new_provisional(

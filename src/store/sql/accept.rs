@@ -1,8 +1,7 @@
 //! Accepting: a submission whole or not at all.
 
-use rusqlite::{OptionalExtension, params};
-
 use super::Tx;
+use super::db::{OptionalExtension, params};
 use super::rows::{Parsed, millis};
 use crate::queue::gate::Gate;
 use crate::queue::transition::Event;
@@ -36,7 +35,7 @@ impl Tx<'_> {
         let found = statement.query_row([client, facility, reference], |row| {
             Ok((Self::submission_of(row)?, row.get::<_, String>("body")?))
         });
-        Ok(found.optional()?)
+        found.optional()
     }
 
     fn insert_submission(self, new: &NewSubmission, body: &str) -> Result<SubmissionRow, StoreError> {
@@ -47,24 +46,19 @@ impl Tx<'_> {
             .map(|patient| self.seal(&new.facility, "patient", &id, patient.expose()))
             .transpose()?;
         let warnings = serde_json::to_string(&new.warnings).unwrap_or_else(|_| "[]".to_owned());
-        self.connection
+        let seq = self
+            .connection
             .prepare_cached(
                 "INSERT INTO submission (id, client, facility, ref, body, patient, accepted_at, warnings) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING seq",
             )?
-            .execute(params![
-                id,
-                new.client,
-                new.facility,
-                new.reference,
-                body,
-                patient,
-                millis(new.accepted_at),
-                warnings
-            ])?;
+            .query_row(
+                params![id, new.client, new.facility, new.reference, body, patient, millis(new.accepted_at), warnings],
+                |row| row.get(0),
+            )?;
         Ok(SubmissionRow {
             id: new.id,
-            seq: self.connection.last_insert_rowid(),
+            seq,
             client: new.client.clone(),
             facility: new.facility.clone(),
             reference: new.reference.clone(),
@@ -95,7 +89,7 @@ impl Tx<'_> {
         self.insert_body(&delivery, entry)?;
         for parent in &entry.after {
             self.connection
-                .prepare_cached("INSERT OR IGNORE INTO prerequisite (child, parent) VALUES (?1, ?2)")?
+                .prepare_cached("INSERT INTO prerequisite (child, parent) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
                 .execute([entry.id.to_string(), parent.to_string()])?;
         }
         self.tally(&delivery, 1)?;
@@ -121,35 +115,36 @@ impl Tx<'_> {
         let natural_key =
             natural_key.map(|values| self.natural_key(&delivery.facility, &delivery.operation, values.expose()));
         let rank = delivery.deadline.target.unwrap_or(delivery.accepted_at);
-        self.connection
+        let values = params![
+            delivery.id.to_string(),
+            delivery.submission.to_string(),
+            i64::try_from(entry.position).unwrap_or(i64::MAX),
+            delivery.entry_ref,
+            delivery.facility,
+            entry.service,
+            delivery.operation,
+            delivery.lane.expose(),
+            natural_key,
+            delivery.occurred_at.map(millis),
+            delivery.service_date.map(|day| day.to_string()),
+            millis(delivery.accepted_at),
+            delivery.deadline.rule,
+            delivery.deadline.target.map(millis),
+            delivery.deadline.late.map(millis),
+            delivery.deadline.last.map(millis),
+            millis(rank),
+            millis(delivery.progress.due_at),
+            delivery.mark.map(Mark::word),
+        ];
+        Ok(self
+            .connection
             .prepare_cached(
                 "INSERT INTO delivery (id, submission, position, entry_ref, facility, service, operation, lane, \
                  natural_key, occurred_at, service_date, accepted_at, rule, target, late, last, rank, state, revision, \
                  due_at, marked, absent, attempts, stumbles, faults, updated_at, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
-                 ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'waiting', 0, ?18, 0, 0, 0, 0, 0, ?12, ?19)",
+                 ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'waiting', 0, ?18, 0, 0, 0, 0, 0, ?12, ?19) RETURNING seq",
             )?
-            .execute(params![
-                delivery.id.to_string(),
-                delivery.submission.to_string(),
-                i64::try_from(entry.position).unwrap_or(i64::MAX),
-                delivery.entry_ref,
-                delivery.facility,
-                entry.service,
-                delivery.operation,
-                delivery.lane.expose(),
-                natural_key,
-                delivery.occurred_at.map(millis),
-                delivery.service_date.map(|day| day.to_string()),
-                millis(delivery.accepted_at),
-                delivery.deadline.rule,
-                delivery.deadline.target.map(millis),
-                delivery.deadline.late.map(millis),
-                delivery.deadline.last.map(millis),
-                millis(rank),
-                millis(delivery.progress.due_at),
-                delivery.mark.map(Mark::word),
-            ])?;
-        Ok(self.connection.last_insert_rowid())
+            .query_row(values, |row| row.get(0))?)
     }
 
     fn insert_body(self, delivery: &Delivery, entry: &NewEntry) -> Result<(), StoreError> {
@@ -180,7 +175,7 @@ impl Tx<'_> {
 
     fn lane_of(self, id: DeliveryId) -> Result<Option<String>, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT lane FROM delivery WHERE id = ?1")?;
-        Ok(statement.query_row([id.to_string()], |row| row.get(0)).optional()?)
+        statement.query_row([id.to_string()], |row| row.get(0)).optional()
     }
 
     pub(super) fn find_entry(self, key: &[String; 4]) -> Result<Option<Prerequisite>, StoreError> {
@@ -195,6 +190,6 @@ impl Tx<'_> {
                 service_date: row.get::<_, Option<Parsed<_>>>(2)?.map(|day| day.0),
             })
         });
-        Ok(found.optional()?)
+        found.optional()
     }
 }

@@ -1,10 +1,10 @@
 //! The small tables: pauses, lanes, circuits, outages, reconciliations, the security log.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row, params};
 use serde_json::Value;
 
 use super::Tx;
+use super::db::{OptionalExtension, Row, params};
 use super::rows::{Millis, Parsed, Word, millis};
 use crate::audit::{self, Entry};
 use crate::secret::Private;
@@ -39,7 +39,7 @@ impl Tx<'_> {
     pub(super) fn pauses(self) -> Result<Vec<PauseRow>, StoreError> {
         let mut statement =
             self.connection.prepare_cached("SELECT facility, reason, actor, since FROM pause ORDER BY facility")?;
-        let rows = statement.query_map([], |row| {
+        let rows = statement.query_map(params![], |row| {
             Ok(PauseRow {
                 facility: row.get(0)?,
                 reason: row.get(1)?,
@@ -47,7 +47,7 @@ impl Tx<'_> {
                 since: row.get::<_, Millis>(3)?.0,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect::<Result<_, _>>()
     }
 
     pub(super) fn set_lane_stop(
@@ -68,7 +68,8 @@ impl Tx<'_> {
                 "INSERT INTO lane_stop (facility, service, message, since, credential_version) \
                  VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (facility, service) DO UPDATE \
                  SET message = excluded.message, \
-                 credential_version = max(credential_version, excluded.credential_version)",
+                 credential_version = CASE WHEN excluded.credential_version > lane_stop.credential_version \
+                 THEN excluded.credential_version ELSE lane_stop.credential_version END",
             )?
             .execute(params![facility, service, message, millis(stop.since), stop.credential_version])?;
         Ok(())
@@ -78,7 +79,7 @@ impl Tx<'_> {
         let mut statement = self.connection.prepare_cached(
             "SELECT facility, service, message, since, credential_version FROM lane_stop ORDER BY facility, service",
         )?;
-        let rows = statement.query_map([], |row| {
+        let rows = statement.query_map(params![], |row| {
             let message: Vec<u8> = row.get(2)?;
             let stop = LaneStop {
                 facility: row.get(0)?,
@@ -111,7 +112,7 @@ impl Tx<'_> {
     pub(super) fn circuits(self) -> Result<Vec<CircuitRow>, StoreError> {
         let mut statement =
             self.connection.prepare_cached("SELECT facility, service, open, since FROM circuit ORDER BY 1, 2")?;
-        let rows = statement.query_map([], |row| {
+        let rows = statement.query_map(params![], |row| {
             Ok(CircuitRow {
                 facility: row.get(0)?,
                 service: row.get(1)?,
@@ -119,7 +120,7 @@ impl Tx<'_> {
                 since: row.get::<_, Millis>(3)?.0,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect::<Result<_, _>>()
     }
 
     // ---- outages ------------------------------------------------------------------------------------------------
@@ -171,13 +172,16 @@ impl Tx<'_> {
         if let Some(open) = open {
             return Ok(open);
         }
-        self.connection
+        let id = self
+            .connection
             .prepare_cached(
                 "INSERT INTO outage (facility, service, opened_at, cause, verdict, evidence, opened_by) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
             )?
-            .execute(params![facility, service, millis(at), cause, verdict.word(), evidence.to_string(), actor])?;
-        let id = self.connection.last_insert_rowid();
+            .query_row(
+                params![facility, service, millis(at), cause, verdict.word(), evidence.to_string(), actor],
+                |row| row.get(0),
+            )?;
         self.log(&outage_line(at, actor, "outage.open", id, cause))?;
         Ok(id)
     }
@@ -207,7 +211,7 @@ impl Tx<'_> {
         let sql = format!("SELECT {OUTAGE} FROM outage ORDER BY opened_at DESC, id DESC LIMIT ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], outage_of)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect::<Result<_, _>>()
     }
 
     // ---- reconciliations ----------------------------------------------------------------------------------------
@@ -245,7 +249,7 @@ impl Tx<'_> {
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![facility, limit], reconciliation_of)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect::<Result<_, _>>()
     }
 
     pub(super) fn reconciliation(self, id: &str) -> Result<Option<ReconciliationRow>, StoreError> {
@@ -296,18 +300,18 @@ impl Tx<'_> {
             "SELECT seq, at, actor, action, object, detail, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?;
         let rows = statement.query_map(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], entry_of)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect::<Result<_, _>>()
     }
 
     pub(super) fn audit_head(self) -> Result<Option<Entry>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT seq, at, actor, action, object, detail, hash FROM audit ORDER BY seq DESC LIMIT 1",
         )?;
-        Ok(statement.query_row([], entry_of).optional()?)
+        statement.query_row(params![], entry_of).optional()
     }
 }
 
-fn entry_of(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn entry_of(row: &Row<'_>) -> Result<Entry, StoreError> {
     Ok(Entry {
         seq: row.get(0)?,
         at: row.get::<_, Millis>(1)?.0,
@@ -329,7 +333,7 @@ fn outage_line(at: Timestamp, actor: &str, action: &str, id: i64, detail: &str) 
     }
 }
 
-pub(super) fn outage_of(row: &Row<'_>) -> rusqlite::Result<OutageRow> {
+pub(super) fn outage_of(row: &Row<'_>) -> Result<OutageRow, StoreError> {
     let (verdict, evidence): (String, String) = (row.get("verdict")?, row.get("evidence")?);
     Ok(OutageRow {
         id: row.get("id")?,
@@ -352,7 +356,7 @@ pub(super) fn outage_of(row: &Row<'_>) -> rusqlite::Result<OutageRow> {
     })
 }
 
-fn reconciliation_of(row: &Row<'_>) -> rusqlite::Result<ReconciliationRow> {
+fn reconciliation_of(row: &Row<'_>) -> Result<ReconciliationRow, StoreError> {
     let counts: String = row.get("counts")?;
     Ok(ReconciliationRow {
         id: row.get("id")?,

@@ -1,29 +1,30 @@
 //! Events that date obligations, and marks of what is done.
 
-use rusqlite::{OptionalExtension, Row, params};
-
 use super::Tx;
+use super::db::{OptionalExtension, Row, params};
 use super::rows::{Millis, millis};
 use crate::contract::{Done, Event, Trigger};
 use crate::store::{AuditEntry, StoreError};
 
 impl Tx<'_> {
     pub(super) fn record_event(self, event: &Event) -> Result<Event, StoreError> {
-        self.connection
+        let values = params![
+            event.kind.word(),
+            event.facility,
+            millis(event.at),
+            event.until.map(millis),
+            event.remark,
+            event.actor,
+            millis(event.recorded_at)
+        ];
+        let id = self
+            .connection
             .prepare_cached(
                 "INSERT INTO obligation_event (kind, facility, at, until, remark, actor, recorded_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
             )?
-            .execute(params![
-                event.kind.word(),
-                event.facility,
-                millis(event.at),
-                event.until.map(millis),
-                event.remark,
-                event.actor,
-                millis(event.recorded_at)
-            ])?;
-        let recorded = Event { id: self.connection.last_insert_rowid(), ..event.clone() };
+            .query_row(values, |row| row.get(0))?;
+        let recorded = Event { id, ..event.clone() };
         self.log(&AuditEntry {
             at: event.recorded_at,
             actor: event.actor.clone(),
@@ -38,7 +39,7 @@ impl Tx<'_> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, kind, facility, at, until, remark, actor, recorded_at FROM obligation_event ORDER BY id",
         )?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>("kind")?, event_of(row)?)))?;
+        let rows = statement.query_map(params![], |row| Ok((row.get::<_, String>("kind")?, event_of(row)?)))?;
         let mut events = Vec::new();
         for row in rows {
             let (kind, event) = row?;
@@ -70,13 +71,13 @@ impl Tx<'_> {
     pub(super) fn marks(self) -> Result<Vec<Done>, StoreError> {
         let mut statement =
             self.connection.prepare_cached("SELECT id, at, actor, remark FROM obligation_done ORDER BY id")?;
-        let rows = statement.query_map([], done_of)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let rows = statement.query_map(params![], done_of)?;
+        rows.collect::<Result<_, _>>()
     }
 }
 
 /// Everything but the kind, which the caller reads.
-fn event_of(row: &Row<'_>) -> rusqlite::Result<Event> {
+fn event_of(row: &Row<'_>) -> Result<Event, StoreError> {
     Ok(Event {
         id: row.get("id")?,
         kind: Trigger::Commitment,
@@ -89,7 +90,7 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<Event> {
     })
 }
 
-fn done_of(row: &Row<'_>) -> rusqlite::Result<Done> {
+fn done_of(row: &Row<'_>) -> Result<Done, StoreError> {
     Ok(Done {
         id: row.get("id")?,
         at: row.get::<_, Millis>("at")?.0,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::{OptionalExtension, Row, params};
 
 use super::Tx;
+use super::db::{OptionalExtension, Row, params};
 use super::rows::{Millis, Parsed, Word, millis};
 use crate::contract::Circumstance;
 use crate::queue::{Mark, State};
@@ -25,21 +25,22 @@ impl Tx<'_> {
     // ---- outages ------------------------------------------------------------------------------------------------
 
     pub(super) fn plan_outage(self, plan: &OutagePlan, audit: &AuditEntry) -> Result<OutagePlan, StoreError> {
-        self.connection
+        let values = params![
+            plan.facility,
+            millis(plan.from),
+            millis(plan.to),
+            plan.verdict.word(),
+            plan.reason,
+            plan.actor,
+            millis(plan.announced_at)
+        ];
+        let id: i64 = self
+            .connection
             .prepare_cached(
                 "INSERT INTO outage_plan (facility, from_at, to_at, verdict, reason, actor, announced_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
             )?
-            .execute(params![
-                plan.facility,
-                millis(plan.from),
-                millis(plan.to),
-                plan.verdict.word(),
-                plan.reason,
-                plan.actor,
-                millis(plan.announced_at)
-            ])?;
-        let id = self.connection.last_insert_rowid();
+            .query_row(values, |row| row.get(0))?;
         self.log(&AuditEntry { object: id.to_string(), ..audit.clone() })?;
         Ok(OutagePlan { id, ..plan.clone() })
     }
@@ -62,7 +63,7 @@ impl Tx<'_> {
              WHERE to_at >= ?1 AND withdrawn_at IS NULL ORDER BY from_at, id",
         )?;
         let rows = statement.query_map([millis(since)], plan_of)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect::<Result<_, _>>()
     }
 
     pub(super) fn outage_effect(self, id: i64, now: Timestamp) -> Result<Option<OutageEffect>, StoreError> {
@@ -89,7 +90,7 @@ impl Tx<'_> {
             let drained_at = closed.zip(last).map(|(closed, last)| last.max(closed)).filter(|_| unfinished == 0);
             Ok(OutageEffect { accepted: row.get(1)?, delayed: row.get(2)?, late: row.get(3)?, unfinished, drained_at })
         });
-        Ok(found.optional()?)
+        found.optional()
     }
 
     // ---- dates --------------------------------------------------------------------------------------------------
@@ -169,7 +170,8 @@ impl Tx<'_> {
                     "INSERT INTO reconciliation_day (facility, run, day, cause, wanted_at) VALUES (?1, ?2, ?3, ?4, ?5) \
                      ON CONFLICT (facility, run, day) DO UPDATE SET cause = excluded.cause, \
                      wanted_at = excluded.wanted_at, finished_at = NULL, id = NULL, report = NULL \
-                     WHERE finished_at IS NOT NULL AND wanted_at < excluded.wanted_at",
+                     WHERE reconciliation_day.finished_at IS NOT NULL \
+                     AND reconciliation_day.wanted_at < excluded.wanted_at",
                 )?;
                 for day in days {
                     statement.execute(params![facility, run, day.to_string(), cause, millis(*at)])?;
@@ -258,11 +260,11 @@ impl Tx<'_> {
                 count: row.get(4)?,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect::<Result<_, _>>()
     }
 }
 
-fn plan_of(row: &Row<'_>) -> rusqlite::Result<OutagePlan> {
+fn plan_of(row: &Row<'_>) -> Result<OutagePlan, StoreError> {
     Ok(OutagePlan {
         id: row.get(0)?,
         facility: row.get(1)?,

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
-use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 use serde_json::Value;
 
 use super::Tx;
+use super::db::{OptionalExtension, Row, ToSql, params};
 use super::questions::{Where, one_more, page};
 use super::rows::{Millis, Parsed, Word, millis};
 use crate::queue::DeliveryId;
@@ -99,13 +99,12 @@ impl Tx<'_> {
         hours: &str,
         label: &str,
     ) -> Result<usize, StoreError> {
-        Ok(self
-            .connection
+        self.connection
             .prepare_cached(
                 "UPDATE antrean_session SET called = ?6 \
                  WHERE facility = ?1 AND day = ?2 AND poli = ?3 AND doctor = ?4 AND hours = ?5",
             )?
-            .execute(params![facility, day, poli, doctor, hours, label])?)
+            .execute(params![facility, day, poli, doctor, hours, label])
     }
 
     pub(super) fn queues(
@@ -213,7 +212,8 @@ impl Tx<'_> {
             .connection
             .prepare_cached(
                 "INSERT INTO antrean_counter (facility, day, poli, prefix, last) VALUES (?1, ?2, ?3, ?4, 1) \
-                 ON CONFLICT (facility, day, poli, prefix) DO UPDATE SET last = last + 1 RETURNING last",
+                 ON CONFLICT (facility, day, poli, prefix) DO UPDATE SET last = antrean_counter.last + 1 \
+                 RETURNING last",
             )?
             .query_row(params![session.facility, session.day.to_string(), session.poli, session.prefix], |row| {
                 row.get(0)
@@ -396,7 +396,7 @@ impl Tx<'_> {
 
     // ---- questions ----------------------------------------------------------------------------------------------
 
-    fn select_booking(self, rest: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Option<Booking>, StoreError> {
+    fn select_booking(self, rest: &str, values: &[&dyn ToSql]) -> Result<Option<Booking>, StoreError> {
         let sql = format!("SELECT {BOOKING} FROM antrean_booking WHERE {rest}");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let found = statement.query_row(values, |row| Ok(self.booking_of(row))).optional()?;
@@ -426,7 +426,7 @@ impl Tx<'_> {
         let sql = format!("SELECT {BOOKING} FROM antrean_booking {} ORDER BY seq LIMIT ?", filter.sql());
         filter.values.push(one_more(asked.limit).into());
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(filter.values), |row| Ok(self.booking_of(row)))?;
+        let rows = statement.query_map(&filter.values, |row| Ok(self.booking_of(row)))?;
         let items = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
         Ok(page(items, asked.limit, |booking| booking.seq))
     }
@@ -479,7 +479,7 @@ impl Tx<'_> {
         );
         filter.values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(filter.values), |row| {
+        let rows = statement.query_map(&filter.values, |row| {
             let delivery = row.get::<_, Option<Parsed<DeliveryId>>>(1)?.map(|id| id.0);
             let names = (delivery, row.get::<_, Option<String>>(2)?, row.get::<_, Option<String>>(3)?);
             Ok((row.get::<_, i64>(0)?, names, row.get::<_, Millis>(4)?.0))

@@ -1,9 +1,9 @@
 //! Claiming: lease what is due, with the attempt's row, before a byte leaves.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
 
 use super::Tx;
+use super::db::{OptionalExtension, params};
 use super::rows::{Millis, Parsed, millis};
 use crate::catalogue::RemoteIds;
 use crate::queue::transition::{Event, next_step, transition};
@@ -48,7 +48,7 @@ impl Tx<'_> {
         let rows = statement.query_map(params![ask.facility, ask.service, millis(ask.now), limit], |row| {
             Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect::<Result<_, _>>()
     }
 
     /// A pause and refused credentials hold the whole lane.
@@ -83,13 +83,16 @@ impl Tx<'_> {
             .connection
             .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE delivery = ?1")?
             .query_row([&id], |row| row.get(0))?;
-        self.connection
+        let token = self
+            .connection
             .prepare_cached(
                 "INSERT INTO attempt (delivery, number, purpose, started_at, credential_version) \
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                 VALUES (?1, ?2, ?3, ?4, ?5) RETURNING token",
             )?
-            .execute(params![id, number, purpose.word(), millis(ask.now), ask.credential_version])?;
-        Ok((self.connection.last_insert_rowid(), number))
+            .query_row(params![id, number, purpose.word(), millis(ask.now), ask.credential_version], |row| {
+                row.get(0)
+            })?;
+        Ok((token, number))
     }
 
     pub(super) fn payload(self, delivery: &Delivery) -> Result<Private<serde_json::Value>, StoreError> {

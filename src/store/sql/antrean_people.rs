@@ -1,26 +1,20 @@
-//! Whom the SIM knows, and who wants to be known: record numbers by card, registrations; and the port itself.
+//! Whom the SIM knows, and who wants to be known: record numbers by card, registrations.
 
-use async_trait::async_trait;
 use jiff::Timestamp;
-use jiff::civil::Date;
-use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 use serde_json::Value;
 
+use super::Tx;
+use super::db::{OptionalExtension, Row, params};
 use super::questions::{Where, one_more, page};
 use super::rows::{Millis, Word, millis};
-use super::{SqliteStore, Tx};
 use crate::secret::Private;
-use crate::store::antrean::{
-    AntreanStore, BookAsk, Booked, Booking, BookingCount, BookingFilter, CallAsk, CallDone, FeedKinds, FeedRow,
-    KnownPatient, MoveAsk, Moved, NewRegistration, Place, Queue, Registered, Registration, RegistrationState, Session,
-    Withdrawn,
-};
+use crate::store::antrean::{KnownPatient, NewRegistration, Registered, Registration, RegistrationState};
 use crate::store::{Page, StoreError};
 
 const REGISTRATION: &str = "seq, id, facility, state, body, answer, asked_at, updated_at";
 
 impl Tx<'_> {
-    fn put_patients(self, facility: &str, patients: &[KnownPatient]) -> Result<(), StoreError> {
+    pub(super) fn put_patients(self, facility: &str, patients: &[KnownPatient]) -> Result<(), StoreError> {
         for (card, norm) in patients {
             let card = self.antrean_card(facility, card);
             match norm {
@@ -46,7 +40,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn register(self, new: &NewRegistration) -> Result<Registered, StoreError> {
+    pub(super) fn register(self, new: &NewRegistration) -> Result<Registered, StoreError> {
         let card = self.antrean_card(&new.facility, &new.card);
         let known: bool = self
             .connection
@@ -84,7 +78,7 @@ impl Tx<'_> {
         Ok(if there.is_some() { Registered::Again } else { Registered::New })
     }
 
-    fn answer_registration(
+    pub(super) fn answer_registration(
         self,
         id: &str,
         answer: &Result<Private<String>, Private<String>>,
@@ -115,7 +109,7 @@ impl Tx<'_> {
         found.transpose()
     }
 
-    fn registrations(
+    pub(super) fn registrations(
         self,
         facilities: &[String],
         state: Option<RegistrationState>,
@@ -133,7 +127,7 @@ impl Tx<'_> {
         let sql = format!("SELECT {REGISTRATION} FROM antrean_registration {} ORDER BY seq LIMIT ?", filter.sql());
         filter.values.push(one_more(limit).into());
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(filter.values), |row| Ok(self.registration_of(row)))?;
+        let rows = statement.query_map(&filter.values, |row| Ok(self.registration_of(row)))?;
         let items = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
         Ok(page(items, limit, |row| row.seq))
     }
@@ -152,122 +146,5 @@ impl Tx<'_> {
             id,
             facility,
         })
-    }
-}
-
-#[async_trait]
-impl AntreanStore for SqliteStore {
-    async fn set_sessions(&self, facility: &str, days: Vec<Date>, sessions: Vec<Session>) -> Result<i64, StoreError> {
-        let facility = facility.to_owned();
-        self.write(move |tx| tx.set_sessions(&facility, &days, &sessions)).await
-    }
-
-    async fn queues(&self, facility: &str, poli: Option<&str>, from: Date, to: Date) -> Result<Vec<Queue>, StoreError> {
-        let (facility, poli) = (facility.to_owned(), poli.map(str::to_owned));
-        self.read(move |tx| tx.queues(&facility, poli.as_deref(), from, to)).await
-    }
-
-    async fn poli_known(&self, facility: &str, poli: &str) -> Result<bool, StoreError> {
-        let (facility, poli) = (facility.to_owned(), poli.to_owned());
-        self.read(move |tx| tx.poli_known(&facility, &poli)).await
-    }
-
-    async fn book(&self, ask: BookAsk) -> Result<Booked, StoreError> {
-        self.write(move |tx| tx.book(&ask)).await
-    }
-
-    async fn place(
-        &self,
-        facility: &str,
-        card: Private<String>,
-        poli: &str,
-        day: Date,
-    ) -> Result<Option<Place>, StoreError> {
-        let (facility, poli) = (facility.to_owned(), poli.to_owned());
-        self.read(move |tx| tx.place(&facility, &card, &poli, day)).await
-    }
-
-    async fn withdraw(
-        &self,
-        facility: &str,
-        card: Private<String>,
-        poli: &str,
-        day: Date,
-        reason: Option<Private<String>>,
-        now: Timestamp,
-    ) -> Result<Withdrawn, StoreError> {
-        let (facility, poli) = (facility.to_owned(), poli.to_owned());
-        self.write(move |tx| tx.withdraw(&facility, &card, &poli, day, reason.as_ref(), now)).await
-    }
-
-    async fn move_booking(&self, ask: MoveAsk) -> Result<Moved, StoreError> {
-        self.write(move |tx| tx.move_booking(&ask)).await
-    }
-
-    async fn call_number(&self, ask: CallAsk) -> Result<CallDone, StoreError> {
-        self.write(move |tx| tx.call_number(&ask)).await
-    }
-
-    async fn booking(&self, id: &str) -> Result<Option<Booking>, StoreError> {
-        let id = id.to_owned();
-        self.read(move |tx| tx.booking(&id)).await
-    }
-
-    async fn bookings(&self, filter: BookingFilter) -> Result<Page<Booking>, StoreError> {
-        self.read(move |tx| tx.bookings(&filter)).await
-    }
-
-    async fn put_patients(&self, facility: &str, patients: Vec<KnownPatient>) -> Result<(), StoreError> {
-        let facility = facility.to_owned();
-        self.write(move |tx| tx.put_patients(&facility, &patients)).await
-    }
-
-    async fn register(&self, new: NewRegistration) -> Result<Registered, StoreError> {
-        self.write(move |tx| tx.register(&new)).await
-    }
-
-    async fn answer_registration(
-        &self,
-        id: &str,
-        answer: Result<Private<String>, Private<String>>,
-        now: Timestamp,
-    ) -> Result<Option<Registration>, StoreError> {
-        let id = id.to_owned();
-        self.write(move |tx| tx.answer_registration(&id, &answer, now)).await
-    }
-
-    async fn registration(&self, id: &str) -> Result<Option<Registration>, StoreError> {
-        let id = id.to_owned();
-        self.read(move |tx| tx.registration(&id)).await
-    }
-
-    async fn registrations(
-        &self,
-        facilities: &[String],
-        state: Option<RegistrationState>,
-        after: Option<i64>,
-        limit: usize,
-    ) -> Result<Page<Registration>, StoreError> {
-        let facilities = facilities.to_vec();
-        self.read(move |tx| tx.registrations(&facilities, state, after, limit)).await
-    }
-
-    async fn feed(
-        &self,
-        facilities: &[String],
-        kinds: FeedKinds,
-        cursor: i64,
-        limit: usize,
-    ) -> Result<Vec<FeedRow>, StoreError> {
-        let facilities = facilities.to_vec();
-        self.read(move |tx| tx.feed(&facilities, kinds, cursor, limit)).await
-    }
-
-    async fn booking_counts(&self, days: Vec<(String, Date)>) -> Result<Vec<BookingCount>, StoreError> {
-        self.read(move |tx| tx.booking_counts(&days)).await
-    }
-
-    async fn retire_antrean(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.write(move |tx| tx.retire_antrean(before, limit)).await
     }
 }

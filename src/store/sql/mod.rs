@@ -1,0 +1,104 @@
+//! What every SQL database is told, once: the queue's rules as statements.
+//!
+//! Job: the bodies of the [`Store`](super::Store) methods, each inside a transaction that the backend began. Invariants:
+//! the SQL here is understood alike by every backend (RETURNING, ON CONFLICT, numbered parameters; what one of them lacks
+//! is done in Rust or named in [`db::Db`]); a delivery's state changes in the one UPDATE of `rows`, through
+//! `queue::transition`. Neighbours: `sqlite` and `postgres` are [`Backend`]s: they open, lock, commit and say what went
+//! wrong; `store` turns every one of them into a `Store`. What it does not do: begin or end a transaction.
+
+mod accept;
+mod antrean;
+mod antrean_people;
+mod claim;
+mod contract;
+pub(super) mod db;
+mod gateway;
+pub(super) mod keep;
+mod ledger;
+mod move_on;
+mod obligations;
+mod questions;
+mod rows;
+mod store;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{Sealer, SealingError, StoreError};
+use crate::catalogue::Catalogue;
+use crate::queue::DeliveryId;
+
+/// Row of `meta` that stands until [`crate::store::Store::distrust`] has been carried out (promise 13).
+pub(super) const LOOK_FIRST: &str = "look_first";
+
+/// What statements need besides a connection.
+pub(super) struct Shared {
+    /// Seals and opens columns, makes keyed hashes.
+    pub(super) sealer: Sealer,
+    /// For the policies of transitions.
+    pub(super) catalogue: Arc<Catalogue>,
+}
+
+/// A connection inside a transaction (or a reader), with what is needed to read and write rows.
+#[derive(Clone, Copy)]
+pub(super) struct Tx<'c> {
+    pub(super) connection: &'c dyn db::Db,
+    pub(super) shared: &'c Shared,
+}
+
+impl From<SealingError> for StoreError {
+    fn from(error: SealingError) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+/// What a write touches: a database on which several write at once serialises those that touch the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Rows of this facility only. Nothing is ordered across facilities; within one everything is.
+    Facility(String),
+    /// Rows of this delivery's facility.
+    Delivery(DeliveryId),
+    /// Rows of this outage's facility.
+    Outage(i64),
+    /// Rows of this booking's facility.
+    Booking(String),
+    /// Rows of this registration's facility.
+    Registration(String),
+    /// Rows of several facilities.
+    Everything,
+    /// The security log and tables of no facility.
+    Log,
+}
+
+impl Scope {
+    /// A facility's, or everything where the word stands for all of them.
+    pub(super) fn of(facility: &str) -> Self {
+        if facility == "*" { Self::Everything } else { Self::Facility(facility.to_owned()) }
+    }
+}
+
+/// A database that runs jobs in transactions. Whoever is one is a [`super::Store`].
+pub(super) trait Backend: Send + Sync + 'static {
+    /// Runs a job in one transaction and answers after its commit.
+    fn write<T, F>(&self, scope: Scope, job: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static;
+
+    /// Runs a question.
+    fn read<T, F>(&self, question: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static;
+
+    /// Bytes the database takes on its disk.
+    fn bytes(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// See [`super::Store::wake_ups`].
+    fn woken(&self) -> watch::Receiver<u64>;
+
+    /// See [`super::Store::fatal`].
+    fn broken(&self) -> watch::Receiver<Option<String>>;
+}

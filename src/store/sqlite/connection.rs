@@ -1,0 +1,68 @@
+//! A connection as `sql` sees it: prepared statements are kept by the connection, values are bound and read in place.
+
+use rusqlite::types::{self, ToSqlOutput};
+use rusqlite::{CachedStatement, Connection};
+
+use crate::store::StoreError;
+use crate::store::sql::db::{Columns, Db, Each, Row, ToSql, ValueRef};
+
+/// A parameter on its way into a statement.
+struct Bound<'v>(ValueRef<'v>);
+
+impl rusqlite::ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            ValueRef::Null => types::ValueRef::Null,
+            ValueRef::Integer(number) => types::ValueRef::Integer(number),
+            ValueRef::Text(text) => types::ValueRef::Text(text.as_bytes()),
+            ValueRef::Blob(bytes) => types::ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn bound<'c>(connection: &'c Connection, sql: &str, values: &[&dyn ToSql]) -> Result<CachedStatement<'c>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    if statement.parameter_count() != values.len() {
+        return Err(StoreError::Database(format!("{} parameters for: {sql}", values.len())));
+    }
+    for (number, value) in (1..).zip(values) {
+        statement.raw_bind_parameter(number, Bound(value.value()))?;
+    }
+    Ok(statement)
+}
+
+impl Db for Connection {
+    fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<usize, StoreError> {
+        Ok(bound(self, sql, values)?.raw_execute()?)
+    }
+
+    fn query(&self, sql: &str, values: &[&dyn ToSql], each: Each<'_>) -> Result<(), StoreError> {
+        let mut statement = bound(self, sql, values)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            if each(&Row::new(row))?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Columns for rusqlite::Row<'_> {
+    fn at(&self, index: usize) -> Result<ValueRef<'_>, StoreError> {
+        Ok(match self.get_ref(index)? {
+            types::ValueRef::Null => ValueRef::Null,
+            types::ValueRef::Integer(number) => ValueRef::Integer(number),
+            types::ValueRef::Real(_) => return Err(StoreError::Unreadable("column is a fraction".to_owned())),
+            types::ValueRef::Text(text) => {
+                let text = std::str::from_utf8(text).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+                ValueRef::Text(text)
+            }
+            types::ValueRef::Blob(bytes) => ValueRef::Blob(bytes),
+        })
+    }
+
+    fn index_of(&self, name: &str) -> Result<usize, StoreError> {
+        Ok(self.as_ref().column_index(name)?)
+    }
+}
