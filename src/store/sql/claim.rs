@@ -11,6 +11,11 @@ use crate::queue::{Delivery, DeliveryId, Lease, Purpose};
 use crate::secret::Private;
 use crate::store::{ClaimAsk, Claimed, Given, StoreError};
 
+/// Dispatch order, class after class, with the present as `?3`: what can still be in time, the nearest date first; what
+/// has no date, as accepted; then what is late already, the oldest date first. So today's entries overtake a backlog
+/// ("segera setelah pelayanan"), and the backlog drains in the order of its dates.
+pub(super) const DISPATCH: [&str; 3] =
+    ["late >= ?3 ORDER BY late, rank, seq", "late IS NULL ORDER BY rank, seq", "late < ?3 ORDER BY late, rank, seq"];
 /// Rows looked at beyond those asked for.
 const SPARE_ROWS: usize = 32;
 
@@ -38,13 +43,25 @@ impl Tx<'_> {
         Ok(claimed)
     }
 
-    /// What is due, the nearest target first, with some more than asked for, should a row be unreadable.
+    /// What is due in dispatch order, with some more than asked for, should a row be unreadable.
     fn due(self, ask: &ClaimAsk) -> Result<Vec<DeliveryId>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
+        let wanted = ask.limit.saturating_add(SPARE_ROWS);
+        let mut due = Vec::new();
+        for class in DISPATCH {
+            if due.len() < wanted {
+                due.extend(self.due_of(ask, class, wanted - due.len())?);
+            }
+        }
+        Ok(due)
+    }
+
+    fn due_of(self, ask: &ClaimAsk, class: &str, wanted: usize) -> Result<Vec<DeliveryId>, StoreError> {
+        let sql = format!(
             "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') \
-             AND blocked_kind IS NULL AND lease_token IS NULL AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4",
-        )?;
-        let limit = i64::try_from(ask.limit.saturating_add(SPARE_ROWS)).unwrap_or(i64::MAX);
+             AND blocked_kind IS NULL AND lease_token IS NULL AND due_at <= ?3 AND {class} LIMIT ?4"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![ask.facility, ask.service, millis(ask.now), limit], |row| {
             Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
         })?;

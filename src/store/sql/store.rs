@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::watch;
 
+use super::move_on::Place;
 use super::{Backend, Scope};
 use crate::contract::{Done, Event};
 use crate::queue::{Delivery, DeliveryId, Mark, State, SubmissionId};
@@ -130,8 +131,14 @@ impl<B: Backend> Store for B {
     }
 
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError> {
-        let scope = Scope::Everything;
-        self.write(scope, move |tx| tx.distrust(now, &base)).await
+        // Some at a time, each in a transaction: the store may be large, and until the last it says that it is not trusted.
+        let (mut moved, mut place) = (0, Some(Place::default()));
+        while let Some(from) = place {
+            let (some, next) = self.write(Scope::Everything, move |tx| tx.distrust(from, now, &base)).await?;
+            moved += some;
+            place = next;
+        }
+        Ok(moved)
     }
 
     async fn retire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
