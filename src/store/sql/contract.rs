@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use super::Tx;
 use super::db::{OptionalExtension, Row, params};
+use super::move_on::Walk;
 use super::rows::{Millis, Parsed, Word, millis};
 use crate::contract::Circumstance;
 use crate::queue::{Mark, State};
@@ -111,7 +112,7 @@ impl Tx<'_> {
         if declared.is_empty() {
             return Ok(0);
         }
-        let (mut moved, mut place) = (0, Place::default());
+        let (mut moved, mut place) = (0, Walk::default());
         while let Some((some, next)) = self.some_of(&DATED, place)? {
             for delivery in some.iter().filter(|delivery| delivery.service_date.is_some()) {
                 let deadline = declared.get(&delivery.facility).and_then(|here| redate(delivery, here, now));

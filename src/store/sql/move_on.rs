@@ -24,7 +24,7 @@ const SOME: i64 = 500;
 
 /// Where a walk through the deliveries of several states stands.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct Walk {
     state: usize,
     seq: i64,
 }
@@ -429,7 +429,7 @@ impl Tx<'_> {
 
     /// Makes some of what may be sent look first, from a place on, and says where to go on; once there is nothing left,
     /// the store is trusted again.
-    pub(super) fn distrust(self, from: Place, now: Timestamp, base: &Base) -> Result<(usize, Option<Place>), StoreError> {
+    pub(super) fn distrust(self, from: Walk, now: Timestamp, base: &Base) -> Result<(usize, Option<Walk>), StoreError> {
         let Some((some, next)) = self.some_of(&DISTRUSTED, from)? else {
             self.connection.prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([LOOK_FIRST])?;
             return Ok((0, None));
@@ -442,13 +442,13 @@ impl Tx<'_> {
     }
 
     /// Some deliveries in one of `states` from a place on, in order of acceptance state by state; `None` past the last.
-    pub(super) fn some_of(self, states: &[State], from: Place) -> Result<Option<(Vec<Delivery>, Place)>, StoreError> {
+    pub(super) fn some_of(self, states: &[State], from: Walk) -> Result<Option<(Vec<Delivery>, Walk)>, StoreError> {
         let Some(state) = states.get(from.state) else { return Ok(None) };
         let some =
             self.select("WHERE state = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3", params![state.word(), from.seq, SOME])?;
         let next = match some.last() {
-            Some(last) => Place { seq: last.seq, ..from },
-            None => Place { state: from.state + 1, seq: 0 },
+            Some(last) => Walk { seq: last.seq, ..from },
+            None => Walk { state: from.state + 1, seq: 0 },
         };
         Ok(Some((some, next)))
     }

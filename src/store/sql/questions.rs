@@ -170,6 +170,7 @@ impl Tx<'_> {
             let again = list.items.last().is_some_and(|last| last.seq == found.seq);
             Ok(list.looked_at(found.seq, (asked && !again).then_some(found)))
         };
+        let window = list.window;
         match (reference, state) {
             (Some(reference), state) => {
                 let sql = format!(
@@ -177,7 +178,7 @@ impl Tx<'_> {
                      WHERE d.submission = submission.id AND d.state = ?2)) ORDER BY seq LIMIT ?3"
                 );
                 let state = state.map_or("", State::word);
-                self.connection.query(&sql, params![reference, state, list.window], &mut |row| each(&mut list, row))?;
+                self.connection.query(&sql, params![reference, state, window], &mut |row| each(&mut list, row))?;
             }
             (None, Some(state)) => {
                 // Entries follow one another as their submissions do.
@@ -186,11 +187,11 @@ impl Tx<'_> {
                            ORDER BY d.seq LIMIT ?3";
                 let from = self.last_entry_of(after)?;
                 self.connection
-                    .query(sql, params![state.word(), from, list.window], &mut |row| each(&mut list, row))?;
+                    .query(sql, params![state.word(), from, window], &mut |row| each(&mut list, row))?;
             }
             (None, None) => {
                 let sql = format!("SELECT {SUBMISSION} FROM submission WHERE seq > ?1 ORDER BY seq LIMIT ?2");
-                self.connection.query(&sql, params![after, list.window], &mut |row| each(&mut list, row))?;
+                self.connection.query(&sql, params![after, window], &mut |row| each(&mut list, row))?;
             }
         }
         Ok(list.page(|row| row.seq))

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::watch;
 
-use super::move_on::Place;
+use super::move_on::Walk;
 use super::{Backend, Scope};
 use crate::contract::{Done, Event};
 use crate::queue::{Delivery, DeliveryId, Mark, State, SubmissionId};
@@ -132,7 +132,7 @@ impl<B: Backend> Store for B {
 
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError> {
         // Some at a time, each in a transaction: the store may be large, and until the last it says that it is not trusted.
-        let (mut moved, mut place) = (0, Some(Place::default()));
+        let (mut moved, mut place) = (0, Some(Walk::default()));
         while let Some(from) = place {
             let (some, next) = self.write(Scope::Everything, move |tx| tx.distrust(from, now, &base)).await?;
             moved += some;

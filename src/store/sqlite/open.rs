@@ -157,7 +157,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     }
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(128);
+    connection.set_prepared_statement_cache_capacity(192);
     connection.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;
          PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY;",
@@ -230,7 +230,8 @@ impl Progress {
     }
 
     fn of(connection: &Connection) -> Result<i64, StoreError> {
-        Ok(connection.query_row("SELECT coalesce(sum(seq), 0) FROM sqlite_sequence", [], |row| row.get(0))?)
+        let mut statement = connection.prepare_cached("SELECT coalesce(sum(seq), 0) FROM sqlite_sequence")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
     }
 
     /// Whether the database is behind what this machine last wrote into it.

@@ -3,6 +3,8 @@
 mod crash;
 mod files;
 mod full;
+mod plans;
+mod scale;
 mod schema;
 
 use std::path::Path;

@@ -22,8 +22,14 @@ const GROUP: usize = 512;
 const QUEUE: usize = 8192;
 /// Pages in the log from which an idle writer checkpoints (4 MiB at 4 KiB a page).
 const CHECKPOINT_PAGES: i64 = 1000;
-/// Pages in the log from which even a busy writer checkpoints (256 MiB).
-const CHECKPOINT_CAP: i64 = 65_536;
+/// Pages in the log from which a writer checkpoints as soon as nothing waits, if only for a moment (32 MiB).
+const CHECKPOINT_SOON: i64 = 8_000;
+/// Pages in the log from which even a busy writer checkpoints (160 MiB): the start after a crash reads it once.
+const CHECKPOINT_CAP: i64 = 40_000;
+/// Free pages that stay in the file for what comes next (4 MiB), besides a sixteenth of it.
+const KEEP_FREE: i64 = 1024;
+/// Pages that an idle writer gives back to the disk at a time (2 MiB).
+const VACUUM_PAGES: i64 = 512;
 
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Without a connection (no transaction could begin) a job does nothing and its answer is the error given.
@@ -120,15 +126,20 @@ impl Drop for PanicWatch {
     }
 }
 
+/// Runs a statement of the transaction itself; the connection keeps it prepared.
+fn said(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.raw_execute().map(|_| ())
+}
+
 fn in_savepoint<T>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    connection.execute_batch("SAVEPOINT job")?;
+    said(connection, "SAVEPOINT job")?;
     let result = job(connection);
-    let end = if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+    let back = if result.is_ok() { Ok(()) } else { said(connection, "ROLLBACK TO job") };
     // An error that already rolled the transaction back leaves no savepoint; the COMMIT then tells.
-    match (result, connection.execute_batch(end)) {
+    match (result, back.and_then(|()| said(connection, "RELEASE job"))) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(error)) => Err(error.into()),
         (Err(error), _) => Err(error),
@@ -143,9 +154,18 @@ fn write_until_closed(
     fatal: &watch::Sender<Option<String>>,
 ) {
     loop {
-        let first = match waiting.recv_timeout(Duration::from_millis(200)) {
+        let waits = match waiting.try_recv() {
+            Ok(job) => Ok(job),
+            Err(mpsc::TryRecvError::Disconnected) => Err(mpsc::RecvTimeoutError::Disconnected),
+            Err(mpsc::TryRecvError::Empty) => {
+                checkpoint(connection, CHECKPOINT_SOON);
+                waiting.recv_timeout(Duration::from_millis(200))
+            }
+        };
+        let first = match waits {
             Ok(job) => job,
             Err(mpsc::RecvTimeoutError::Timeout) => {
+                vacuum(connection);
                 checkpoint(connection, CHECKPOINT_PAGES);
                 continue;
             }
@@ -171,7 +191,7 @@ fn write_until_closed(
 /// Runs one group; `Err` means that its outcome is unknown and nothing may be written any more.
 fn write_group(connection: &Connection, first: Job, waiting: &Receiver<Job>) -> Result<(), String> {
     let mut answers = Vec::new();
-    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+    if let Err(error) = said(connection, "BEGIN IMMEDIATE") {
         // Nothing was written: this group alone is refused.
         first(None)(Err(StoreError::from(error)));
         return Ok(());
@@ -184,7 +204,7 @@ fn write_group(connection: &Connection, first: Job, waiting: &Receiver<Job>) -> 
     {
         answers.push(job(Some(connection)));
     }
-    match connection.execute_batch("COMMIT") {
+    match said(connection, "COMMIT") {
         Ok(()) => {
             answers.into_iter().for_each(|answer| answer(Ok(())));
             Ok(())
@@ -197,14 +217,32 @@ fn write_group(connection: &Connection, first: Job, waiting: &Receiver<Job>) -> 
     }
 }
 
+/// The last two numbers that a PRAGMA answers with.
+fn pragma(connection: &Connection, sql: &str) -> rusqlite::Result<(i64, i64)> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let last = statement.column_count().saturating_sub(1);
+    statement.query_row([], |row| Ok((row.get(last.saturating_sub(1))?, row.get(last)?)))
+}
+
 /// Moves the log into the database file once it has `from` pages. A checkpoint that fails loses nothing: the log stays.
 fn checkpoint(connection: &Connection, from: i64) {
-    let pages = connection
-        .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?));
-    if pages.is_ok_and(|pages| pages >= from) {
-        let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(0));
-        if let Err(error) = done {
-            tracing::warn!(%error, "checkpoint put off");
+    let pages = pragma(connection, "PRAGMA wal_checkpoint(NOOP)").map(|(log, moved)| log - moved);
+    if pages.is_ok_and(|pages| pages >= from)
+        && let Err(error) = pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+    {
+        tracing::warn!(%error, "checkpoint put off");
+    }
+}
+
+/// Gives free pages at the end of the file back to the disk, a slice at a time and only while nothing waits: after the
+/// retention the file becomes smaller. What fails is tried again at the next idle moment.
+fn vacuum(connection: &Connection) {
+    let count = |sql: &str| pragma(connection, sql).map_or(0, |(_, count)| count);
+    let (free, pages) = (count("PRAGMA freelist_count"), count("PRAGMA page_count"));
+    if free > KEEP_FREE + pages / 16 {
+        let slice = format!("PRAGMA incremental_vacuum({VACUUM_PAGES})");
+        if let Err(error) = connection.execute_batch(&slice) {
+            tracing::warn!(%error, "free pages stay in the file for now");
         }
     }
 }
