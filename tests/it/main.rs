@@ -22,6 +22,7 @@ mod papers;
 mod promises;
 mod reconcile;
 mod reconcile_runs;
+mod scale;
 mod secrets;
 mod services;
 mod simulator;
