@@ -262,6 +262,7 @@ fn observe(live: &Arc<Live>, clock: &Clock) -> Observe {
 async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError> {
     let now = shared.parts.clock.now();
     let lost = shared.store.reclaim(now, true, shared.base()).await?;
+    failpoint!(await "reclaim.committed");
     if lost > 0 {
         tracing::warn!(lost, "attempts without a recorded end: looked up before anything else happens");
     }
@@ -278,6 +279,7 @@ async fn prepare_store(shared: &Shared, opened: Opened) -> Result<(), StoreError
         let pause = PauseRow { facility: "*".to_owned(), reason, actor: "jembatan".to_owned(), since: now };
         // The pause first: after a crash between the two the store still says that it was restored.
         shared.store.set_pause("*", Some(pause), audit).await?;
+        failpoint!(await "distrust.paused");
         let moved = shared.store.distrust(now, shared.base()).await?;
         tracing::warn!(moved, "{what}: sending is paused until somebody resumes it");
     }

@@ -19,6 +19,9 @@
 //! * [`simulator`] plays BPJS; [`daemon`] puts everything together.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+pub mod failpoint;
+
 mod words;
 
 pub mod chance;

@@ -46,6 +46,7 @@ pub(super) async fn run(shared: Shared, failed: CancellationToken) {
     let mut looks = 0_u32;
     while !shared.stop.is_cancelled() {
         (shared.observe)(Seen::Beat("housekeeping"));
+        failpoint!(await "loop.housekeeping");
         look(&shared);
         if looks.is_multiple_of(RETIRE_EVERY) {
             retire(&shared).await;

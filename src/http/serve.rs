@@ -49,6 +49,7 @@ pub async fn serve(
     let tls = tls.map(TlsAcceptor::from);
     let (doors, tasks) = (Doors::new(limits), TaskTracker::new());
     loop {
+        failpoint!(await "loop.api");
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,

@@ -58,6 +58,7 @@ pub(super) async fn submit(
     if let Some(value) = wait.and_then(|seconds| HeaderValue::from_str(&format!("wait={seconds}")).ok()) {
         response.headers_mut().insert(HeaderName::from_static("preference-applied"), value);
     }
+    failpoint!(await "accept.answer");
     Ok(response)
 }
 

@@ -164,6 +164,7 @@ impl Intake {
             Acceptance::Same(row) => (row, false),
             Acceptance::Conflict(row) => return Err(IntakeError::Conflict(Box::new(row))),
         };
+        failpoint!(await "accept.committed");
         let deliveries = self.store.deliveries_of(submission.id).await?;
         Ok(Accepted { submission, deliveries, fresh })
     }

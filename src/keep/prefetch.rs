@@ -130,6 +130,7 @@ impl Prefetch {
         let mut later: HashMap<Task, Timestamp> = HashMap::new();
         while !stop.is_cancelled() {
             (self.observe)(Seen::Beat("prefetch"));
+            failpoint!(await "loop.prefetch");
             let next = match self.next(&lane, &later, refresh).await {
                 Ok(next) => next,
                 Err(error) => {

@@ -38,7 +38,9 @@ impl Push {
             base: self.base(lane, now),
             end: ended.end,
         };
-        match self.store.record(recorded).await {
+        let kept = self.store.record(recorded).await;
+        failpoint!(await "record.committed");
+        match kept {
             Ok(Some(_)) => {}
             Ok(None) => tracing::warn!(delivery.id = %claimed.delivery.id, "lease lost before the end was recorded"),
             // The row still says `sending`: the lease runs out and the entry is looked up.
@@ -55,8 +57,18 @@ impl Push {
             Err(open) => return Ended::refused(not_filled(&open)),
         };
         match claimed.purpose {
-            Purpose::Send => self.send(lane, claimed, operation, &filled).await,
-            Purpose::LookUp => self.look_up(lane, claimed, operation, &filled.payload).await,
+            Purpose::Send => {
+                failpoint!(await "send.before");
+                let ended = self.send(lane, claimed, operation, &filled).await;
+                failpoint!(await "send.answered");
+                ended
+            }
+            Purpose::LookUp => {
+                failpoint!(await "lookup.before");
+                let ended = self.look_up(lane, claimed, operation, &filled.payload).await;
+                failpoint!(await "lookup.answered");
+                ended
+            }
         }
     }
 

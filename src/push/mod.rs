@@ -74,6 +74,7 @@ impl Push {
         let mut busy = JoinSet::new();
         while !stop.is_cancelled() {
             (self.observe)(Seen::Beat(&name));
+            failpoint!(await "loop.push");
             wakes.mark_unchanged();
             circuit.mark_unchanged();
             while busy.try_join_next().is_some() {}
@@ -120,6 +121,7 @@ impl Push {
         // Due but not claimable: paused, or the lane is stopped.
         let wait = if claimed.is_empty() { LOOK_AROUND } else { Duration::ZERO };
         for claimed in claimed {
+            failpoint!(await "claim.committed");
             let (push, lane) = (Arc::clone(self), Arc::clone(lane));
             busy.spawn(async move { push.attempt(&lane, claimed).await });
         }

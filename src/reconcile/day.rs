@@ -344,6 +344,7 @@ impl Reconciler {
             counts: serde_json::from_value(counts).unwrap_or_default(),
             report: Some(Private::new(report.clone())),
         };
+        failpoint!(await "reconciliation.before");
         self.store.put_reconciliation(row).await
     }
 }

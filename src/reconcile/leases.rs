@@ -16,6 +16,7 @@ const EVERY: Duration = Duration::from_secs(5);
 pub async fn run(store: SharedStore, clock: Clock, base: Base, observe: Observe, stop: CancellationToken) {
     while !stop.is_cancelled() {
         observe(Seen::Beat("reconcile.leases"));
+        failpoint!(await "loop.leases");
         match store.reclaim(clock.now(), false, base).await {
             Ok(0) => {}
             Ok(lost) => tracing::warn!(lost, "leases ran out: the entries are looked up"),

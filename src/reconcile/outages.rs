@@ -55,6 +55,7 @@ impl Watch {
         }
         while !stop.is_cancelled() {
             (self.observe)(Seen::Beat(&name));
+            failpoint!(await "loop.outages");
             if let Err(error) = self.tick().await {
                 tracing::warn!(%error, lane = %name, "outage not recorded");
             }

@@ -28,6 +28,7 @@ pub async fn run(
 ) {
     while !stop.is_cancelled() {
         observe(Seen::Beat("reconcile.overdue"));
+        failpoint!(await "loop.overdue");
         if let Some(redate) = &redate {
             match store.redate(clock.now(), Arc::clone(redate)).await {
                 Ok(0) => {}

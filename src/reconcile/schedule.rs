@@ -107,6 +107,7 @@ impl Schedule {
         let mut not_before: BTreeMap<(String, Date), Timestamp> = BTreeMap::new();
         while !stop.is_cancelled() {
             (self.observe)(Seen::Beat("reconcile.schedule"));
+            failpoint!(await "loop.schedule");
             if let Err(error) = self.look(since).await {
                 tracing::warn!(%error, "scheduled reconciliations not looked at");
             }

@@ -124,7 +124,9 @@ impl HttpsTransport {
             Method::Post | Method::Put | Method::Delete => &self.writes,
         };
         let prepared = prepare(client, url, request)?;
-        let response = client.execute(prepared).await.map_err(|error| lost(&error, begun))?;
+        let answer = client.execute(prepared);
+        failpoint!(during "send.waiting", answer);
+        let response = answer.await.map_err(|error| lost(&error, begun))?;
         self.read(response, begun).await
     }
 

@@ -115,7 +115,7 @@ pub(super) fn requests(state: &State) -> Value {
     let counts = state.counts.iter();
     let counts = counts
         .map(|((operation, outcome), count)| json!({ "operation": operation, "outcome": outcome, "count": count }));
-    let last = state.last.iter();
+    let last = state.last.iter().skip(state.last.len().saturating_sub(super::SHOWN));
     let last = last.map(|one| json!({ "at": one.at.to_string(), "operation": one.operation, "outcome": one.outcome }));
     json!({ "counts": counts.collect::<Vec<_>>(), "last": last.collect::<Vec<_>>() })
 }

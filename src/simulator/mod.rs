@@ -54,7 +54,9 @@ pub use self::server::serve;
 pub const FACILITY: &str = "0114A026";
 
 /// How many of the last requests `/_sim/requests` shows.
-const REMEMBERED: usize = 200;
+const SHOWN: usize = 200;
+/// How many of the last requests are remembered for [`Simulator::log_of_requests`].
+const REMEMBERED: usize = 200_000;
 
 /// What a simulator is built from.
 #[derive(Clone, Debug)]
@@ -298,6 +300,13 @@ impl Simulator {
     #[must_use]
     pub fn requests(&self) -> Value {
         ledger::requests(&self.state())
+    }
+
+    /// When which operation was asked for, and what came of it; the last 200 000, without the requests that an outage met.
+    #[must_use]
+    pub fn log_of_requests(&self) -> Vec<(Timestamp, String, String)> {
+        let all = self.state().last.clone();
+        all.into_iter().filter(|one| one.operation != "*").map(|one| (one.at, one.operation, one.outcome)).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -283,6 +283,22 @@ base_url = "http://{simulator}/pcare-rest"
         }
     }
 
+    /// Runs the daemon in the foreground until it ends by itself: its exit code and its two streams.
+    pub(crate) fn serve_says(&self) -> (Option<i32>, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jembatan"));
+        command.arg("serve").arg("--config").arg(self.config());
+        let output = command.envs(self.env.iter().cloned()).stdin(Stdio::null()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    /// How the daemon ended by itself, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_mut()?.try_wait().unwrap()?;
+        self.child = None;
+        Some(status)
+    }
+
     /// SIGTERM, and how it ended.
     pub(crate) fn terminate(&mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
@@ -362,6 +378,17 @@ base_url = "http://{simulator}/pcare-rest"
         headers: &[(String, String)],
         body: Option<String>,
     ) -> (u16, BTreeMap<String, String>, String) {
+        self.try_send(method, path, headers, body).unwrap()
+    }
+
+    /// The same, where nobody may answer.
+    pub(crate) fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: Option<String>,
+    ) -> Option<(u16, BTreeMap<String, String>, String)> {
         let url = format!("http://127.0.0.1:{}{path}", self.port);
         let mut request = self.http.request(method.parse().unwrap(), url);
         for (name, value) in headers {
@@ -371,13 +398,13 @@ base_url = "http://{simulator}/pcare-rest"
             request = request.body(body);
         }
         self.runtime.block_on(async {
-            let answer = request.send().await.unwrap();
+            let answer = request.send().await.ok()?;
             let status = answer.status().as_u16();
             let shown = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
                 (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
             };
             let headers = answer.headers().iter().map(shown).collect();
-            (status, headers, answer.text().await.unwrap())
+            Some((status, headers, answer.text().await.ok()?))
         })
     }
 

@@ -9,6 +9,7 @@ mod bridge;
 mod catalogue;
 mod cli;
 mod clients;
+mod crash;
 mod day;
 mod defects;
 mod docs;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Which modules a module may use, tests aside. `daemon` and `cli` put things together and may use all.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("failpoint", &[]),
     ("words", &[]),
     ("secret", &[]),
     ("clock", &[]),
@@ -245,6 +246,37 @@ fn unsafe_code_and_verification_switches_are_absent() {
         assert!(!code.contains("unsafe "), "{name}");
         assert!(!code.contains("accept_invalid"), "{name}");
     }
+}
+
+/// The names of `failpoint!(…)` in the sources and those of the table are the same, each at one place only.
+#[test]
+fn every_failpoint_stands_in_the_table_and_in_one_place() {
+    let table = fs::read_to_string(root().join("src/failpoint.rs")).unwrap();
+    let mut known: Vec<String> = ["STEPS", "LOOPS", "BREAKS"]
+        .iter()
+        .flat_map(|list| {
+            let rest = table.split(&format!("pub const {list}: &[&str] = &[")).nth(1).unwrap();
+            rest.split(']').next().unwrap().split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut used = Vec::new();
+    for (_, _, code) in files().into_iter().filter(|(name, ..)| name != "src/failpoint.rs") {
+        let calls = code.split("failpoint!(").skip(1);
+        used.extend(calls.filter_map(|rest| Some(rest.split('"').nth(1)?.to_owned())));
+    }
+    known.sort();
+    used.sort();
+    assert!(known.len() > 40, "{known:?}");
+    assert_eq!(used, known);
+}
+
+#[test]
+fn failpoints_are_no_default() {
+    let cargo = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let features: Vec<&str> = cargo.split("[features]").nth(1).unwrap().split("\n[").next().unwrap().lines().collect();
+    assert!(features.contains(&"failpoints = []") && !features.iter().any(|line| line.starts_with("default")));
+    let service = fs::read_to_string(root().join("systemd/jembatan.service")).unwrap();
+    assert!(!service.contains("FAILPOINT"));
 }
 
 #[test]

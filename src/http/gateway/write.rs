@@ -55,7 +55,10 @@ enum Meaning {
 pub(super) async fn answer(call: Call<'_>) -> Reply {
     match hand_in(&call).await {
         Ok(id) => match until_told(&call, id).await {
-            Ok(delivery) => reply_of(&call, &delivery).await,
+            Ok(delivery) => {
+                failpoint!(await "gateway.answer");
+                reply_of(&call, &delivery).await
+            }
             Err(reply) => reply,
         },
         Err(reply) => reply,
@@ -82,6 +85,7 @@ async fn hand_in(call: &Call<'_>) -> Result<DeliveryId, Reply> {
             Meaning::New(generation) => {
                 let reference = format!("{}-{generation}", standing.reference);
                 if let Some(id) = accept(call, &content, &reference).await? {
+                    failpoint!(await "gateway.accepted");
                     return Ok(id);
                 }
             }

@@ -19,6 +19,7 @@ impl Tx<'_> {
         for entry in &new.entries {
             self.insert_entry(new, entry)?;
         }
+        failpoint!("accept.written");
         Ok(Acceptance::New(row))
     }
 

@@ -40,6 +40,7 @@ impl Tx<'_> {
                 Err(error) => return Err(error),
             }
         }
+        failpoint!("claim.written");
         Ok(claimed)
     }
 

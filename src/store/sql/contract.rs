@@ -123,6 +123,7 @@ impl Tx<'_> {
             }
             place = next;
         }
+        failpoint!("redate.written");
         Ok(moved)
     }
 
@@ -136,6 +137,7 @@ impl Tx<'_> {
                 "INSERT INTO settlement (reconciliation, item, how, reason, actor, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![row.reconciliation, row.item, row.how.word(), sealed, row.actor, millis(row.at)])?;
+        failpoint!("settle.written");
         self.log(&AuditEntry {
             at: row.at,
             actor: row.actor.clone(),
@@ -202,6 +204,7 @@ impl Tx<'_> {
                     .execute([facility, run])?;
             }
         }
+        failpoint!("days.written");
         Ok(())
     }
 

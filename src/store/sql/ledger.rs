@@ -150,6 +150,7 @@ impl Tx<'_> {
                 *id
             }
         };
+        failpoint!("outage.written");
         let sql = format!("SELECT {OUTAGE} FROM outage WHERE id = ?1");
         let found = self.connection.prepare_cached(&sql)?.query_row([id], outage_of).optional()?;
         found.ok_or_else(|| StoreError::Database(format!("no outage {id}")))
@@ -267,6 +268,7 @@ impl Tx<'_> {
                 counts,
                 sealed
             ])?;
+        failpoint!("reconciliation.written");
         Ok(())
     }
 
@@ -324,6 +326,7 @@ impl Tx<'_> {
                 entry.detail,
                 entry.hash
             ])?;
+        failpoint!("audit.written");
         Ok(())
     }
 

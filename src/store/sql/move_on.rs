@@ -234,6 +234,7 @@ impl Tx<'_> {
             self.release(&moved, recorded.end.frees.as_ref())?;
             self.free(&moved.facility, recorded.end.frees.as_ref())?;
         }
+        failpoint!("record.written");
         if moved.progress.state == State::Waiting {
             // While it was leased, what it waits behind may have come back.
             self.regate(moved.id, recorded.now, &recorded.base)?;
@@ -349,6 +350,7 @@ impl Tx<'_> {
             self.own(&moved, act.owns.as_ref())?;
         }
         self.log(&act.audit)?;
+        failpoint!("act.written");
         // Coming back from a final state it may find its lane or its prerequisites in the way.
         if moved.progress.state == State::Waiting {
             self.regate(moved.id, act.now, &act.base)?;
@@ -369,6 +371,7 @@ impl Tx<'_> {
             }
             self.regate(delivery.id, now, base)?;
         }
+        failpoint!("reclaim.written");
         Ok(lost.len())
     }
 
@@ -389,6 +392,7 @@ impl Tx<'_> {
             let Some(delivery) = self.delivery(delivery.id)? else { continue };
             moved += usize::from(self.apply(&delivery, &Event::Expire, now, base)?.is_ok());
         }
+        failpoint!("expire.written");
         Ok(moved)
     }
 
@@ -404,6 +408,7 @@ impl Tx<'_> {
         for (id, submission) in &over {
             self.retire_one(id, submission)?;
         }
+        failpoint!("retire.written");
         Ok(over.len())
     }
 
@@ -438,6 +443,7 @@ impl Tx<'_> {
         for delivery in some.iter().filter(|delivery| delivery.progress.lease.is_none()) {
             moved += usize::from(self.apply(delivery, &Event::Distrust, now, base)?.is_ok());
         }
+        failpoint!("distrust.written");
         Ok((moved, Some(next)))
     }
 

@@ -1,11 +1,12 @@
 //! The embedded store: SQLite in WAL mode, `synchronous=FULL`, one writer with group commit.
 //!
-//! Job: the [`Store`] trait on one file. Invariants: one writer thread owns the only writing connection; jobs that wait
+//! Job: the [`Store`] trait on one file. Invariants: one writer owns the only writing connection; jobs that wait
 //! share one COMMIT, each in its own savepoint; a failed COMMIT poisons the store (the process must stop and reopen);
 //! the file is created under `synchronous=EXTRA` so that no file system order can undo it; an instance lock keeps a
 //! second process out. Neighbours: `daemon` opens it. What it does not do: retry, decide, read the clock.
 
 mod connection;
+mod medium;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+pub use medium::{Folder, Medium, Running, SideFile, SystemFolder};
 pub use open::{Inspection, Opened, Settings, inspect};
 
 use super::StoreError;
@@ -27,13 +29,14 @@ pub struct SqliteStore {
     writer: writer::Writer,
     shared: Arc<Shared>,
     /// Keeps other processes out for as long as the store lives.
-    _lock: Option<std::fs::File>,
+    _lock: Box<dyn SideFile>,
 }
 
 /// What writer and readers share.
 pub(super) struct Shared {
     common: sql::Shared,
     path: PathBuf,
+    medium: Medium,
     readers: std::sync::Mutex<Vec<Connection>>,
 }
 
@@ -67,13 +70,22 @@ impl SqliteStore {
         F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        let asked = tokio::task::spawn_blocking(move || {
+        let ask = move || {
             let connection = shared.reader()?;
             let answer = question(Tx { connection: &connection, shared: &shared.common });
             shared.give_back(connection);
             answer
-        });
-        asked.await.unwrap_or(Err(StoreError::Closed))
+        };
+        match self.shared.medium.running {
+            Running::Inline => ask(),
+            Running::Threads => tokio::task::spawn_blocking(ask).await.unwrap_or(Err(StoreError::Closed)),
+        }
+    }
+
+    /// On an inline medium: what a writing thread does by itself when nothing waits, that is move the log into the database
+    /// if it is long. Elsewhere it does nothing.
+    pub fn rest(&self) {
+        self.writer.rest();
     }
 
     /// Stops the writer after what waits; later calls answer [`StoreError::Closed`].

@@ -1,14 +1,13 @@
 //! Opening: creation, migrations, the instance lock, and what a restore or an upgrade looks like.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use super::medium::{Folder, Medium, SideFile};
 use super::writer::Writer;
 use super::{Shared, SqliteStore};
 use crate::catalogue::Catalogue;
@@ -53,36 +52,45 @@ pub struct Opened {
 }
 
 impl SqliteStore {
-    /// Opens or creates the store and takes the instance lock.
+    /// Opens or creates the store on the system's files and takes the instance lock.
     ///
     /// # Errors
     /// [`StoreError::Busy`] if another process holds it, [`StoreError::Newer`] if a newer program wrote it,
     /// [`StoreError::Unreadable`] if the key is another one.
     pub fn open(settings: Settings) -> Result<(Self, Opened), StoreError> {
-        let lock = instance_lock(&settings.path)?;
+        Self::open_on(settings, Medium::system())
+    }
+
+    /// As [`SqliteStore::open`], on another medium.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_on(settings: Settings, medium: Medium) -> Result<(Self, Opened), StoreError> {
+        let Settings { path, sealer, catalogue } = settings;
+        let lock = instance_lock(&path, &medium)?;
         // An empty file is what a crash during creation leaves.
-        if std::fs::metadata(&settings.path).map_or(true, |meta| meta.len() == 0) {
-            create(&settings.path)?;
+        if medium.folder.size(&path).map_or(true, |size| size == 0) {
+            create(&path, &medium)?;
+            failpoint!("open.created");
         }
-        let connection = connect(&settings.path)?;
+        let connection = connect(&path, &medium)?;
         let fresh = migrate(&connection)? == 0;
-        check_key(&connection, &settings.sealer)?;
-        name_start(&connection, &settings.path, fresh)?;
-        let progress = Progress::keep(&connection, &settings.path)?;
+        check_key(&connection, &sealer)?;
+        name_start(&connection, &path, &medium, fresh)?;
+        let progress = Progress::keep(&connection, &path, &medium)?;
         let look_first = meta(&connection, LOOK_FIRST)?;
         let (upgraded, restored) = (look_first.as_deref() == Some(UPGRADED), look_first.as_deref() == Some(RESTORED));
-        let Settings { path, sealer, catalogue } = settings;
-        let shared =
-            Arc::new(Shared { common: sql::Shared { sealer, catalogue }, path, readers: Mutex::new(Vec::new()) });
-        let store = Self { writer: Writer::start(connection, progress)?, shared, _lock: Some(lock) };
-        Ok((store, Opened { fresh, upgraded, restored }))
+        let writer = Writer::start(connection, progress, &medium)?;
+        let common = sql::Shared { sealer, catalogue };
+        let shared = Arc::new(Shared { common, path, medium, readers: Mutex::new(Vec::new()) });
+        Ok((Self { writer, shared, _lock: lock }, Opened { fresh, upgraded, restored }))
     }
 }
 
 impl Shared {
     pub(super) fn reader(&self) -> Result<Connection, StoreError> {
         let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.map_or_else(|| open_reader(&self.path), Ok)
+        kept.map_or_else(|| open_reader(&self.path, &self.medium), Ok)
     }
 
     pub(super) fn give_back(&self, connection: Connection) {
@@ -93,14 +101,21 @@ impl Shared {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        let size = |suffix: &str| std::fs::metadata(beside(&self.path, suffix)).map_or(0, |meta| meta.len());
+        let size = |suffix: &str| self.medium.folder.size(&beside(&self.path, suffix)).unwrap_or(0);
         size("") + size("-wal")
     }
 }
 
-fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+fn open_connection(path: &Path, medium: &Medium, flags: OpenFlags) -> Result<Connection, StoreError> {
+    Ok(match medium.vfs.as_deref() {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
+        None => Connection::open_with_flags(path, flags)?,
+    })
+}
+
+fn open_reader(path: &Path, medium: &Medium) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = open_connection(path, medium, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
@@ -116,13 +131,12 @@ fn io(error: &std::io::Error, path: &Path) -> StoreError {
     StoreError::Database(format!("{}: {error}", path.display()))
 }
 
-fn instance_lock(path: &Path) -> Result<File, StoreError> {
+fn instance_lock(path: &Path, medium: &Medium) -> Result<Box<dyn SideFile>, StoreError> {
     let lock_path = beside(path, ".lock");
-    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
-    let file = opened.map_err(|error| io(&error, &lock_path))?;
+    let file = medium.folder.open(&lock_path).map_err(|error| io(&error, &lock_path))?;
     // A predecessor that was killed may take a moment to be gone; so may a copy of its handle in a child being started.
     for _ in 0..LOCK_TRIES {
-        if file.try_lock().is_ok() {
+        if file.try_lock().map_err(|error| io(&error, &lock_path))? {
             return Ok(file);
         }
         std::thread::sleep(LOCK_WAIT);
@@ -132,15 +146,9 @@ fn instance_lock(path: &Path) -> Result<File, StoreError> {
 
 /// Creates the file under `synchronous=EXTRA`: the switch to WAL then survives a power cut on any file system
 /// (with FULL the rollback journal's unlink may come back and undo the whole database).
-fn create(path: &Path) -> Result<(), StoreError> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| io(&error, path))?;
-    let connection = Connection::open(path)?;
+fn create(path: &Path, medium: &Medium) -> Result<(), StoreError> {
+    drop(medium.folder.open(path).map_err(|error| io(&error, path))?);
+    let connection = open_connection(path, medium, OpenFlags::default())?;
     connection.execute_batch("PRAGMA synchronous=EXTRA; PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;")?;
     let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
     if mode != "wal" {
@@ -148,14 +156,14 @@ fn create(path: &Path) -> Result<(), StoreError> {
     }
     drop(connection);
     let folder = folder_of(path);
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io(&error, folder))
+    medium.folder.sync(folder).map_err(|error| io(&error, folder))
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(StoreError::Database(format!("SQLite {} is too old", rusqlite::version())));
     }
-    let connection = Connection::open(path)?;
+    let connection = open_connection(path, medium, OpenFlags::default())?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(192);
     connection.execute_batch(
@@ -183,7 +191,10 @@ fn migrate(connection: &Connection) -> Result<i64, StoreError> {
         } else {
             format!("INSERT INTO meta (key, value) VALUES ('{LOOK_FIRST}', '{UPGRADED}') ON CONFLICT (key) DO NOTHING;")
         };
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} {note} PRAGMA user_version={version}; COMMIT;"))?;
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} {note} PRAGMA user_version={version};"))?;
+        failpoint!("migrate.written");
+        connection.execute_batch("COMMIT")?;
+        failpoint!("migrate.applied");
     }
     Ok(found)
 }
@@ -196,24 +207,26 @@ fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError
 /// Names this start in the database and beside it. If the database's last name is not among those kept beside it, it is
 /// not the one this machine last wrote: promise 13 then wants it paused and distrusted. Names are random, so that a
 /// copy from another machine is never taken for ours; two are kept, so that a crash between the writes is no alarm.
-fn name_start(connection: &Connection, path: &Path, fresh: bool) -> Result<(), StoreError> {
+fn name_start(connection: &Connection, path: &Path, medium: &Medium, fresh: bool) -> Result<(), StoreError> {
     let beside_path = beside(path, ".starts");
     let last = meta(connection, "start")?;
-    let known = std::fs::read_to_string(&beside_path).unwrap_or_default();
+    let known = text_of(medium.folder.as_ref(), &beside_path);
     let next = format!("{:016x}", Chance::system().bits());
     let foreign = last.as_deref().is_some_and(|last| !known.lines().any(|line| line == last));
-    let restored = !fresh && (foreign || Progress::is_behind(connection, path)?);
+    let restored = !fresh && (foreign || Progress::is_behind(connection, path, medium)?);
     if restored {
         connection.execute(
             "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             [LOOK_FIRST, RESTORED],
         )?;
     }
-    replace(&beside_path, &format!("{}\n{next}\n", last.unwrap_or_default()))?;
+    replace(medium.folder.as_ref(), &beside_path, &format!("{}\n{next}\n", last.unwrap_or_default()))?;
+    failpoint!("start.beside");
     connection.execute(
         "INSERT INTO meta (key, value) VALUES ('start', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [next],
     )?;
+    failpoint!("start.named");
     Ok(())
 }
 
@@ -222,7 +235,7 @@ fn name_start(connection: &Connection, path: &Path, fresh: bool) -> Result<(), S
 ///
 /// The number grows with every row that a submission or an attempt makes. It is written after the commit and never
 /// flushed: a killed process leaves it exact, a power cut leaves it at most too low, which is no alarm.
-pub(super) struct Progress(File);
+pub(super) struct Progress(Box<dyn SideFile>);
 
 impl Progress {
     fn path(database: &Path) -> PathBuf {
@@ -235,16 +248,15 @@ impl Progress {
     }
 
     /// Whether the database is behind what this machine last wrote into it.
-    fn is_behind(connection: &Connection, database: &Path) -> Result<bool, StoreError> {
-        let kept = std::fs::read_to_string(Self::path(database)).unwrap_or_default();
+    fn is_behind(connection: &Connection, database: &Path, medium: &Medium) -> Result<bool, StoreError> {
+        let kept = text_of(medium.folder.as_ref(), &Self::path(database));
         let kept: i64 = kept.trim().parse().unwrap_or(0);
         Ok(kept > Self::of(connection)?)
     }
 
-    fn keep(connection: &Connection, database: &Path) -> Result<Self, StoreError> {
+    fn keep(connection: &Connection, database: &Path, medium: &Medium) -> Result<Self, StoreError> {
         let path = Self::path(database);
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        let progress = Self(opened.map_err(|error| io(&error, &path))?);
+        let progress = Self(medium.folder.open(&path).map_err(|error| io(&error, &path))?);
         progress.note(connection);
         Ok(progress)
     }
@@ -260,15 +272,21 @@ impl Progress {
     }
 }
 
+/// A small file; nothing if it is not there or cannot be read.
+fn text_of(folder: &dyn Folder, path: &Path) -> String {
+    folder.read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
 /// Replaces a small file whole: a power cut leaves the old or the new one.
-fn replace(path: &Path, text: &str) -> Result<(), StoreError> {
+fn replace(folder: &dyn Folder, path: &Path, text: &str) -> Result<(), StoreError> {
     let fresh = beside(path, ".new");
     let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
-        file.write_all(text.as_bytes())?;
+        let file = folder.open(&fresh)?;
+        file.set_len(0)?;
+        file.write_all_at(text.as_bytes(), 0)?;
         file.sync_all()?;
-        std::fs::rename(&fresh, path)?;
-        File::open(folder_of(path))?.sync_all()
+        folder.rename(&fresh, path)?;
+        folder.sync(folder_of(path))
     };
     write().map_err(|error| io(&error, path))
 }

@@ -3,6 +3,8 @@
 mod crash;
 mod files;
 mod full;
+mod inline;
+mod on_disk;
 mod plans;
 mod scale;
 mod schema;

@@ -1,17 +1,20 @@
-//! One thread that writes: jobs that wait share one COMMIT.
+//! One connection that writes: jobs that wait share one COMMIT.
 //!
 //! Job: run jobs in order, each in a savepoint, commit them together, and answer only after the commit. Invariants: an
 //! answer is sent after COMMIT returned; a failed COMMIT answers [`StoreError::Unknown`] to every job of the group and
-//! ends the thread. Checkpoints happen off the commit path, when nothing waits.
+//! ends the writing. Checkpoints happen off the commit path, when nothing waits. The daemon's store writes on a thread of
+//! its own, an inline one on its callers' ([`Running`]).
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use super::Shared;
+use super::medium::{Medium, Running};
 use super::open::Progress;
 use crate::store::StoreError;
 use crate::store::sql::Tx;
@@ -20,8 +23,6 @@ use crate::store::sql::Tx;
 const GROUP: usize = 512;
 /// Jobs waiting at most; beyond it callers are told that the store is busy.
 const QUEUE: usize = 8192;
-/// Pages in the log from which an idle writer checkpoints (4 MiB at 4 KiB a page).
-const CHECKPOINT_PAGES: i64 = 1000;
 /// Pages in the log from which a writer checkpoints as soon as nothing waits, if only for a moment (32 MiB).
 const CHECKPOINT_SOON: i64 = 8_000;
 /// Pages in the log from which even a busy writer checkpoints (160 MiB): the start after a crash reads it once.
@@ -35,28 +36,39 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Without a connection (no transaction could begin) a job does nothing and its answer is the error given.
 type Job = Box<dyn FnOnce(Option<&Connection>) -> Answer + Send>;
 
-/// The handle of the writing thread.
+/// The way to the one writing connection.
 pub(super) struct Writer {
-    jobs: std::sync::Mutex<Option<SyncSender<Job>>>,
+    hand: Hand,
     wake: watch::Sender<u64>,
     fatal: watch::Sender<Option<String>>,
-    thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+/// Who writes.
+enum Hand {
+    /// A thread.
+    Thread { jobs: Mutex<Option<SyncSender<Job>>>, thread: Mutex<Option<std::thread::JoinHandle<()>>> },
+    /// Whoever waits for an answer first: no pen after a failed COMMIT or closing.
+    Inline { jobs: Mutex<VecDeque<Job>>, pen: Mutex<Option<Pen>> },
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, progress: Progress) -> Result<Self, StoreError> {
-        let (jobs, waiting) = mpsc::sync_channel::<Job>(QUEUE);
+    pub(super) fn start(connection: Connection, progress: Progress, medium: &Medium) -> Result<Self, StoreError> {
         let (wake, fatal) = (watch::Sender::new(0), watch::Sender::new(None));
-        let (wakes, fails) = (wake.clone(), fatal.clone());
-        let thread = std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || {
-                let _watch = PanicWatch(fails.clone());
-                write_until_closed(&connection, &progress, &waiting, &wakes, &fails);
-            })
-            .map_err(|error| StoreError::Database(error.to_string()))?;
-        let thread = std::sync::Mutex::new(Some(thread));
-        Ok(Self { jobs: std::sync::Mutex::new(Some(jobs)), wake, fatal, thread })
+        let checkpoint_pages = medium.checkpoint_pages;
+        let pen = Pen { connection, progress, checkpoint_pages, wake: wake.clone(), fatal: fatal.clone() };
+        let hand = match medium.running {
+            Running::Inline => Hand::Inline { jobs: Mutex::default(), pen: Mutex::new(Some(pen)) },
+            Running::Threads => {
+                let (jobs, waiting) = mpsc::sync_channel::<Job>(QUEUE);
+                let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+                    let _watch = PanicWatch(pen.fatal.clone());
+                    pen.write_until_closed(&waiting);
+                });
+                let thread = thread.map_err(|error| StoreError::Database(error.to_string()))?;
+                Hand::Thread { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) }
+            }
+        };
+        Ok(Self { hand, wake, fatal })
     }
 
     pub(super) async fn run<T, F>(&self, shared: Arc<Shared>, job: F) -> Result<T, StoreError>
@@ -79,24 +91,55 @@ impl Writer {
             })
         });
         self.queue(job)?;
+        if let Hand::Inline { jobs, pen } = &self.hand {
+            // Others that ask in this turn of the scheduler come into the same group.
+            tokio::task::yield_now().await;
+            write_waiting(jobs, pen);
+        }
         answered.await.unwrap_or_else(|_| Err(StoreError::Unknown("the writer stopped".to_owned())))
     }
 
     fn queue(&self, job: Job) -> Result<(), StoreError> {
-        let jobs = self.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match jobs.as_ref().map(|jobs| jobs.try_send(job)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(TrySendError::Full(_))) => Err(StoreError::Busy("too many writes wait".to_owned())),
-            Some(Err(TrySendError::Disconnected(_))) | None => Err(StoreError::Closed),
+        match &self.hand {
+            Hand::Inline { jobs, pen } => {
+                if locked(pen).is_none() {
+                    return Err(StoreError::Closed);
+                }
+                locked(jobs).push_back(job);
+                Ok(())
+            }
+            Hand::Thread { jobs, .. } => match locked(jobs).as_ref().map(|jobs| jobs.try_send(job)) {
+                Some(Ok(())) => Ok(()),
+                Some(Err(TrySendError::Full(_))) => Err(StoreError::Busy("too many writes wait".to_owned())),
+                Some(Err(TrySendError::Disconnected(_))) | None => Err(StoreError::Closed),
+            },
         }
     }
 
     pub(super) fn close(&self) {
-        self.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // A panic of the thread was reported by the panic hook already.
-            drop(thread.join());
+        match &self.hand {
+            Hand::Inline { jobs, pen } => {
+                write_waiting(jobs, pen);
+                if let Some(pen) = locked(pen).take() {
+                    checkpoint(&pen.connection, 1);
+                }
+            }
+            Hand::Thread { jobs, thread } => {
+                locked(jobs).take();
+                if let Some(thread) = locked(thread).take() {
+                    // A panic of the thread was reported by the panic hook already.
+                    drop(thread.join());
+                }
+            }
+        }
+    }
+
+    pub(super) fn rest(&self) {
+        if let Hand::Inline { jobs, pen } = &self.hand {
+            write_waiting(jobs, pen);
+            if let Some(pen) = locked(pen).as_ref() {
+                checkpoint(&pen.connection, pen.checkpoint_pages);
+            }
         }
     }
 
@@ -115,7 +158,26 @@ impl Drop for Writer {
     }
 }
 
-/// Tells when the thread dies of a panic: a store that silently takes nothing any more would be a stall nobody sees.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes, on this thread, what waits; a failed COMMIT puts the pen away for good.
+fn write_waiting(jobs: &Mutex<VecDeque<Job>>, pen: &Mutex<Option<Pen>>) {
+    let mut pen = locked(pen);
+    let _watch = pen.as_ref().map(|pen| PanicWatch(pen.fatal.clone()));
+    loop {
+        let Some(first) = locked(jobs).pop_front() else { return };
+        let is_well = pen.as_ref().is_some_and(|pen| pen.write(first, || locked(jobs).pop_front()));
+        if !is_well {
+            // Whoever still waits is told that the writer stopped.
+            *pen = None;
+            locked(jobs).clear();
+        }
+    }
+}
+
+/// Tells when a job panics: a store that silently takes nothing any more would be a stall nobody sees.
 struct PanicWatch(watch::Sender<Option<String>>);
 
 impl Drop for PanicWatch {
@@ -146,50 +208,61 @@ fn in_savepoint<T>(
     }
 }
 
-fn write_until_closed(
-    connection: &Connection,
-    progress: &Progress,
-    waiting: &Receiver<Job>,
-    wake: &watch::Sender<u64>,
-    fatal: &watch::Sender<Option<String>>,
-) {
-    loop {
-        let waits = match waiting.try_recv() {
-            Ok(job) => Ok(job),
-            Err(mpsc::TryRecvError::Disconnected) => Err(mpsc::RecvTimeoutError::Disconnected),
-            Err(mpsc::TryRecvError::Empty) => {
-                checkpoint(connection, CHECKPOINT_SOON);
-                waiting.recv_timeout(Duration::from_millis(200))
+/// The writing connection and whom it tells.
+struct Pen {
+    connection: Connection,
+    progress: Progress,
+    checkpoint_pages: i64,
+    wake: watch::Sender<u64>,
+    fatal: watch::Sender<Option<String>>,
+}
+
+impl Pen {
+    fn write_until_closed(&self, waiting: &Receiver<Job>) {
+        loop {
+            let waits = match waiting.try_recv() {
+                Ok(job) => Ok(job),
+                Err(mpsc::TryRecvError::Disconnected) => Err(mpsc::RecvTimeoutError::Disconnected),
+                Err(mpsc::TryRecvError::Empty) => {
+                    checkpoint(&self.connection, CHECKPOINT_SOON);
+                    waiting.recv_timeout(Duration::from_millis(200))
+                }
+            };
+            match waits {
+                Ok(first) => {
+                    failpoint!("loop.writer");
+                    if !self.write(first, || waiting.try_recv().ok()) {
+                        return;
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    vacuum(&self.connection);
+                    checkpoint(&self.connection, self.checkpoint_pages);
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => return checkpoint(&self.connection, 1),
             }
-        };
-        let first = match waits {
-            Ok(job) => job,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                vacuum(connection);
-                checkpoint(connection, CHECKPOINT_PAGES);
-                continue;
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                checkpoint(connection, 1);
-                return;
-            }
-        };
-        let before = connection.total_changes();
-        if let Err(error) = write_group(connection, first, waiting) {
-            fatal.send_replace(Some(error));
-            return;
+        }
+    }
+
+    /// Writes one group; `false` means that its outcome is unknown and nothing may be written any more.
+    fn write(&self, first: Job, next: impl FnMut() -> Option<Job>) -> bool {
+        let before = self.connection.total_changes();
+        if let Err(error) = write_group(&self.connection, first, next) {
+            self.fatal.send_replace(Some(error));
+            return false;
         }
         // A claim that found nothing changes nothing: waking for it would wake the claimer again.
-        if connection.total_changes() != before {
-            progress.note(connection);
-            wake.send_modify(|count| *count = count.wrapping_add(1));
+        if self.connection.total_changes() != before {
+            self.progress.note(&self.connection);
+            self.wake.send_modify(|count| *count = count.wrapping_add(1));
         }
-        checkpoint(connection, CHECKPOINT_CAP);
+        checkpoint(&self.connection, CHECKPOINT_CAP);
+        true
     }
 }
 
 /// Runs one group; `Err` means that its outcome is unknown and nothing may be written any more.
-fn write_group(connection: &Connection, first: Job, waiting: &Receiver<Job>) -> Result<(), String> {
+fn write_group(connection: &Connection, first: Job, mut next: impl FnMut() -> Option<Job>) -> Result<(), String> {
     let mut answers = Vec::new();
     if let Err(error) = said(connection, "BEGIN IMMEDIATE") {
         // Nothing was written: this group alone is refused.
@@ -200,21 +273,29 @@ fn write_group(connection: &Connection, first: Job, waiting: &Receiver<Job>) -> 
     // A full disk makes SQLite roll the whole transaction back by itself: nothing may then run outside it.
     while answers.len() < GROUP
         && !connection.is_autocommit()
-        && let Ok(job) = waiting.try_recv()
+        && let Some(job) = next()
     {
         answers.push(job(Some(connection)));
     }
+    failpoint!("break.answer_before_commit", {
+        answers.drain(..).for_each(|answer| answer(Ok(())));
+        std::thread::sleep(Duration::from_millis(20));
+    });
+    failpoint!("commit.before", return unknown(answers, "failpoint"));
     match said(connection, "COMMIT") {
         Ok(()) => {
+            failpoint!("commit.after");
             answers.into_iter().for_each(|answer| answer(Ok(())));
             Ok(())
         }
-        Err(error) => {
-            let said = error.to_string();
-            answers.into_iter().for_each(|answer| answer(Err(StoreError::Unknown(said.clone()))));
-            Err(said)
-        }
+        Err(error) => unknown(answers, &error.to_string()),
     }
+}
+
+/// Nobody knows whether this group is on disk: everyone in it is told so.
+fn unknown(answers: Vec<Answer>, said: &str) -> Result<(), String> {
+    answers.into_iter().for_each(|answer| answer(Err(StoreError::Unknown(said.to_owned()))));
+    Err(said.to_owned())
 }
 
 /// The last two numbers that a PRAGMA answers with.
@@ -227,10 +308,13 @@ fn pragma(connection: &Connection, sql: &str) -> rusqlite::Result<(i64, i64)> {
 /// Moves the log into the database file once it has `from` pages. A checkpoint that fails loses nothing: the log stays.
 fn checkpoint(connection: &Connection, from: i64) {
     let pages = pragma(connection, "PRAGMA wal_checkpoint(NOOP)").map(|(log, moved)| log - moved);
-    if pages.is_ok_and(|pages| pages >= from)
-        && let Err(error) = pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)")
-    {
-        tracing::warn!(%error, "checkpoint put off");
+    if pages.is_ok_and(|pages| pages >= from) {
+        failpoint!("checkpoint.before");
+        let done = pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)");
+        failpoint!("checkpoint.after");
+        if let Err(error) = done {
+            tracing::warn!(%error, "checkpoint put off");
+        }
     }
 }
 
