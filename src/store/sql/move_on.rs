@@ -360,7 +360,9 @@ impl Tx<'_> {
 
     pub(super) fn reclaim(self, now: Timestamp, all: bool, base: &Base) -> Result<usize, StoreError> {
         let before = if all { i64::MAX } else { millis(now) };
-        let lost = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1 ORDER BY seq", &[&before])?;
+        // Ordered here: asked for in order of acceptance, a database would rather walk all entries than sort a few.
+        let mut lost = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1", &[&before])?;
+        lost.sort_unstable_by_key(|delivery| delivery.seq);
         for delivery in &lost {
             if let Some(lease) = delivery.progress.lease {
                 let end = AttemptEnd { outcome: "lost".to_owned(), ..AttemptEnd::default() };
@@ -397,14 +399,17 @@ impl Tx<'_> {
     }
 
     pub(super) fn retire(self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, submission FROM delivery WHERE state IN ('delivered', 'cancelled') AND retired = 0 \
-             AND updated_at < ?1 ORDER BY updated_at LIMIT ?2",
-        )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows =
-            statement.query_map(params![millis(before), limit], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-        let over = rows.collect::<Result<Vec<(String, String)>, _>>()?;
+        let mut over: Vec<(String, String)> = Vec::new();
+        for state in [State::Delivered, State::Cancelled] {
+            let left = i64::try_from(limit.saturating_sub(over.len())).unwrap_or(i64::MAX);
+            let mut statement = self.connection.prepare_cached(
+                "SELECT id, submission FROM delivery WHERE state IN ('delivered', 'cancelled') AND retired = 0 \
+                 AND state = ?1 AND updated_at < ?2 ORDER BY updated_at LIMIT ?3",
+            )?;
+            let rows = statement
+                .query_map(params![state.word(), millis(before), left], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            over.extend(rows.collect::<Result<Vec<_>, _>>()?);
+        }
         for (id, submission) in &over {
             self.retire_one(id, submission)?;
         }

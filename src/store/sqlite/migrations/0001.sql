@@ -111,7 +111,7 @@ CREATE INDEX delivery_state ON delivery (state, seq);
 -- The gateway's keys.
 CREATE INDEX delivery_natural_key ON delivery (natural_key) WHERE natural_key IS NOT NULL;
 -- Payloads that are still there of what is over.
-CREATE INDEX delivery_retiring ON delivery (updated_at) WHERE state IN ('delivered', 'cancelled') AND retired = 0;
+CREATE INDEX delivery_retiring ON delivery (state, updated_at) WHERE state IN ('delivered', 'cancelled') AND retired = 0;
 
 -- Payloads apart from the narrow rows that the queue walks.
 CREATE TABLE entry_body (
@@ -427,6 +427,7 @@ CREATE UNIQUE INDEX one_booking_per_card_poli_and_day ON antrean_booking (facili
   WHERE state <> 'cancelled' AND card IS NOT NULL;
 CREATE UNIQUE INDEX one_booking_per_reference ON antrean_booking (facility, ref) WHERE ref IS NOT NULL;
 CREATE INDEX antrean_booking_old ON antrean_booking (day) WHERE person IS NOT NULL;
+CREATE INDEX antrean_booking_state ON antrean_booking (state, seq);
 
 -- Whom the SIM knows: nothing but the number of the record.
 CREATE TABLE antrean_patient (
@@ -448,3 +449,6 @@ CREATE TABLE antrean_registration (
   updated_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX one_waiting_registration_per_card ON antrean_registration (facility, card) WHERE state = 'waiting';
+CREATE INDEX antrean_registration_card ON antrean_registration (facility, card, seq);
+CREATE INDEX antrean_registration_old ON antrean_registration (updated_at) WHERE body IS NOT NULL;
+CREATE INDEX antrean_registration_state ON antrean_registration (state, seq);

@@ -23,19 +23,37 @@ const SMALL: &[(&str, &str)] = &[
     ("obligation_done", "what a person marked"),
     ("l", "kept lists: dozens"),
     ("kept_list", "kept lists: dozens"),
+    ("kept_term", "what is kept is bounded by [keep]"),
+    ("kept_row", "what is kept is bounded by [keep]"),
+    ("kept_member", "what is kept is bounded by [keep]"),
+    ("oldest", "made by the statement, as many rows as were asked for"),
     ("counted", "made by the statement, at most LATE_COUNTED rows"),
     ("CONSTANT", "no table"),
 ];
 
-/// Walks of a large table that are meant, by a piece of the statement, and why.
-const MEANT: &[(&str, &str)] = &[];
+/// Walks of a large table that are meant: the table, a piece of the statement, and why.
+const MEANT: &[(&str, &str, &str)] = &[
+    ("audit", "ORDER BY seq DESC LIMIT 1", "one step from the end"),
+    ("change", "INSERT INTO delivery", "a foreign key's check, run only while a row without its delivery stands"),
+    ("released", "INSERT INTO delivery", "a foreign key's check, run only while a row without its delivery stands"),
+    ("remote_id", "INSERT INTO delivery", "a foreign key's check, run only while a row without its delivery stands"),
+];
+
+/// Cases of many steps and no statement of their own.
+const LONG: &[&str] = &[
+    "a_chain_of_a_thousand_is_held_and_let_go",
+    "whatever_happens_order_prerequisites_and_counts_hold",
+    "whatever_is_booked_and_cancelled_numbers_and_quotas_hold",
+];
 
 macro_rules! all_cases {
     ($($module:ident::$case:ident,)*) => {
-        /// Runs the whole suite, each case on a database of its own.
+        /// Runs the whole suite, each case on a database of its own, but for what only says the same things more often.
         async fn everything() {$(
-            let folder = tempfile::tempdir().unwrap();
-            conformance::$module::$case(&desk_in(folder.path())).await;
+            if !LONG.contains(&stringify!($case)) {
+                let folder = tempfile::tempdir().unwrap();
+                conformance::$module::$case(&desk_in(folder.path())).await;
+            }
         )*}
     };
 }
@@ -55,44 +73,37 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 fn fault(sql: &str, line: &str) -> bool {
     let walked = line.strip_prefix("SCAN ").and_then(|rest| rest.split_whitespace().next());
     let small = walked.is_none_or(|table| SMALL.iter().any(|(name, _)| *name == table));
-    let meant = MEANT.iter().any(|(piece, _)| sql.contains(piece));
+    let meant = MEANT.iter().any(|(table, piece, _)| walked == Some(table) && sql.contains(piece));
     (!small && !meant) || line.contains("AUTOMATIC")
 }
 
 #[tokio::test]
-async fn every_statement_goes_by_an_index() {
+async fn every_statement_goes_by_an_index_and_every_index_is_gone_by() {
     everything().await;
     let folder = tempfile::tempdir().unwrap();
     drop(desk_in(folder.path()));
     let connection = Connection::open(folder.path().join("jembatan.db")).unwrap();
-    let (statements, mut faults) = (steps::statements(), Vec::new());
+    let (statements, mut faults, mut plans) = (steps::statements(), Vec::new(), Vec::new());
     assert!(statements.len() > 150, "only {} statements were seen", statements.len());
     for sql in &statements {
         for line in plan(&connection, sql) {
             if fault(sql, &line) {
                 faults.push(format!("{line}\n    {sql}"));
             }
+            plans.push(line);
         }
     }
     assert!(faults.is_empty(), "{} walks:\n{}", faults.len(), faults.join("\n"));
     let walk = "SELECT id FROM delivery WHERE rule = ?1";
     assert!(plan(&connection, walk).iter().any(|line| fault(walk, line)), "a walk would be seen");
+    // An index that no statement goes by costs every write and helps nobody; those that forbid something may.
+    let idle: Vec<String> = indexes(&connection).into_iter().filter(|name| !plans.iter().any(|line| line.contains(name))).collect();
+    assert!(idle.is_empty(), "{idle:?}");
 }
 
-/// An index that no statement goes by costs every write and helps nobody.
-#[tokio::test]
-async fn every_index_is_gone_by() {
-    everything().await;
-    let folder = tempfile::tempdir().unwrap();
-    drop(desk_in(folder.path()));
-    let connection = Connection::open(folder.path().join("jembatan.db")).unwrap();
-    let plans: Vec<String> = steps::statements().iter().flat_map(|sql| plan(&connection, sql)).collect();
-    let mut named = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL").unwrap();
-    let names: Vec<String> = named.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    let unique = ["one_open_outage_per_service", "one_booking_per_card_poli_and_day", "one_waiting_registration_per_card"];
-    let idle: Vec<&String> = names
-        .iter()
-        .filter(|name| !unique.contains(&name.as_str()) && !plans.iter().any(|line| line.contains(name.as_str())))
-        .collect();
-    assert!(idle.is_empty(), "{idle:?}");
+/// The indexes that only speed something up.
+fn indexes(connection: &Connection) -> Vec<String> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql LIKE 'CREATE INDEX%'";
+    let mut named = connection.prepare(sql).unwrap();
+    named.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }

@@ -21,7 +21,11 @@ const STEP: i64 = 10 * 60 * 1000;
 fn many(sql: &str, first: i64, count: i64) -> String {
     let now = at(0).as_millisecond().to_string();
     let (first_text, count_text, last) = (first.to_string(), count.to_string(), (first + count).to_string());
-    sql.replace("{FIRST}", &first_text)
+    // Noise in sealed columns would not open; here nobody weighs the file.
+    sql.replace("randomblob(80)", "NULL")
+        .replace("randomblob(120)", "NULL")
+        .replace("randomblob(700)", "NULL")
+        .replace("{FIRST}", &first_text)
         .replace("{COUNT}", &count_text)
         .replace("{LAST}", &last)
         .replace("{STEP}", &STEP.to_string())
