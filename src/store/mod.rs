@@ -11,9 +11,13 @@ pub mod antrean;
 #[cfg(test)]
 mod conformance;
 mod declared;
+#[cfg(test)]
+pub(crate) mod differential;
 mod gateway;
 mod keep;
 mod outage;
+#[cfg(test)]
+pub(crate) mod reference;
 mod sealing;
 mod sql;
 pub mod sqlite;
