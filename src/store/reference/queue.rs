@@ -258,7 +258,8 @@ impl State {
         let is_due =
             |entry: &&Entry| may_be_claimed(&entry.delivery.progress) && entry.delivery.progress.due_at <= ask.now;
         let due = self.entries.values().filter(here).filter(is_due);
-        let in_order: BTreeSet<_> = due.map(|entry| (rank(&entry.delivery), entry.delivery.seq)).collect();
+        let in_order: BTreeSet<_> =
+            due.map(|entry| (turn(&entry.delivery, ask.now), entry.delivery.seq)).collect();
         let mut claimed = Vec::new();
         for (_, number) in in_order {
             if claimed.len() >= ask.limit {
@@ -540,7 +541,14 @@ fn remote_key(facility: &str, operation: &str, scope: &[String], id: &str) -> Re
     (facility.to_owned(), operation.to_owned(), scope.to_vec(), id.to_owned())
 }
 
-/// Dispatch order: the target, or the acceptance where there is none.
+/// Whose turn it is: what can still be in time by its date, what has none, what is late by its date; then by rank.
+pub(super) fn turn(delivery: &Delivery, now: Timestamp) -> (u8, Option<Timestamp>, Timestamp) {
+    let late = delivery.deadline.late;
+    let class = late.map_or(1, |late| if late >= now { 0 } else { 2 });
+    (class, late, rank(delivery))
+}
+
+/// The target, or the acceptance where there is none.
 pub(super) fn rank(delivery: &Delivery) -> Timestamp {
     delivery.deadline.target.unwrap_or(delivery.accepted_at)
 }

@@ -384,7 +384,7 @@ impl Tx<'_> {
             let left = i64::try_from(limit.saturating_sub(overdue.len())).unwrap_or(i64::MAX);
             overdue.extend(self.select(
                 "WHERE state = 'waiting' AND last IS NOT NULL AND past_last = 0 AND marked = ?1 AND last < ?2 \
-                 AND lease_token IS NULL ORDER BY last LIMIT ?3",
+                 AND lease_token IS NULL ORDER BY last, seq LIMIT ?3",
                 params![marked, millis(now), left],
             )?);
         }

@@ -66,6 +66,12 @@ pub(super) fn one_more(limit: usize) -> i64 {
 /// Late entries of a lane counted at most; where there are more, the count says "at least".
 const LATE_COUNTED: i64 = 10_000;
 
+/// A row's place in the dispatch order of all lanes: as [`DISPATCH`] has it.
+fn turn(row: &QueuedRow, now: Timestamp) -> (u8, Option<Timestamp>, Timestamp, i64) {
+    let class = row.late.map_or(1, |late| if late >= now { 0 } else { 2 });
+    (class, row.late, row.rank, row.seq)
+}
+
 fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     one.into_iter().chain(other).min()
 }
@@ -408,15 +414,19 @@ impl Tx<'_> {
     }
 
     pub(super) fn load(self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError> {
-        let mut lanes: BTreeMap<(String, String), LaneLoad> = BTreeMap::new();
-        let mut left = limit;
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut queued = Vec::new();
         for lane in self.lanes()? {
-            let queue = self.queue_of(&lane, since, i64::try_from(left).unwrap_or(i64::MAX))?;
-            left = left.saturating_sub(queue.len());
-            if !queue.is_empty() {
-                let (facility, service) = lane.clone();
-                lanes.insert(lane, LaneLoad { facility, service, queue, ..LaneLoad::default() });
-            }
+            let queue = self.queue_of(&lane, since, most)?;
+            queued.extend(queue.into_iter().map(|row| (turn(&row, since), lane.clone(), row)));
+        }
+        queued.sort_by_key(|(turn, _, _)| *turn);
+        queued.truncate(limit);
+        let mut lanes: BTreeMap<(String, String), LaneLoad> = BTreeMap::new();
+        for (_, lane, row) in queued {
+            let (facility, service) = lane.clone();
+            let load = lanes.entry(lane).or_insert_with(|| LaneLoad { facility, service, ..LaneLoad::default() });
+            load.queue.push(row);
         }
         if lanes.is_empty() {
             return Ok(Vec::new());
