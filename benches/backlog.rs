@@ -227,7 +227,7 @@ impl Place {
     fn peek(&self) -> Result<usize, Failed> {
         let mut statement = self.peek.prepare_cached(
             "SELECT id FROM delivery WHERE facility = ?1 AND service = 'pcare' AND state IN ('waiting', 'unanswered') \
-             AND blocked_kind IS NULL AND lease_token IS NULL AND due_at <= ?2 AND late >= ?2 \
+             AND blocked_kind IS NULL AND lease_token IS NULL AND due_at + 0 <= ?2 AND late >= ?2 \
              ORDER BY late, rank, seq LIMIT 50",
         )?;
         let now = start().as_millisecond() + 60_000;

@@ -118,7 +118,6 @@ fn drain() -> Result<(), Failed> {
 fn killed(waiting: u64) -> Result<(), Failed> {
     let home = Home::new("", "http://127.0.0.1:9", CLIENTS)?;
     let (mut running, _) = home.serve(home.daemon())?;
-    home.run(&["pause", "--reason", "pengukuran"], "")?;
     fill(&home, 1, 1000)?;
     let small = memory(running.0.id())?.0;
     let took = fill(&home, 1001, waiting - 1000)?;

@@ -115,7 +115,8 @@ pub trait Store: antrean::AntreanStore {
 
     // ---- push ---------------------------------------------------------------------------------------------------
 
-    /// Leases up to `ask.limit` deliveries that are due, nearest target first, each with the attempt's row written:
+    /// Leases up to `ask.limit` deliveries that are due, in dispatch order (what can still be in time by its date, what
+    /// has no date, what is late already by its date; then by target or acceptance), each with the attempt's row written:
     /// when this returns, the intention is on disk.
     async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>, StoreError>;
 
@@ -149,10 +150,12 @@ pub trait Store: antrean::AntreanStore {
     /// something was declared; what is expired stays so. Returns how many moved.
     async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError>;
 
-    /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many.
+    /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many. Some at a
+    /// time; until the last, the next start says again that the store is not trusted.
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError>;
 
-    /// Destroys the payloads of entries delivered before `before`, at most `limit`; keys and ids stay. Returns how many.
+    /// Destroys the payloads of entries delivered or cancelled before `before`, BPJS's words about them and, with the last
+    /// of a submission, its patient: of at most `limit` entries. Keys and ids stay. Returns how many.
     async fn retire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     // ---- lanes, circuits, outages -------------------------------------------------------------------------------
@@ -292,7 +295,8 @@ pub trait Store: antrean::AntreanStore {
     /// One submission.
     async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionRow>, StoreError>;
 
-    /// Submissions by facility, reference or the state of one of their deliveries, in order of acceptance.
+    /// Submissions by facility, reference or the state of one of their deliveries, in order of acceptance; pages as of
+    /// [`Store::deliveries`].
     async fn submissions(
         &self,
         facilities: &[String],
@@ -308,7 +312,8 @@ pub trait Store: antrean::AntreanStore {
     /// One delivery.
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
 
-    /// Deliveries by filter, in order of acceptance.
+    /// Deliveries by filter, in order of acceptance. What no index finds is looked for in a bounded number of rows: a page
+    /// may be short and still say where to go on.
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError>;
 
     /// A delivery's attempts and look-ups, oldest first.
@@ -341,7 +346,7 @@ pub trait Store: antrean::AntreanStore {
     async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError>;
 
     /// Of every lane with something unfinished: what was delivered since `since`, and what is unfinished in dispatch
-    /// order, the first `limit` of all lanes together.
+    /// order as it was at `since`, the first `limit` of all lanes together.
     async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError>;
 
     /// The security log from `after` on, oldest first.

@@ -107,7 +107,7 @@ impl<B: Backend> Store for B {
 
     async fn next_due(&self, facility: &str, service: &str) -> Result<Option<Timestamp>, StoreError> {
         let (facility, service) = (facility.to_owned(), service.to_owned());
-        self.read(move |tx| tx.next_due(&facility, &service)).await
+        self.glance(move |tx| tx.next_due(&facility, &service)).await
     }
 
     async fn act(&self, act: Act) -> Result<Acted, StoreError> {
@@ -153,7 +153,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn pauses(&self) -> Result<Vec<PauseRow>, StoreError> {
-        self.read(|tx| tx.pauses()).await
+        self.glance(|tx| tx.pauses()).await
     }
 
     async fn set_lane_stop(&self, facility: &str, service: &str, stop: Option<LaneStop>) -> Result<(), StoreError> {
@@ -163,7 +163,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn lane_stops(&self) -> Result<Vec<LaneStop>, StoreError> {
-        self.read(|tx| tx.lane_stops()).await
+        self.glance(|tx| tx.lane_stops()).await
     }
 
     async fn set_circuit(&self, row: CircuitRow) -> Result<(), StoreError> {
@@ -172,7 +172,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
-        self.read(|tx| tx.circuits()).await
+        self.glance(|tx| tx.circuits()).await
     }
 
     async fn change_outage(&self, change: OutageChange) -> Result<OutageRow, StoreError> {
@@ -361,7 +361,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn deliveries_of(&self, id: SubmissionId) -> Result<Vec<Delivery>, StoreError> {
-        self.read(move |tx| tx.deliveries_of(id)).await
+        self.glance(move |tx| tx.deliveries_of(id)).await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {

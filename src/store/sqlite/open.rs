@@ -12,7 +12,7 @@ use super::writer::Writer;
 use super::{Shared, SqliteStore};
 use crate::catalogue::Catalogue;
 use crate::chance::Chance;
-use crate::store::sql::{self, LOOK_FIRST};
+use crate::store::sql::{self, LOOK_FIRST, Tx};
 use crate::store::{Sealer, StoreError};
 
 /// Every migration in order; its number is the schema version it leads to.
@@ -91,6 +91,14 @@ impl Shared {
     pub(super) fn reader(&self) -> Result<Connection, StoreError> {
         let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         kept.map_or_else(|| open_reader(&self.path, &self.medium), Ok)
+    }
+
+    /// Answers a question on a reading connection, on this thread.
+    pub(super) fn ask<T>(&self, question: impl FnOnce(Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let connection = self.reader()?;
+        let answer = question(Tx { connection: &connection, shared: &self.common });
+        self.give_back(connection);
+        answer
     }
 
     pub(super) fn give_back(&self, connection: Connection) {

@@ -236,8 +236,9 @@ impl Pen {
                     }
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    vacuum(&self.connection);
-                    checkpoint(&self.connection, self.checkpoint_pages);
+                    // The file becomes shorter only when the log is moved into it.
+                    let from = if vacuum(&self.connection) { 1 } else { self.checkpoint_pages };
+                    checkpoint(&self.connection, from);
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => return checkpoint(&self.connection, 1),
             }
@@ -319,14 +320,22 @@ fn checkpoint(connection: &Connection, from: i64) {
 }
 
 /// Gives free pages at the end of the file back to the disk, a slice at a time and only while nothing waits: after the
-/// retention the file becomes smaller. What fails is tried again at the next idle moment.
-fn vacuum(connection: &Connection) {
+/// retention the file becomes smaller. What fails is tried again at the next idle moment. Whether pages were given back.
+fn vacuum(connection: &Connection) -> bool {
     let count = |sql: &str| pragma(connection, sql).map_or(0, |(_, count)| count);
     let (free, pages) = (count("PRAGMA freelist_count"), count("PRAGMA page_count"));
-    if free > KEEP_FREE + pages / 16 {
-        let slice = format!("PRAGMA incremental_vacuum({VACUUM_PAGES})");
-        if let Err(error) = connection.execute_batch(&slice) {
-            tracing::warn!(%error, "free pages stay in the file for now");
-        }
+    if free <= KEEP_FREE + pages / 16 {
+        return false;
     }
+    // Each page is a row of the answer: it has to be read to its end.
+    let slice = format!("PRAGMA incremental_vacuum({VACUUM_PAGES})");
+    let given = connection.prepare_cached(&slice).and_then(|mut statement| {
+        let mut rows = statement.raw_query();
+        while rows.next()?.is_some() {}
+        Ok(())
+    });
+    if let Err(error) = &given {
+        tracing::warn!(%error, "free pages stay in the file for now");
+    }
+    given.is_ok()
 }
