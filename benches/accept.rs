@@ -131,7 +131,7 @@ fn open(disk: &SlowDisk, millis: u64) -> Result<Place, Failed> {
     let wait = Duration::from_millis(millis);
     let home = Home::new("", "http://127.0.0.1:9", CLIENTS)?;
     let mut command = home.daemon();
-    disk.under(&mut command, wait, &format!("daemon-{millis}"));
+    disk.under(&mut command, home.path(), wait, &format!("daemon-{millis}"));
     let (running, _) = home.serve(command)?;
     let work = Work { address: home.address, tokens: home.tokens.clone(), next: AtomicU64::new(1), day: today() };
     // BPJS is away (nobody listens there): after the first try nothing is sent any more.

@@ -32,25 +32,27 @@ pub(crate) struct SlowDisk {
 impl SlowDisk {
     pub(crate) fn build() -> Result<Self, Failed> {
         let folder = tempfile::tempdir()?;
-        let library = folder.path().join("slow_disk.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/common/slow_disk.c");
-        let done = Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status()?;
+        let library = folder.path().join("libdisk.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/preload/disk.c");
+        let flags = ["-O2", "-shared", "-fPIC", "-pthread", "-o"];
+        let done = Command::new("cc").args(flags).arg(&library).arg(source).arg("-ldl").status()?;
         if done.success() { Ok(Self { library, folder }) } else { Err("cc failed".into()) }
     }
 
-    /// Runs `command` on a disk whose every sync takes so much longer; its syncs are counted under `name`.
-    pub(crate) fn under<'c>(&self, command: &'c mut Command, wait: Duration, name: &str) -> &'c mut Command {
-        drop(std::fs::write(self.counter(name), [0; 8]));
+    /// Runs `command` on a disk whose every sync below `place` takes so much longer; they are counted under `name`.
+    pub(crate) fn under<'c>(&self, command: &'c mut Command, place: &Path, wait: Duration, name: &str) -> &'c mut Command {
         command
             .env("LD_PRELOAD", &self.library)
-            .env("SLOW_DISK_US", wait.as_micros().to_string())
-            .env("SLOW_DISK_COUNT", self.counter(name))
+            .env("DISK_PATH", place)
+            .env("DISK_SYNC_DELAY_US", wait.as_micros().to_string())
+            .env("DISK_STATS", self.counter(name))
     }
 
     pub(crate) fn syncs(&self, name: &str) -> u64 {
-        let mut bytes = [0; 8];
+        // The third of the numbers in the file.
+        let mut bytes = [0; 24];
         let read = std::fs::File::open(self.counter(name)).and_then(|mut file| file.read_exact(&mut bytes));
-        read.map_or(0, |()| u64::from_ne_bytes(bytes))
+        read.ok().and_then(|()| bytes.last_chunk().copied()).map_or(0, u64::from_le_bytes)
     }
 
     fn counter(&self, name: &str) -> PathBuf {
@@ -91,7 +93,7 @@ pub(crate) fn raw_child() -> Result<bool, Failed> {
 /// Measures the limit beside the database, under the same disk.
 pub(crate) fn raw(folder: &Path, disk: &SlowDisk, wait: Duration, length: Duration) -> Result<Raw, Failed> {
     let mut command = Command::new(std::env::current_exe()?);
-    disk.under(&mut command, wait, "raw").arg("--raw").arg(folder.join("raw.bin")).arg(length.as_millis().to_string());
+    disk.under(&mut command, folder, wait, "raw").arg("--raw").arg(folder.join("raw.bin")).arg(length.as_millis().to_string());
     let output = command.output()?;
     let text = String::from_utf8(output.stdout)?;
     let mut words = text.split_whitespace();
