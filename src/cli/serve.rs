@@ -1,14 +1,18 @@
 //! `jembatan serve`: the daemon, until a signal or a failed store ends it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
 use super::root::CliError;
 use crate::config::Config;
-use crate::daemon::{self, Parts, Running};
+use crate::daemon::{self, GiveUp, Parts, Running};
 use crate::status::systemd;
+
+/// Exit code of a daemon that ended itself because a task stood still and did not recover (`docs/cli.md`).
+pub const STALLED: u8 = 5;
 
 /// Runs the daemon in the foreground.
 ///
@@ -17,7 +21,10 @@ use crate::status::systemd;
 pub fn run(config: &Config, path: &Path) -> Result<(), CliError> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().context("tokio")?;
-    let parts = Parts { certs: path.parent().map(|folder| folder.join("certs")), ..Parts::default() };
+    let certs = path.parent().map(|folder| folder.join("certs"));
+    // From the watchdog's thread: neither the runtime nor the store may be needed, they may be what stands still.
+    let give_up: GiveUp = Arc::new(|| std::process::exit(i32::from(STALLED)));
+    let parts = Parts { certs, give_up: Some(give_up), ..Parts::default() };
     runtime.block_on(async {
         let running = daemon::start(config.clone(), parts).await.context("jembatan tidak dapat mulai")?;
         // Nobody listens where no service manager runs.

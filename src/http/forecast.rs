@@ -98,7 +98,7 @@ fn of_lane(lane: &Lane) -> impl Iterator<Item = (&QueuedRow, &Miss)> {
 }
 
 fn spot(row: &QueuedRow) -> Place {
-    (row.late.map_or(i64::MAX, jiff::Timestamp::as_millisecond), row.rank.as_millisecond(), row.seq)
+    (row.late.map_or(i64::MAX, Timestamp::as_millisecond), row.rank.as_millisecond(), row.seq)
 }
 
 fn place(text: &str) -> Option<Place> {

@@ -1,5 +1,8 @@
 //! One claimed delivery: fill its payload, send or look up, record.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
 use serde_json::Value;
 
 use super::Push;
@@ -7,7 +10,7 @@ use crate::catalogue::{Filled, NotFilled, Operation, Refusal, RemoteIds, Who, at
 use crate::observe::Seen;
 use crate::protocol::sign::Stamp;
 use crate::queue::transition::Event;
-use crate::queue::{Outcome, Purpose};
+use crate::queue::{Outcome, Purpose, State};
 use crate::remote::{Evidence, Lane};
 use crate::secret::Private;
 use crate::store::{AttemptEnd, Claimed, Given, Recorded};
@@ -20,6 +23,25 @@ pub(super) struct Ended {
 }
 
 impl Push {
+    /// Carries one claimed delivery through its attempt, and lives on if that panics: it is counted as a crash.
+    pub(super) async fn survive(&self, lane: &Lane, claimed: Claimed) {
+        let (id, token, attempt) = (claimed.delivery.id, claimed.token, claimed.attempt);
+        if AssertUnwindSafe(self.attempt(lane, claimed)).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!(delivery.id = %id, attempt, "the attempt panicked");
+        let now = self.clock.now();
+        let end = AttemptEnd { outcome: "panicked".to_owned(), ..AttemptEnd::default() };
+        let recorded = Recorded { id, token, attempt, event: Event::Crashed, now, base: self.base(lane, now), end };
+        match self.store.record(recorded).await {
+            Ok(after) if after.as_ref().is_some_and(|after| after.progress.state == State::Held) => {
+                tracing::error!(delivery.id = %id, "set aside: its attempt panicked three times");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, delivery.id = %id, "end not recorded"),
+        }
+    }
+
     /// Carries one claimed delivery through its attempt.
     pub(super) async fn attempt(&self, lane: &Lane, claimed: Claimed) {
         let ended = self.ended(lane, &claimed).await;
@@ -49,6 +71,8 @@ impl Push {
     }
 
     async fn ended(&self, lane: &Lane, claimed: &Claimed) -> Ended {
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::poisoned(&claimed.delivery.entry_ref);
         let Some(operation) = self.catalogue.operation(&claimed.delivery.operation) else {
             return Ended::refused(unknown_operation(&claimed.delivery.operation));
         };

@@ -14,7 +14,8 @@ use super::text;
 use crate::store::Verdict;
 use crate::words::words;
 
-/// A task that must beat and did not for this long has stalled: a stall shows within a minute.
+/// A task that must beat and did not for this long has stalled (unless it was registered with another limit): a stall
+/// shows within a minute.
 pub const STALL: Duration = Duration::from_secs(45);
 /// Due for longer on a free lane: degraded.
 pub const BACKLOG_DEGRADED: Duration = Duration::from_mins(5);
@@ -187,15 +188,16 @@ fn workers(facts: &Facts, now: Timestamp) -> Check {
     let mut stopped: Vec<(&str, Timestamp)> =
         facts.live.stalled.iter().map(|stalled| (stalled.task.as_str(), stalled.last)).collect();
     for (task, beat) in &facts.live.beats {
-        if older(beat.at, now, STALL) && !stopped.iter().any(|(known, _)| known == task) {
+        if (beat.gone || older(beat.at, now, beat.limit)) && !stopped.iter().any(|(known, _)| known == task) {
             stopped.push((task, beat.at));
         }
     }
     let Some(since) = stopped.iter().map(|(_, last)| *last).min() else {
         return check("workers", Level::Ok, None, format!("{} pekerja berdetak.", facts.live.beats.len()));
     };
-    let names: Vec<&str> = stopped.iter().map(|(task, _)| *task).collect();
-    check("workers", Level::Down, Some(since), format!("Berhenti: {}. Mulai ulang layanan.", names.join(", ")))
+    let names: Vec<String> = stopped.iter().map(|(task, _)| text::task(task)).collect();
+    let todo = "Proses memulai ulang dirinya bila tidak pulih; bila berulang: journalctl -u jembatan, lalu systemctl restart jembatan.";
+    check("workers", Level::Down, Some(since), format!("Berhenti: {}. {todo}", names.join(", ")))
 }
 
 /// Only what nothing else explains: lanes that are paused, stopped or cut off have checks of their own.

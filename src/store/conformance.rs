@@ -6,6 +6,7 @@
 pub(crate) mod antrean;
 pub(crate) mod claims;
 pub(crate) mod contract;
+pub(crate) mod crashes;
 pub(crate) mod desk;
 pub(crate) mod gates;
 pub(crate) mod gateway;
@@ -45,6 +46,11 @@ macro_rules! for_every_case {
             claims::promise_13_distrust_makes_everything_look_first,
             claims::next_due_is_the_earliest_that_may_be_claimed,
             claims::an_attempt_keeps_its_credentials_stamp_and_words,
+            crashes::who_was_in_flight_three_times_is_held_and_the_others_go_on,
+            crashes::a_recorded_end_clears_a_suspect_and_a_look_up_does_not,
+            crashes::suspects_are_tried_one_at_a_time_and_not_in_the_first_seconds_of_a_run,
+            crashes::a_persons_retry_begins_the_count_anew,
+            crashes::a_panicked_attempt_counts_as_a_crash,
             lanes::promise_4_a_patient_is_served_in_order,
             lanes::promise_4_no_item_blocks_another_patient,
             lanes::promise_4_an_entry_for_tomorrow_does_not_block_todays,

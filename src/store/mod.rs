@@ -42,7 +42,7 @@ pub use keep::{
 pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
-    Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed,
+    Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Blamed, Change, CircuitRow, ClaimAsk, Claimed,
     ClientCount, Counts, DayChange, DayRow, DeliveryFilter, EntryBody, Given, JournalRow, LaneLoad, LaneStop, NewEntry,
     NewSubmission, Page, PauseRow, Prerequisite, QueuedRow, ReconciliationRow, Recorded, Refused, Settled, Settlement,
     SubmissionRow, Totals,
@@ -142,6 +142,10 @@ pub trait Store: antrean::AntreanStore {
 
     /// Puts every lease that ran out before `now` (or all of them, at start) into doubt; returns how many.
     async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError>;
+
+    /// Counts a crash of the last process against every delivery that it held, and puts each into doubt
+    /// (`queue::crash`); asked once, at a start that follows a crash, before anything is claimed.
+    async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError>;
 
     /// Expires waiting deliveries whose last date has passed, at most `limit`; returns how many moved.
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError>;

@@ -27,6 +27,8 @@ mod scale;
 mod secrets;
 mod services;
 mod simulator;
+#[cfg(feature = "failpoints")]
+mod stall;
 mod systemd;
 mod tidy;
 mod uat;

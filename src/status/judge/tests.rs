@@ -93,7 +93,7 @@ const CASES: [Case; 24] = [
     ("beat 45 s old", |f| live(f, |l| l.beat("push", ago(45))), "", Level::Ok, Verdict::None),
     (
         "watchdog says stalled though the wall clock jumped back",
-        |f| f.live.stalled = vec![Stalled { task: "push".into(), last: now() + 3600.seconds() }],
+        |f| f.live.stalled = vec![Stalled { task: "push".into(), last: now() + 3600.seconds(), gone: false }],
         "workers",
         Level::Down,
         Verdict::Us,

@@ -327,6 +327,10 @@ pub(super) async fn time_and_crashes(world: &mut World) -> Done {
     let (now, base) = (world.now(), world.base());
     match world.below(12) {
         0..3 => {
+            if world.once_in(4) {
+                world.tell("blame".to_owned());
+                world.same("blame", async |store, _| store.blame(now, base).await).await?;
+            }
             let all = world.once_in(3);
             world.tell(format!("reclaim all={all}"));
             world.same("reclaim", async |store, _| store.reclaim(now, all, base).await).await?;

@@ -7,7 +7,7 @@ use super::db::{OptionalExtension, params};
 use super::rows::{Millis, Parsed, millis};
 use crate::catalogue::RemoteIds;
 use crate::queue::transition::{Event, next_step, transition};
-use crate::queue::{Delivery, DeliveryId, Lease, Purpose};
+use crate::queue::{Delivery, DeliveryId, Lease, Purpose, crash};
 use crate::secret::Private;
 use crate::store::{ClaimAsk, Claimed, Given, StoreError};
 
@@ -25,18 +25,29 @@ impl Tx<'_> {
             return Ok(Vec::new());
         }
         let mut claimed = Vec::new();
-        for id in self.due(ask)? {
-            if claimed.len() >= ask.limit {
+        // A suspect goes alone; what else is due is claimed by the next call.
+        let (suspect, limit) = (self.suspect(ask)?, ask.limit);
+        let (due, limit) = match suspect {
+            Some(id) if limit > 0 => (vec![id], 1),
+            Some(_) | None => (self.due(ask)?, limit),
+        };
+        for id in due {
+            if claimed.len() >= limit {
                 break;
             }
-            let leased = self.delivery(id).and_then(|found| match found {
-                Some(delivery) => self.lease(&delivery, ask),
-                None => Ok(None),
-            });
-            match leased {
-                Ok(lease) => claimed.extend(lease),
+            let delivery = match self.delivery(id) {
+                Ok(Some(delivery)) => delivery,
+                Ok(None) => continue,
                 // One unreadable row must not stop the others: it stays where it is, and the log says so.
-                Err(StoreError::Unreadable(why)) => tracing::error!(delivery.id = %id, why, "row unreadable"),
+                Err(StoreError::Unreadable(why)) => {
+                    tracing::error!(delivery.id = %id, why, "row unreadable");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match self.lease(&delivery, ask) {
+                Ok(lease) => claimed.extend(lease),
+                Err(StoreError::Unreadable(why)) => self.set_aside(&delivery, &why, ask)?,
                 Err(error) => return Err(error),
             }
         }
@@ -60,7 +71,7 @@ impl Tx<'_> {
         // With the sum no index by due_at fits: the order is worth more than leaving out what is not due yet.
         let sql = format!(
             "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') \
-             AND blocked_kind IS NULL AND lease_token IS NULL AND due_at + 0 <= ?3 AND {class} LIMIT ?4"
+             AND blocked_kind IS NULL AND lease_token IS NULL AND crashes = 0 AND due_at + 0 <= ?3 AND {class} LIMIT ?4"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
@@ -68,6 +79,39 @@ impl Tx<'_> {
             Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
         })?;
         rows.collect::<Result<_, _>>()
+    }
+
+    /// What cannot be opened is shown to a person; the others go on.
+    fn set_aside(self, delivery: &Delivery, why: &str, ask: &ClaimAsk) -> Result<(), StoreError> {
+        tracing::error!(delivery.id = %delivery.id, why, "row unreadable: for a person");
+        match self.apply(delivery, &Event::Unreadable, ask.now, &ask.base) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(illegal)) => {
+                tracing::error!(delivery.id = %delivery.id, %illegal, "and it cannot be held");
+                Ok(())
+            }
+            // An operation that no catalogue knows any more: it waits for the catalogue.
+            Err(StoreError::Unreadable(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The suspect of a crash whose turn it is, if none is in flight anywhere: the least suspected first, so that the
+    /// innocent are cleared before the next one is tried.
+    fn suspect(self, ask: &ClaimAsk) -> Result<Option<DeliveryId>, StoreError> {
+        if !crash::may_try(ask.base.boot, ask.now) {
+            return Ok(None);
+        }
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND crashes > 0 \
+             AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL AND due_at + 0 <= ?3 \
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE crashes > 0 AND lease_token IS NOT NULL) \
+             ORDER BY crashes, rank, seq LIMIT 1",
+        )?;
+        let found = statement.query_row(params![ask.facility, ask.service, millis(ask.now)], |row| {
+            Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
+        });
+        Ok(found.optional()?)
     }
 
     /// A pause and refused credentials hold the whole lane.

@@ -12,7 +12,7 @@ use crate::catalogue::{Kind, Operation};
 use crate::queue::gate::{Gate, Neighbour, judge};
 use crate::queue::transition::{Event, Illegal, Policy, Recovery, transition};
 use crate::queue::{Delivery, DeliveryId, Finding, How, Outcome, State};
-use crate::store::{Act, Acted, AttemptEnd, Base, Recorded, Refused, StoreError};
+use crate::store::{Act, Acted, AttemptEnd, Base, Blamed, Recorded, Refused, StoreError};
 
 /// An id at BPJS: operation that made it, scope, value.
 type RemoteKey = (String, Vec<String>, String);
@@ -364,17 +364,40 @@ impl Tx<'_> {
         let mut lost = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1", &[&before])?;
         lost.sort_unstable_by_key(|delivery| delivery.seq);
         for delivery in &lost {
-            if let Some(lease) = delivery.progress.lease {
-                let end = AttemptEnd { outcome: "lost".to_owned(), ..AttemptEnd::default() };
-                self.end_attempt(delivery, lease.token, &end, now)?;
-            }
-            if let Err(illegal) = self.apply(delivery, &Event::LeaseLost, now, base)? {
-                return Err(StoreError::Database(format!("{}: {illegal}", delivery.id)));
-            }
-            self.regate(delivery.id, now, base)?;
+            self.lose(delivery, "lost", &Event::LeaseLost, now, base)?;
         }
         failpoint!("reclaim.written");
         Ok(lost.len())
+    }
+
+    pub(super) fn blame(self, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
+        let suspects = self.select("WHERE lease_token IS NOT NULL ORDER BY seq", &[])?;
+        let mut blamed = Blamed { suspects: suspects.len(), held: Vec::new() };
+        for delivery in &suspects {
+            self.lose(delivery, "crashed", &Event::Crashed, now, base)?;
+            let after = self.delivery(delivery.id)?;
+            blamed.held.extend(after.filter(|after| after.progress.state == State::Held).map(|after| after.id));
+        }
+        Ok(blamed)
+    }
+
+    /// Ends the attempt of a holder that is gone, and moves its delivery on.
+    fn lose(
+        self,
+        delivery: &Delivery,
+        how: &str,
+        event: &Event,
+        now: Timestamp,
+        base: &Base,
+    ) -> Result<(), StoreError> {
+        if let Some(lease) = delivery.progress.lease {
+            let end = AttemptEnd { outcome: how.to_owned(), ..AttemptEnd::default() };
+            self.end_attempt(delivery, lease.token, &end, now)?;
+        }
+        if let Err(illegal) = self.apply(delivery, event, now, base)? {
+            return Err(StoreError::Database(format!("{}: {illegal}", delivery.id)));
+        }
+        self.regate(delivery.id, now, base)
     }
 
     pub(super) fn expire(self, now: Timestamp, limit: usize, base: &Base) -> Result<usize, StoreError> {

@@ -16,11 +16,11 @@ use crate::store::antrean::{
     Withdrawn,
 };
 use crate::store::{
-    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
-    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember, KeptTotals, LaneLoad,
-    LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm, OutageChange, OutageEffect,
-    OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow, Recorded, Redate,
-    Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
+    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Blamed, Change, CircuitRow, ClaimAsk, Claimed,
+    ClientCount, DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember,
+    KeptTotals, LaneLoad, LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm,
+    OutageChange, OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow,
+    Recorded, Redate, Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
 };
 
 fn scope_of_outage(change: &OutageChange) -> Scope {
@@ -118,6 +118,10 @@ impl<B: Backend> Store for B {
     async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError> {
         let scope = Scope::Everything;
         self.write(scope, move |tx| tx.reclaim(now, all, &base)).await
+    }
+
+    async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        self.write(Scope::Everything, move |tx| tx.blame(now, &base)).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {

@@ -1,11 +1,13 @@
 //! The SQLite backend: the common suite, and what only a file can get wrong.
 
 mod crash;
+mod faults;
 mod files;
 mod full;
 mod inline;
 mod on_disk;
 mod plans;
+mod power;
 mod scale;
 mod schema;
 

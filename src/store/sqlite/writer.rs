@@ -41,6 +41,7 @@ pub(super) struct Writer {
     hand: Hand,
     wake: watch::Sender<u64>,
     fatal: watch::Sender<Option<String>>,
+    turn: Turn,
 }
 
 /// Who writes.
@@ -51,11 +52,16 @@ enum Hand {
     Inline { jobs: Mutex<VecDeque<Job>>, pen: Mutex<Option<Pen>> },
 }
 
+/// Told at every turn of the thread: it took what waited, or found that nothing does.
+type Turn = Arc<std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>>;
+
 impl Writer {
     pub(super) fn start(connection: Connection, progress: Progress, medium: &Medium) -> Result<Self, StoreError> {
         let (wake, fatal) = (watch::Sender::new(0), watch::Sender::new(None));
         let checkpoint_pages = medium.checkpoint_pages;
-        let pen = Pen { connection, progress, checkpoint_pages, wake: wake.clone(), fatal: fatal.clone() };
+        let turn = Turn::default();
+        let (wakes, fails, turns) = (wake.clone(), fatal.clone(), Arc::clone(&turn));
+        let pen = Pen { connection, progress, checkpoint_pages, wake: wakes, fatal: fails, turn: turns };
         let hand = match medium.running {
             Running::Inline => Hand::Inline { jobs: Mutex::default(), pen: Mutex::new(Some(pen)) },
             Running::Threads => {
@@ -68,7 +74,7 @@ impl Writer {
                 Hand::Thread { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) }
             }
         };
-        Ok(Self { hand, wake, fatal })
+        Ok(Self { hand, wake, fatal, turn })
     }
 
     pub(super) async fn run<T, F>(&self, shared: Arc<Shared>, job: F) -> Result<T, StoreError>
@@ -147,8 +153,24 @@ impl Writer {
         self.wake.subscribe()
     }
 
+    /// Whom to tell at every turn; the first who asks.
+    pub(super) fn on_turn(&self, tell: Box<dyn Fn() + Send + Sync>) {
+        drop(self.turn.set(tell));
+    }
+
     pub(super) fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.fatal.subscribe()
+    }
+}
+
+#[cfg(test)]
+impl Writer {
+    /// The writing connection of an inline store, outside any transaction.
+    pub(super) fn with_connection<T>(&self, look: impl FnOnce(&Connection) -> T) -> Option<T> {
+        match &self.hand {
+            Hand::Inline { pen, .. } => locked(pen).as_ref().map(|pen| look(&pen.connection)),
+            Hand::Thread { .. } => None,
+        }
     }
 }
 
@@ -215,11 +237,15 @@ struct Pen {
     checkpoint_pages: i64,
     wake: watch::Sender<u64>,
     fatal: watch::Sender<Option<String>>,
+    turn: Turn,
 }
 
 impl Pen {
     fn write_until_closed(&self, waiting: &Receiver<Job>) {
         loop {
+            if let Some(tell) = self.turn.get() {
+                tell();
+            }
             let waits = match waiting.try_recv() {
                 Ok(job) => Ok(job),
                 Err(mpsc::TryRecvError::Disconnected) => Err(mpsc::RecvTimeoutError::Disconnected),

@@ -54,6 +54,7 @@ CREATE TABLE delivery (
   stumbles INTEGER NOT NULL,
   faults INTEGER NOT NULL,
   fault TEXT,
+  crashes INTEGER NOT NULL DEFAULT 0, -- the process died while it was in flight (queue/crash.rs)
   lease_token INTEGER,
   lease_until INTEGER,
   lease_purpose TEXT,
@@ -96,6 +97,8 @@ CREATE INDEX delivery_next ON delivery (facility, service, due_at)
 -- Order per patient.
 CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_leased ON delivery (lease_until) WHERE lease_token IS NOT NULL;
+-- Those that a crash throws suspicion on.
+CREATE INDEX delivery_suspect ON delivery (facility, service, crashes, rank) WHERE crashes > 0;
 -- Dates at risk, blocked entries and those in hand included: health, forecast.
 CREATE INDEX delivery_unfinished ON delivery (facility, service, late, rank, seq)
   WHERE state IN ('waiting', 'sending', 'unanswered');
