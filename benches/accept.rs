@@ -174,7 +174,10 @@ fn main() -> Result<(), Failed> {
     for _ in 0..rounds {
         places.iter_mut().try_for_each(|place| round(&disk, place))?;
     }
-    println!("{:>6} {:>9} | {:>9} {:>14} {:>12} | {:>9} {:>14} {:>16}", "disk", "raw/s", "1 client", "of raw", "syncs/entry", "100", "rows/raw sync", "p99 of raw p50");
+    println!(
+        "{:>6} {:>9} | {:>9} {:>14} {:>12} | {:>9} {:>14} {:>16}",
+        "disk", "raw/s", "1 client", "of raw", "syncs/entry", "100", "rows/raw sync", "p99 of raw p50"
+    );
     for place in &mut places {
         let one = |values: &mut Vec<f64>| median(values);
         let low = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);

@@ -79,7 +79,10 @@ impl Place {
         lay(&path, include_str!("../tests/data/many-finished.sql"), finished)?;
         lay(&path, include_str!("../tests/data/many-waiting.sql"), waiting)?;
         let size = std::fs::metadata(&path)?.len() as f64 / 1e9;
-        println!("{name}: {waiting} waiting, {finished} finished laid in {:.0} s, {size:.2} GB", began.elapsed().as_secs_f64());
+        println!(
+            "{name}: {waiting} waiting, {finished} finished laid in {:.0} s, {size:.2} GB",
+            began.elapsed().as_secs_f64()
+        );
         Self::at(&path)
     }
 
@@ -242,7 +245,10 @@ fn at(times: &mut [Duration], part: usize) -> Duration {
 }
 
 fn table(small: &mut Place, large: &mut Place) {
-    println!("{:>18} {:>12} {:>12} {:>12} {:>12} {:>7} {:>7}", "", "small p50", "p99", "large p50", "p99", "p50", "p99");
+    println!(
+        "{:>18} {:>12} {:>12} {:>12} {:>12} {:>7} {:>7}",
+        "", "small p50", "p99", "large p50", "p99", "p50", "p99"
+    );
     let names: Vec<&'static str> = small.times.keys().copied().collect();
     for name in names {
         let (Some(one), Some(other)) = (small.times.get_mut(name), large.times.get_mut(name)) else { continue };
@@ -301,5 +307,9 @@ async fn measure(waiting: i64, finished: i64) -> Result<(), Failed> {
 fn main() -> Result<(), Failed> {
     let mut numbers = std::env::args().filter_map(|one| one.parse().ok());
     let (waiting, finished) = (numbers.next().unwrap_or(1_000_000), numbers.next().unwrap_or(0));
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(measure(waiting, finished))
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(measure(waiting, finished))
 }

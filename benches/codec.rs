@@ -146,7 +146,9 @@ fn main() -> Result<(), Failed> {
     println!("{ROUNDS} rounds in turns; medians, ratio to ours (the lowest of a round)");
     for (case, size) in cases.iter().zip(SIZES) {
         println!("JSON {} bytes, packed {}", case.text.len(), case.packed.len());
-        for (name, other) in [("whole", "node whole"), ("lz", "lz-str"), ("lz", "npm lz-string"), ("lz", "PyPI lzstring")] {
+        for (name, other) in
+            [("whole", "node whole"), ("lz", "lz-str"), ("lz", "npm lz-string"), ("lz", "PyPI lzstring")]
+        {
             let (Some(own), Some(theirs)) = (times.get(&(name, size)), times.get(&(other, size))) else { continue };
             let ratios: Vec<f64> = own.iter().zip(theirs).map(|(own, theirs)| theirs / own).collect();
             let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);

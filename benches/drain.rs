@@ -126,10 +126,15 @@ fn drain(name: &str, remote: &str, limit: f64, cap: Option<usize>, chains: usize
     let (first, last) = (steady[0], steady[steady.len() - 1]);
     let rate = (steady.len() - 1) as f64 / last.duration_since(first).as_secs_f64();
     let second = jiff::SignedDuration::from_secs(1);
-    let within = |place: usize| arrivals[place..].iter().take_while(|at| at.duration_since(arrivals[place]) < second).count();
+    let within =
+        |place: usize| arrivals[place..].iter().take_while(|at| at.duration_since(arrivals[place]) < second).count();
     let most = (0..arrivals.len()).map(within).max().unwrap_or(0);
     let said = cap.map_or_else(String::new, |cap| format!(" (allowed {cap})"));
-    println!("{name}: {} entries, {rate:.2} a second, {:.3} of {limit:.2}; at most {most} calls in any second{said}", arrivals.len(), rate / limit);
+    println!(
+        "{name}: {} entries, {rate:.2} a second, {:.3} of {limit:.2}; at most {most} calls in any second{said}",
+        arrivals.len(),
+        rate / limit
+    );
     drop(bpjs.running);
     Ok(())
 }

@@ -71,7 +71,11 @@ fn idle() -> Result<(), Failed> {
     let size = std::fs::metadata(binary())?.len();
     println!("idle RSS {:.1} MiB, of it anonymous {:.1} MiB", mib(rest.0), mib(rest.1));
     println!("binary {:.1} MB", size as f64 / 1e6);
-    println!("exec to first 200, empty store: {:.1} ms median of {} (worst {worst:.1})", median(&mut starts), STARTS - 1);
+    println!(
+        "exec to first 200, empty store: {:.1} ms median of {} (worst {worst:.1})",
+        median(&mut starts),
+        STARTS - 1
+    );
     let node = Command::new("node").args(["-e", "require('http').createServer(()=>{}).listen(0)"]).spawn();
     if let Ok(node) = node {
         let node = Running(node);
@@ -122,7 +126,12 @@ fn killed(waiting: u64) -> Result<(), Failed> {
     let small = memory(running.0.id())?.0;
     let took = fill(&home, 1001, waiting - 1000)?;
     let large = memory(running.0.id())?.0;
-    println!("filled with {waiting} waiting entries in {:.0} s over HTTP; RSS {:.1} MiB, with 1 000 it was {:.1} MiB", took.as_secs_f64(), mib(large), mib(small));
+    println!(
+        "filled with {waiting} waiting entries in {:.0} s over HTTP; RSS {:.1} MiB, with 1 000 it was {:.1} MiB",
+        took.as_secs_f64(),
+        mib(large),
+        mib(small)
+    );
     let (mut starts, mut logs) = (Vec::new(), Vec::new());
     for turn in 0..5_u64 {
         // While it accepts: the log then holds what no checkpoint has moved yet.

@@ -35,7 +35,7 @@ use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
 use crate::store::sqlite::{Opened, Settings, SqliteStore};
-use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, StoreError, redating};
+use crate::store::{AuditEntry, Base, PauseRow, Sealer, SharedStore, Store, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
 use last_run::{Before, LastRun};
 use tasks::{Alarm, Tasks};
@@ -454,6 +454,12 @@ impl Running {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.failed.is_cancelled()
+    }
+
+    /// What the store said when it failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        Store::fatal(self.store.as_ref()).borrow().clone()
     }
 
     /// Stops: no new work, a last answer for what is in flight, then the store. What is cut off is in doubt, not lost.

@@ -40,7 +40,13 @@ impl SlowDisk {
     }
 
     /// Runs `command` on a disk whose every sync below `place` takes so much longer; they are counted under `name`.
-    pub(crate) fn under<'c>(&self, command: &'c mut Command, place: &Path, wait: Duration, name: &str) -> &'c mut Command {
+    pub(crate) fn under<'c>(
+        &self,
+        command: &'c mut Command,
+        place: &Path,
+        wait: Duration,
+        name: &str,
+    ) -> &'c mut Command {
         command
             .env("LD_PRELOAD", &self.library)
             .env("DISK_PATH", place)
@@ -93,7 +99,10 @@ pub(crate) fn raw_child() -> Result<bool, Failed> {
 /// Measures the limit beside the database, under the same disk.
 pub(crate) fn raw(folder: &Path, disk: &SlowDisk, wait: Duration, length: Duration) -> Result<Raw, Failed> {
     let mut command = Command::new(std::env::current_exe()?);
-    disk.under(&mut command, folder, wait, "raw").arg("--raw").arg(folder.join("raw.bin")).arg(length.as_millis().to_string());
+    disk.under(&mut command, folder, wait, "raw")
+        .arg("--raw")
+        .arg(folder.join("raw.bin"))
+        .arg(length.as_millis().to_string());
     let output = command.output()?;
     let text = String::from_utf8(output.stdout)?;
     let mut words = text.split_whitespace();
@@ -214,8 +223,7 @@ impl Home {
 /// A registration of one entry each, with the head that a keep-alive client sends.
 pub(crate) fn registration(address: SocketAddr, token: &str, reference: &str, cards: &[u64], day: &str) -> String {
     let entries: Vec<String> = cards.iter().map(|card| entry(*card, day)).collect();
-    let body =
-        format!(r#"{{"facility":"{FACILITY}","ref":"{reference}","entries":[{}]}}"#, entries.join(","));
+    let body = format!(r#"{{"facility":"{FACILITY}","ref":"{reference}","entries":[{}]}}"#, entries.join(","));
     format!(
         "POST /v1/submissions HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -263,7 +271,8 @@ pub(crate) fn complete(bytes: &[u8]) -> Result<Option<Whole>, Failed> {
     let text = std::str::from_utf8(&bytes[..head])?;
     let status = text.get(9..12).ok_or("no status")?.parse()?;
     let lower = text.to_ascii_lowercase();
-    let length = lower.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(Ok(0), |n| n.trim().parse())?;
+    let length =
+        lower.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(Ok(0), |n| n.trim().parse())?;
     let end = head + 4 + length;
     Ok((bytes.len() >= end).then_some(Whole { status, body: head + 4, end }))
 }
@@ -286,7 +295,8 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
 /// What this was measured on, and how busy the machine was besides.
 pub(crate) fn machine() -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("").trim_start_matches([' ', '\t', ':']);
+    let model =
+        cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("").trim_start_matches([' ', '\t', ':']);
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);

@@ -1,6 +1,7 @@
 //! One claimed delivery: fill its payload, send or look up, record.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::Value;
@@ -10,10 +11,13 @@ use crate::catalogue::{Filled, NotFilled, Operation, Refusal, RemoteIds, Who, at
 use crate::observe::Seen;
 use crate::protocol::sign::Stamp;
 use crate::queue::transition::Event;
-use crate::queue::{Outcome, Purpose, State};
+use crate::queue::{Delivery, Outcome, Purpose, State};
 use crate::remote::{Evidence, Lane};
 use crate::secret::Private;
-use crate::store::{AttemptEnd, Claimed, Given, Recorded};
+use crate::store::{AttemptEnd, Claimed, Given, Recorded, StoreError};
+
+/// How often a full disk is asked for room.
+const ROOM: Duration = Duration::from_secs(1);
 
 /// How an attempt ended, before it is recorded.
 pub(super) struct Ended {
@@ -60,13 +64,28 @@ impl Push {
             base: self.base(lane, now),
             end: ended.end,
         };
-        let kept = self.store.record(recorded).await;
+        let kept = self.recorded(&claimed, recorded).await;
         failpoint!(await "record.committed");
         match kept {
             Ok(Some(_)) => {}
             Ok(None) => tracing::warn!(delivery.id = %claimed.delivery.id, "lease lost before the end was recorded"),
             // The row still says `sending`: the lease runs out and the entry is looked up.
             Err(error) => tracing::error!(%error, delivery.id = %claimed.delivery.id, "end not recorded"),
+        }
+    }
+
+    /// Records the end; while the disk is full again and again until the lease runs out, because what BPJS said is known
+    /// here and nowhere else.
+    async fn recorded(&self, claimed: &Claimed, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
+        let until = claimed.delivery.progress.lease.map(|lease| lease.until);
+        loop {
+            match self.store.record(recorded.clone()).await {
+                Err(StoreError::Full(why)) if until.is_some_and(|until| self.clock.now() + ROOM < until) => {
+                    tracing::warn!(why, delivery.id = %claimed.delivery.id, "end not recorded yet");
+                    self.clock.sleep(ROOM).await;
+                }
+                other => return other,
+            }
         }
     }
 

@@ -17,6 +17,8 @@ use crate::words::words;
 /// A task that must beat and did not for this long has stalled (unless it was registered with another limit): a stall
 /// shows within a minute.
 pub const STALL: Duration = Duration::from_secs(45);
+/// Below so many free bytes (and below a quarter of what is kept free) nothing can be recorded any more: down.
+pub const DISK_DOWN: u64 = 512 * 1024;
 /// Due for longer on a free lane: degraded.
 pub const BACKLOG_DEGRADED: Duration = Duration::from_mins(5);
 /// Due for longer on a free lane: down.
@@ -256,6 +258,14 @@ fn circuit(lane: &Lane) -> Check {
 fn disk(facts: &Facts) -> Check {
     let live = &facts.live;
     match live.disk_free {
+        Some(free) if free < DISK_DOWN.min(live.min_free / 4) => {
+            let detail = format!(
+                "Disk penuh, sisa {}: entri baru ditolak dan pengiriman berhenti, sebab hasilnya tidak dapat dicatat. \
+                 Kosongkan disk; sesudah itu semuanya berjalan lagi dengan sendirinya.",
+                text::bytes(free)
+            );
+            check("disk", Level::Down, live.disk_low_since, detail)
+        }
         Some(free) if free < live.min_free => {
             let detail = format!("Sisa {}: entri baru ditolak sampai ada ruang.", text::bytes(free));
             check("disk", Level::Degraded, live.disk_low_since, detail)

@@ -63,8 +63,7 @@ impl Kota {
     fn open(folder: &Path) -> Self {
         let catalogue = Arc::new(Catalogue::shipped().unwrap());
         let sealer = Sealer::new(&[7; 32], &[8; 32]);
-        let settings =
-            sqlite::Settings { path: folder.join("jembatan.db"), sealer, catalogue: Arc::clone(&catalogue) };
+        let settings = sqlite::Settings { path: folder.join("jembatan.db"), sealer, catalogue: Arc::clone(&catalogue) };
         let store: SharedStore = Arc::new(SqliteStore::open(settings).unwrap().0);
         let profile = folder.join("bontang-2024.toml");
         std::fs::write(&profile, jembatan::contract::BONTANG).unwrap();
@@ -200,6 +199,9 @@ async fn a_backlog_drains_at_the_limit_in_the_order_of_its_dates_and_todays_entr
         let took = rest[rest.len() - 1].at.duration_since(rest[0].at).as_secs_f64();
         let reached = (rest.len() - 1) as f64 / took / f64::from(RATE);
         assert!(reached >= 0.95, "{reached:.3} of the limit");
-        println!("{}: {} entries waited, {today} came meanwhile, {reached:.3} of the limit", FACILITIES[place], waiting[&place]);
+        println!(
+            "{}: {} entries waited, {today} came meanwhile, {reached:.3} of the limit",
+            FACILITIES[place], waiting[&place]
+        );
     }
 }

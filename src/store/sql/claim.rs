@@ -125,6 +125,10 @@ impl Tx<'_> {
 
     /// Leases one delivery; everything is read before anything is written. `None` if its state does not allow it.
     fn lease(self, delivery: &Delivery, ask: &ClaimAsk) -> Result<Option<Claimed>, StoreError> {
+        if delivery.progress.blocked.is_some() {
+            // One that was leased a moment ago stands in its way now.
+            return Ok(None);
+        }
         let policy = self.policy(&delivery.operation, &ask.base)?;
         let (payload, given) = (self.payload(delivery)?, self.given(delivery)?);
         let purpose = next_step(&delivery.progress, ask.now, &policy);

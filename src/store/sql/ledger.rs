@@ -214,7 +214,8 @@ impl Tx<'_> {
         );
         let waiting_late = "SELECT count(*) FROM delivery WHERE facility = ?1 AND service = ?2 \
                             AND state IN ('waiting', 'sending', 'unanswered') AND late BETWEEN ?3 AND ?4 AND ?5 = ?5";
-        let ended_late = format!("SELECT count(DISTINCT d.id) {ended} AND d.late BETWEEN ?3 AND ?4 AND d.updated_at > d.late");
+        let ended_late =
+            format!("SELECT count(DISTINCT d.id) {ended} AND d.late BETWEEN ?3 AND ?4 AND d.updated_at > d.late");
         let affected = count(unfinished, 0)? + count(&finished, since)?;
         let late = count(waiting_late, 0)? + count(&ended_late, since)?;
         self.connection
@@ -279,7 +280,7 @@ impl Tx<'_> {
     ) -> Result<Vec<ReconciliationRow>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, facility, from_day, to_day, started_at, finished_at, counts FROM reconciliation \
-             WHERE ?1 IS NULL OR facility = ?1 ORDER BY started_at DESC LIMIT ?2",
+             WHERE ?1 IS NULL OR facility = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![facility, limit], reconciliation_of)?;

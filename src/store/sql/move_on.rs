@@ -146,6 +146,15 @@ impl Tx<'_> {
                  AND lease_token IS NULL",
                 &[new.lane.expose(), &new.seq],
             )?;
+        } else if let Some(day) = new.service_date
+            && (before == State::Waiting) != (after == State::Waiting)
+        {
+            // While it waits for its own day it does not hold up what is dated before; under way, it does.
+            add(
+                "SELECT seq, id FROM delivery WHERE lane = ?1 AND seq > ?2 AND state = 'waiting' \
+                 AND lease_token IS NULL AND service_date < ?3",
+                &[new.lane.expose(), &new.seq, &day.to_string()],
+            )?;
         }
         add(
             "SELECT d.seq, d.id FROM prerequisite p JOIN delivery d ON d.id = p.child WHERE p.parent = ?1 \
@@ -172,11 +181,16 @@ impl Tx<'_> {
         let unchanged = match gate {
             // A parent adopted while this one was held leaves a question to ask (promise 3).
             Gate::Open { adopted } => {
-                let known = !adopted || progress.doubt.marked || progress.doubt.question.is_some();
+                let operation = self.shared.catalogue.operation(&delivery.operation);
+                let asks = operation.is_some_and(|own| recovery(own) == Recovery::LookUp { unique: false });
+                let known = !adopted || !asks || progress.doubt.marked || progress.doubt.question.is_some();
                 !held && progress.blocked.is_none() && known
             }
             Gate::Wait(blocked) => !held && progress.blocked == Some(blocked),
-            Gate::Failed(_) => held,
+            Gate::Failed(id) => {
+                let named = progress.why.as_ref().is_some_and(|why| *why.message.expose() == id.to_string());
+                held && named
+            }
         };
         if unchanged || progress.lease.is_some() {
             return Ok(None);

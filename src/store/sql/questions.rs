@@ -192,8 +192,7 @@ impl Tx<'_> {
                            JOIN submission s ON s.id = d.submission WHERE d.state = ?1 AND d.seq > ?2 \
                            ORDER BY d.seq LIMIT ?3";
                 let from = self.last_entry_of(after)?;
-                self.connection
-                    .query(sql, params![state.word(), from, window], &mut |row| each(&mut list, row))?;
+                self.connection.query(sql, params![state.word(), from, window], &mut |row| each(&mut list, row))?;
             }
             (None, None) => {
                 let sql = format!("SELECT {SUBMISSION} FROM submission WHERE seq > ?1 ORDER BY seq LIMIT ?2");
@@ -216,10 +215,8 @@ impl Tx<'_> {
     }
 
     pub(super) fn deliveries(self, asked: &DeliveryFilter) -> Result<Page<Delivery>, StoreError> {
-        let narrowed = !asked.facilities.is_empty()
-            || asked.operation.is_some()
-            || asked.why.is_some()
-            || asked.late.is_some();
+        let narrowed =
+            !asked.facilities.is_empty() || asked.operation.is_some() || asked.why.is_some() || asked.late.is_some();
         let mut list = Listing::new(asked.limit, narrowed);
         let mut each = |row: &Row<'_>| {
             let fits = fits(asked, row)?;
@@ -229,7 +226,8 @@ impl Tx<'_> {
         let (after, window) = (asked.after.unwrap_or(0), window(asked.limit, narrowed));
         match asked.state {
             Some(state) => {
-                let sql = format!("SELECT {DELIVERY} FROM delivery WHERE state = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
+                let sql =
+                    format!("SELECT {DELIVERY} FROM delivery WHERE state = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
                 self.connection.query(&sql, params![state.word(), after, window], &mut each)?;
             }
             None => {
@@ -360,12 +358,16 @@ impl Tx<'_> {
     ) -> Result<Vec<JournalRow>, StoreError> {
         let lane = self.shared.sealer.index("lane", &[facility, "noKartu", card]);
         let days = days.map(|day| day.to_string());
-        let found = self.select(
-            "WHERE lane = ?1 AND facility = ?2 AND service_date BETWEEN ?3 AND ?4 ORDER BY seq",
-            &[&lane, &facility, &days[0], &days[1]],
-        )?;
-        let wanted = found.into_iter().filter(|delivery| operations.contains(&delivery.operation));
-        wanted.map(|delivery| self.journal_row(delivery)).collect()
+        let mut rows = BTreeMap::new();
+        for pattern in operations {
+            let found = self.select(
+                "WHERE lane = ?1 AND facility = ?2 AND service_date BETWEEN ?3 AND ?4 AND operation LIKE ?5 ESCAPE '!' \
+                 ORDER BY seq",
+                &[&lane, &facility, &days[0], &days[1], &like(pattern)],
+            )?;
+            rows.extend(found.into_iter().map(|delivery| (delivery.seq, delivery)));
+        }
+        rows.into_values().map(|delivery| self.journal_row(delivery)).collect()
     }
 
     pub(super) fn journal_row(self, delivery: Delivery) -> Result<JournalRow, StoreError> {
@@ -433,7 +435,7 @@ impl Tx<'_> {
         }
         // The newest rows only: the feed grows without end, and a rate needs no more.
         let mut delivered = self.connection.prepare_cached(
-            "SELECT d.facility, d.service, count(*) FROM change c JOIN delivery d ON d.id = c.delivery \
+            "SELECT d.facility, d.service, count(DISTINCT d.id) FROM change c JOIN delivery d ON d.id = c.delivery \
              WHERE c.cursor > (SELECT coalesce(max(cursor), 0) - 5000 FROM change) AND c.at >= ?1 \
              AND d.state = 'delivered' GROUP BY d.facility, d.service",
         )?;
@@ -457,7 +459,8 @@ impl Tx<'_> {
         let mut totals = Totals { counts: self.counts()?, ..Totals::default() };
         // Lane by lane and state by state: each is one step into an index, however many entries there are.
         for state in [State::Waiting, State::Sending, State::Unanswered] {
-            let first = "SELECT min(accepted_at) FROM delivery WHERE seq = (SELECT min(seq) FROM delivery WHERE state = ?1)";
+            let first =
+                "SELECT min(accepted_at) FROM delivery WHERE seq = (SELECT min(seq) FROM delivery WHERE state = ?1)";
             let first = instant(first, params![state.word()])?;
             totals.oldest_unfinished = earlier(totals.oldest_unfinished, first);
         }

@@ -2,8 +2,9 @@
 //!
 //! Job: run jobs in order, each in a savepoint, commit them together, and answer only after the commit. Invariants: an
 //! answer is sent after COMMIT returned; a failed COMMIT answers [`StoreError::Unknown`] to every job of the group and
-//! ends the writing. Checkpoints happen off the commit path, when nothing waits. The daemon's store writes on a thread of
-//! its own, an inline one on its callers' ([`Running`]).
+//! ends the writing, unless the disk was full and SQLite took it back: then every job is told so and the writing goes
+//! on. Checkpoints happen off the commit path, when nothing waits. The daemon's store writes on a thread of its own, an
+//! inline one on its callers' ([`Running`]).
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -315,8 +316,23 @@ fn write_group(connection: &Connection, first: Job, mut next: impl FnMut() -> Op
             answers.into_iter().for_each(|answer| answer(Ok(())));
             Ok(())
         }
+        Err(error) if is_undone(connection, &error) => {
+            tracing::error!(%error, "the disk is full: nothing of this commit was written");
+            let said = error.to_string();
+            answers.into_iter().for_each(|answer| answer(Err(StoreError::Full(said.clone()))));
+            Ok(())
+        }
         Err(error) => unknown(answers, &error.to_string()),
     }
+}
+
+/// Whether a COMMIT failed for want of room and is taken back. That is the one failure whose outcome is known: a write to
+/// the log was refused, so the frame that would make the transaction valid is not whole; a *sync* that found no room
+/// is an I/O error to SQLite, and unknown. A claim that was refused so has sent nothing, an accept has promised nothing.
+fn is_undone(connection: &Connection, error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+        && (connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok())
+        && connection.is_autocommit()
 }
 
 /// Nobody knows whether this group is on disk: everyone in it is told so.

@@ -6,10 +6,10 @@ use crashfs::{Disk, Fault, Image, Order, Survival};
 use super::power::{faults_of, now, open_on};
 use super::*;
 use crate::chance::Chance;
-use crate::queue::{DeliveryId, State};
 use crate::queue::transition::Event;
-use crate::store::{Acted, Claimed};
+use crate::queue::{DeliveryId, State};
 use crate::store::conformance::desk::{DAFTAR, KUNJUNGAN, OBAT, accepted, at, cancel};
+use crate::store::{Acted, Claimed};
 
 /// What was answered with success, and how often what else.
 #[derive(Default)]

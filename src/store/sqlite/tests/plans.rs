@@ -97,7 +97,8 @@ async fn every_statement_goes_by_an_index_and_every_index_is_gone_by() {
     let walk = "SELECT id FROM delivery WHERE rule = ?1";
     assert!(plan(&connection, walk).iter().any(|line| fault(walk, line)), "a walk would be seen");
     // An index that no statement goes by costs every write and helps nobody; those that forbid something may.
-    let idle: Vec<String> = indexes(&connection).into_iter().filter(|name| !plans.iter().any(|line| line.contains(name))).collect();
+    let idle: Vec<String> =
+        indexes(&connection).into_iter().filter(|name| !plans.iter().any(|line| line.contains(name))).collect();
     assert!(idle.is_empty(), "{idle:?}");
 }
 
