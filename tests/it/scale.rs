@@ -12,7 +12,7 @@ use std::time::Duration;
 use jembatan::catalogue::{Catalogue, RemoteIds};
 use jembatan::chance::Chance;
 use jembatan::clock::Clock;
-use jembatan::config::{Config, Facility};
+use jembatan::config::{Config, Facility, ServiceConfig};
 use jembatan::contract::Contracts;
 use jembatan::intake::{Intake, Origin, Settings, read};
 use jembatan::queue::transition::Event;
@@ -75,7 +75,7 @@ impl Kota {
             code: (*code).to_owned(),
             name: (*code).to_owned(),
             timezone: TimeZone::get(ZONE).unwrap(),
-            pcare: None,
+            pcare: Some(ServiceConfig { base_url: "http://127.0.0.1:9/pcare-rest".to_owned(), app_code: None }),
             vclaim: None,
             antrean_fktp: None,
             icare: None,

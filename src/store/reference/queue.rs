@@ -259,8 +259,12 @@ impl State {
             |entry: &&Entry| may_be_claimed(&entry.delivery.progress) && entry.delivery.progress.due_at <= ask.now;
         let due = self.entries.values().filter(here).filter(is_due);
         let crashes = |entry: &Entry| entry.delivery.progress.crashes;
-        let in_order: BTreeSet<_> =
-            due.map(|entry| (crashes(entry), turn(&entry.delivery, ask.now), entry.delivery.seq)).collect();
+        // Suspects go by rank alone.
+        let turn_of = |entry: &Entry| match crashes(entry) {
+            0 => turn(&entry.delivery, ask.now),
+            _ => (0, None, rank(&entry.delivery)),
+        };
+        let in_order: BTreeSet<_> = due.map(|entry| (crashes(entry), turn_of(entry), entry.delivery.seq)).collect();
         let (in_order, limit) = match self.suspect(&in_order, ask) {
             Some(number) => (vec![number], 1),
             None => {

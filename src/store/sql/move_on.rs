@@ -461,10 +461,10 @@ impl Tx<'_> {
             "DELETE FROM entry_body WHERE delivery = ?1",
             "UPDATE attempt SET detail = NULL, answer = NULL WHERE delivery = ?1 \
              AND (detail IS NOT NULL OR answer IS NOT NULL)",
-            "UPDATE delivery SET retired = 1 WHERE id = ?1",
         ] {
             self.connection.prepare_cached(sql)?.execute([id])?;
         }
+        self.mark_retired(id)?;
         self.connection
             .prepare_cached(
                 "UPDATE submission SET patient = NULL WHERE id = ?1 AND patient IS NOT NULL \

@@ -108,13 +108,7 @@ fn defect_18_user_key_secret_key_and_password_are_different_things() {
     fn kind<T: 'static>(_: fn(&'static str) -> T) -> std::any::TypeId {
         std::any::TypeId::of::<T>()
     }
-    let kinds = [
-        kind(UserKey::new),
-        kind(SecretKey::new),
-        kind(ConsId::new),
-        kind(Username::new),
-        kind(Password::new),
-    ];
+    let kinds = [kind(UserKey::new), kind(SecretKey::new), kind(ConsId::new), kind(Username::new), kind(Password::new)];
     assert_eq!(kinds.iter().collect::<std::collections::HashSet<_>>().len(), kinds.len(), "types of their own");
     // And a bridge that was given the secret key as user key is told so, not served.
     let bridge = Bridge::stopped(&Setup::default());

@@ -34,6 +34,7 @@ const SMALL: &[(&str, &str)] = &[
 /// Walks of a large table that are meant: the table, a piece of the statement, and why.
 const MEANT: &[(&str, &str, &str)] = &[
     ("audit", "ORDER BY seq DESC LIMIT 1", "one step from the end"),
+    ("delivery", "crashes > 0 AND lease_token IS NOT NULL)", "by the index of what is leased: a few"),
     ("change", "INSERT INTO delivery", "a foreign key's check, run only while a row without its delivery stands"),
     ("released", "INSERT INTO delivery", "a foreign key's check, run only while a row without its delivery stands"),
     ("remote_id", "INSERT INTO delivery", "a foreign key's check, run only while a row without its delivery stands"),
