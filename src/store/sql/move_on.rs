@@ -385,7 +385,9 @@ impl Tx<'_> {
     }
 
     pub(super) fn blame(self, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
-        let suspects = self.select("WHERE lease_token IS NOT NULL ORDER BY seq", &[])?;
+        // As in `reclaim`: the leased are few, and sorted here.
+        let mut suspects = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1", &[&i64::MAX])?;
+        suspects.sort_unstable_by_key(|delivery| delivery.seq);
         let mut blamed = Blamed { suspects: suspects.len(), held: Vec::new() };
         for delivery in &suspects {
             self.lose(delivery, "crashed", &Event::Crashed, now, base)?;
