@@ -175,7 +175,10 @@ async fn proxy(upstream: SocketAddr) -> Result<SocketAddr, Failed> {
     let app = Router::new().fallback(pass).with_state((http, upstream));
     let limits = HttpLimits { connections: 512, connections_per_peer: 512, ..HttpLimits::default() };
     tokio::spawn(async move {
-        drop(jembatan::http::serve(listener, None, app, &limits, tokio_util::sync::CancellationToken::new()).await);
+        drop(
+            jembatan::http::serve(listener, None, app, &limits, &|| {}, tokio_util::sync::CancellationToken::new())
+                .await,
+        );
     });
     Ok(address)
 }

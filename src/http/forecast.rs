@@ -19,8 +19,8 @@ use super::view::{self, Around};
 use crate::contract::forecast::{Drain, Forecast, LOOKED_AT, Miss, Queued, WINDOW, forecast};
 use crate::store::{LaneLoad, QueuedRow, StoreError};
 
-/// A place in the dispatch order, `RANK.SEQ`.
-type Place = (i64, i64);
+/// A place in the dispatch order, `LATE.RANK.SEQ`.
+type Place = (i64, i64, i64);
 
 /// One lane foretold.
 struct Lane {
@@ -62,7 +62,7 @@ pub(super) async fn list(
     Ok(Json(json!({
         "lanes": lanes.iter().map(|lane| lane_view(&app, lane)).collect::<Vec<_>>(),
         "items": items,
-        "next": next.map(|(rank, seq)| format!("{rank}.{seq}")),
+        "next": next.map(|(late, rank, seq)| format!("{late}.{rank}.{seq}")),
         "capped": capped,
     })))
 }
@@ -98,12 +98,13 @@ fn of_lane(lane: &Lane) -> impl Iterator<Item = (&QueuedRow, &Miss)> {
 }
 
 fn spot(row: &QueuedRow) -> Place {
-    (row.rank.as_millisecond(), row.seq)
+    (row.late.map_or(i64::MAX, Timestamp::as_millisecond), row.rank.as_millisecond(), row.seq)
 }
 
 fn place(text: &str) -> Option<Place> {
-    let (rank, seq) = text.split_once('.')?;
-    Some((rank.parse().ok()?, seq.parse().ok()?))
+    let (late, rest) = text.split_once('.')?;
+    let (rank, seq) = rest.split_once('.')?;
+    Some((late.parse().ok()?, rank.parse().ok()?, seq.parse().ok()?))
 }
 
 fn lane_view(app: &App, lane: &Lane) -> Value {

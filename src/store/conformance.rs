@@ -37,6 +37,7 @@ macro_rules! for_every_case {
             claims::the_attempts_row_is_there_before_claim_returns,
             claims::what_is_leased_is_not_leased_again,
             claims::the_nearest_target_goes_first,
+            claims::what_can_still_be_in_time_goes_before_a_backlog_and_that_in_the_order_of_its_dates,
             claims::promise_1_a_stale_token_records_nothing,
             claims::promise_1_a_crash_puts_what_was_sending_in_doubt,
             claims::only_leases_that_ran_out_are_reclaimed_while_running,

@@ -145,7 +145,8 @@ pub trait Store: antrean::AntreanStore {
 
     // ---- push ---------------------------------------------------------------------------------------------------
 
-    /// Leases up to `ask.limit` deliveries that are due, nearest target first, each with the attempt's row written:
+    /// Leases up to `ask.limit` deliveries that are due, in dispatch order (what can still be in time by its date, what
+    /// has no date, what is late already by its date; then by target or acceptance), each with the attempt's row written:
     /// when this returns, the intention is on disk.
     async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>, StoreError>;
 
@@ -184,7 +185,8 @@ pub trait Store: antrean::AntreanStore {
     /// something was declared; what is expired stays so. Returns how many moved.
     async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError>;
 
-    /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many.
+    /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many. Some at a
+    /// time; until the last, the next start says again that the store is not trusted.
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError>;
 
     /// Destroys the payloads of entries delivered or cancelled before `before`, at most `limit` (which of more is not said),
@@ -330,7 +332,8 @@ pub trait Store: antrean::AntreanStore {
     /// One submission.
     async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionRow>, StoreError>;
 
-    /// Submissions by facility, reference or the state of one of their deliveries, in order of acceptance.
+    /// Submissions by facility, reference or the state of one of their deliveries, in order of acceptance; pages as of
+    /// [`Store::deliveries`].
     async fn submissions(
         &self,
         facilities: &[String],
@@ -346,7 +349,8 @@ pub trait Store: antrean::AntreanStore {
     /// One delivery.
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
 
-    /// Deliveries by filter, in order of acceptance.
+    /// Deliveries by filter, in order of acceptance. What no index finds is looked for in a bounded number of rows: a page
+    /// may be short and still say where to go on.
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Page<Delivery>, StoreError>;
 
     /// A delivery's attempts and look-ups, oldest first.
@@ -378,8 +382,8 @@ pub trait Store: antrean::AntreanStore {
     /// Counts and the few instants that health, status and metrics show.
     async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError>;
 
-    /// Of every lane among the first `limit` unfinished deliveries in dispatch order: these, and how many were delivered
-    /// since `since` (a store may look no further back than some thousand rows of the feed).
+    /// Of every lane among the first `limit` unfinished deliveries in dispatch order as it was at `since`: these, and how
+    /// many were delivered since then (a store may look no further back than some thousand rows of the feed).
     async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError>;
 
     /// The security log from `after` on, oldest first.

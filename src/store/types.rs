@@ -593,7 +593,7 @@ pub struct Totals {
     pub oldest_due: Option<Timestamp>,
     /// Nearest date of an unfinished delivery that has not passed.
     pub nearest_deadline: Option<Timestamp>,
-    /// Unfinished deliveries that are late.
+    /// Unfinished deliveries that are late; of a lane with more than ten thousand, that many.
     pub late: i64,
     /// Bytes of the database files.
     pub bytes: u64,

@@ -26,6 +26,7 @@ mod postgres;
 mod promises;
 mod reconcile;
 mod reconcile_runs;
+mod scale;
 mod secrets;
 mod services;
 mod simulator;

@@ -46,6 +46,38 @@ pub(crate) async fn the_nearest_target_goes_first(desk: &Desk) {
     desk.claim_only(wanted[2].1, 2).await;
 }
 
+pub(crate) async fn what_can_still_be_in_time_goes_before_a_backlog_and_that_in_the_order_of_its_dates(desk: &Desk) {
+    let hour = 3_600;
+    let mut ids = Vec::new();
+    // Late date and target; the backlog was accepted first, its newest day before its oldest.
+    let dates = [
+        (Some(-24 * hour), -30 * hour),
+        (Some(-48 * hour), -60 * hour),
+        (Some(-48 * hour), -61 * hour),
+        (None, -90 * hour),
+        (Some(9 * hour), 2),
+        (Some(8 * hour), 5),
+        (Some(8 * hour), 1),
+    ];
+    for (number, (late, target)) in dates.into_iter().enumerate() {
+        let mut entry = desk.entry("a", DAFTAR);
+        entry.no_kartu = Some(Private::new(format!("000990000000{number}")));
+        entry.deadline = Deadline { target: Some(at(target)), late: late.map(at), ..Deadline::default() };
+        ids.push(desk.accept(&format!("r{number}"), vec![entry]).await[0]);
+    }
+    let wanted = [6, 5, 4, 3, 2, 1, 0].map(|number: usize| ids[number]);
+    let load = desk.store.load(at(0), 10).await.unwrap();
+    let foreseen: Vec<_> = load[0].queue.iter().map(|row| row.id).collect();
+    assert_eq!(foreseen, wanted, "the forecast reckons with the order in which they go");
+    let mut order = Vec::new();
+    for (limit, now) in [(1, 1), (3, 2), (9, 3)] {
+        let mut ask = desk.ask(now);
+        ask.limit = limit;
+        order.extend(desk.store.claim(ask).await.unwrap().iter().map(|claimed| claimed.delivery.id));
+    }
+    assert_eq!(order, wanted);
+}
+
 pub(crate) async fn promise_1_a_stale_token_records_nothing(desk: &Desk) {
     let id = desk.accept_one("r", DAFTAR, CARD).await;
     let claimed = desk.claim_only(id, 0).await;

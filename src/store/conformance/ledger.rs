@@ -152,8 +152,8 @@ pub(crate) async fn a_lanes_load_is_its_queue_in_dispatch_order_and_what_was_del
     }
     let before = desk.store.load(at(0), 2).await.unwrap();
     let dates: Vec<_> = before[0].queue.iter().map(|row| (row.rank, row.late, row.due_at)).collect();
-    let wanted = [(at(1), Some(at(500)), at(1)), (at(2), Some(at(300)), at(2))];
-    assert_eq!((before.len(), before[0].delivered, dates), (1, 0, wanted.to_vec()), "without a target: as accepted");
+    let wanted = [(at(2), Some(at(300)), at(2)), (at(3), Some(at(400)), at(3))];
+    assert_eq!((before.len(), before[0].delivered, dates), (1, 0, wanted.to_vec()), "the nearest date first");
     assert_eq!((before[0].facility.as_str(), before[0].service.as_str()), (FACILITY, "pcare"));
     for (number, claimed) in desk.claim(200).await.iter().take(2).enumerate() {
         desk.end(claimed, accepted("noUrut", &format!("A{number}")), 201).await;

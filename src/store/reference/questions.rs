@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::queue::rank;
+use super::queue::{rank, turn};
 use super::state::{Changed, Entry, State};
 use crate::queue::{Delivery, DeliveryId, Mark, State as Stand, SubmissionId};
 use crate::secret::Private;
@@ -275,7 +275,7 @@ impl State {
 
     pub(super) fn load(&self, since: Timestamp, limit: usize) -> Vec<LaneLoad> {
         let mut queue: Vec<&Entry> = self.unfinished().collect();
-        queue.sort_by_key(|entry| (rank(&entry.delivery), entry.delivery.seq));
+        queue.sort_by_key(|entry| (turn(&entry.delivery, since), entry.delivery.seq));
         let mut lanes: BTreeMap<(String, String), LaneLoad> = BTreeMap::new();
         for entry in queue.into_iter().take(limit) {
             let (facility, service) = (entry.delivery.facility.clone(), entry.service.clone());

@@ -259,8 +259,12 @@ impl State {
             |entry: &&Entry| may_be_claimed(&entry.delivery.progress) && entry.delivery.progress.due_at <= ask.now;
         let due = self.entries.values().filter(here).filter(is_due);
         let crashes = |entry: &Entry| entry.delivery.progress.crashes;
-        let in_order: BTreeSet<_> =
-            due.map(|entry| (crashes(entry), rank(&entry.delivery), entry.delivery.seq)).collect();
+        // Suspects go by rank alone.
+        let turn_of = |entry: &Entry| match crashes(entry) {
+            0 => turn(&entry.delivery, ask.now),
+            _ => (0, None, rank(&entry.delivery)),
+        };
+        let in_order: BTreeSet<_> = due.map(|entry| (crashes(entry), turn_of(entry), entry.delivery.seq)).collect();
         let (in_order, limit) = match self.suspect(&in_order, ask) {
             Some(number) => (vec![number], 1),
             None => {
@@ -571,7 +575,14 @@ fn remote_key(facility: &str, operation: &str, scope: &[String], id: &str) -> Re
     (facility.to_owned(), operation.to_owned(), scope.to_vec(), id.to_owned())
 }
 
-/// Dispatch order: the target, or the acceptance where there is none.
+/// Whose turn it is: what can still be in time by its date, what has none, what is late by its date; then by rank.
+pub(super) fn turn(delivery: &Delivery, now: Timestamp) -> (u8, Option<Timestamp>, Timestamp) {
+    let late = delivery.deadline.late;
+    let class = late.map_or(1, |late| if late >= now { 0 } else { 2 });
+    (class, late, rank(delivery))
+}
+
+/// The target, or the acceptance where there is none.
 pub(super) fn rank(delivery: &Delivery) -> Timestamp {
     delivery.deadline.target.unwrap_or(delivery.accepted_at)
 }

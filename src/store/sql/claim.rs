@@ -11,9 +11,11 @@ use crate::queue::{Delivery, DeliveryId, Lease, Purpose, crash};
 use crate::secret::Private;
 use crate::store::{ClaimAsk, Claimed, Given, StoreError};
 
-/// What is due, the nearest target first.
-const DUE: &str = "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') \
-    AND blocked_kind IS NULL AND lease_token IS NULL AND crashes = 0 AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4";
+/// Dispatch order, class after class, with the present as `?3`: what can still be in time, the nearest date first; what
+/// has no date, as accepted; then what is late already, the oldest date first. So today's entries overtake a backlog
+/// ("segera setelah pelayanan"), and the backlog drains in the order of its dates.
+pub(super) const DISPATCH: [&str; 3] =
+    ["late >= ?3 ORDER BY late, rank, seq", "late IS NULL ORDER BY rank, seq", "late < ?3 ORDER BY late, rank, seq"];
 /// Rows looked at beyond those asked for.
 const SPARE_ROWS: usize = 32;
 
@@ -53,11 +55,27 @@ impl Tx<'_> {
         Ok(claimed)
     }
 
-    /// What is due, the nearest target first, with some more than asked for, should a row be unreadable.
+    /// What is due in dispatch order, with some more than asked for, should a row be unreadable.
     fn due(self, ask: &ClaimAsk) -> Result<Vec<DeliveryId>, StoreError> {
-        let sql = format!("{DUE}{}", self.connection.skip_locked());
+        let wanted = ask.limit.saturating_add(SPARE_ROWS);
+        let mut due = Vec::new();
+        for class in DISPATCH {
+            if due.len() < wanted {
+                due.extend(self.due_of(ask, class, wanted - due.len())?);
+            }
+        }
+        Ok(due)
+    }
+
+    fn due_of(self, ask: &ClaimAsk, class: &str, wanted: usize) -> Result<Vec<DeliveryId>, StoreError> {
+        // With the sum no index by due_at fits: the order is worth more than leaving out what is not due yet.
+        let sql = format!(
+            "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') \
+             AND blocked_kind IS NULL AND lease_token IS NULL AND crashes = 0 AND due_at + 0 <= ?3 AND {class} LIMIT ?4{}",
+            self.connection.skip_locked()
+        );
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let limit = i64::try_from(ask.limit.saturating_add(SPARE_ROWS)).unwrap_or(i64::MAX);
+        let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![ask.facility, ask.service, millis(ask.now), limit], |row| {
             Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
         })?;
@@ -87,7 +105,7 @@ impl Tx<'_> {
         }
         let mut statement = self.connection.prepare_cached(
             "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND crashes > 0 \
-             AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL AND due_at <= ?3 \
+             AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL AND due_at + 0 <= ?3 \
              AND NOT EXISTS (SELECT 1 FROM delivery WHERE crashes > 0 AND lease_token IS NOT NULL) \
              ORDER BY crashes, rank, seq LIMIT 1",
         )?;

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use super::Tx;
 use super::db::{OptionalExtension, Row, params};
+use super::move_on::Walk;
 use super::rows::{Millis, Parsed, Word, millis};
 use crate::contract::Circumstance;
 use crate::queue::{Mark, State};
@@ -20,6 +21,9 @@ use crate::store::{
 
 /// Outages read for what was declared: the newest.
 const OUTAGES: usize = 10_000;
+
+/// States whose dates may move.
+const DATED: [State; 5] = [State::Waiting, State::Sending, State::Unanswered, State::Held, State::Refused];
 
 impl Tx<'_> {
     // ---- outages ------------------------------------------------------------------------------------------------
@@ -70,6 +74,7 @@ impl Tx<'_> {
         // Accepted meanwhile, or the day before and not yet through when it began.
         let touched = "FROM delivery d JOIN outage o ON o.id = ?1 WHERE d.facility = o.facility \
                        AND d.service = o.service AND d.accepted_at <= coalesce(o.closed_at, ?2) \
+                       AND d.accepted_at >= o.opened_at - 86400000 \
                        AND (d.accepted_at >= o.opened_at OR (d.accepted_at >= o.opened_at - 86400000 \
                          AND (d.state IN ('waiting', 'sending', 'unanswered') OR EXISTS (SELECT 1 FROM attempt a \
                            WHERE a.delivery = d.id AND coalesce(a.ended_at, ?2) >= o.opened_at))))";
@@ -98,21 +103,25 @@ impl Tx<'_> {
     pub(super) fn redate(self, now: Timestamp, redate: &Redate) -> Result<usize, StoreError> {
         let (events, outages, plans) =
             (self.events()?, self.outages(OUTAGES)?, self.outage_plans(Timestamp::UNIX_EPOCH)?);
-        let mut declared: BTreeMap<String, Vec<Circumstance>> = BTreeMap::new();
-        let mut moved = 0;
-        let open =
-            "WHERE state IN ('waiting', 'sending', 'unanswered', 'held', 'refused') AND service_date IS NOT NULL";
-        for delivery in self.select(open, &[])? {
-            let here = declared
-                .entry(delivery.facility.clone())
-                .or_insert_with(|| circumstances(&delivery.facility, &events, &outages, &plans));
-            if here.is_empty() {
-                continue;
+        let declared: BTreeMap<String, Vec<Circumstance>> = self
+            .lanes()?
+            .into_iter()
+            .map(|(facility, _)| (facility.clone(), circumstances(&facility, &events, &outages, &plans)))
+            .filter(|(_, here)| !here.is_empty())
+            .collect();
+        if declared.is_empty() {
+            return Ok(0);
+        }
+        let (mut moved, mut place) = (0, Walk::default());
+        while let Some((some, next)) = self.some_of(&DATED, place)? {
+            for delivery in some.iter().filter(|delivery| delivery.service_date.is_some()) {
+                let deadline = declared.get(&delivery.facility).and_then(|here| redate(delivery, here, now));
+                if let Some(deadline) = deadline {
+                    self.move_dates(delivery, &deadline)?;
+                    moved += 1;
+                }
             }
-            if let Some(deadline) = redate(&delivery, here, now) {
-                self.move_dates(&delivery, &deadline)?;
-                moved += 1;
-            }
+            place = next;
         }
         failpoint!("redate.written");
         Ok(moved)

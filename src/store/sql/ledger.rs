@@ -16,6 +16,9 @@ use crate::store::{
 const OUTAGE: &str = "id, facility, service, opened_at, closed_at, cause, verdict, evidence, opened_by, closed_by, \
                       accepted, affected, late, class, class_by";
 
+/// So far a clock may have been set back since, and what happened is still counted.
+const CLOCK_STEPS: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
 impl Tx<'_> {
     pub(super) fn set_pause(
         self,
@@ -189,23 +192,53 @@ impl Tx<'_> {
 
     /// Closes an episode and counts what it touched: accepted meanwhile, unfinished meanwhile, late because of it.
     fn close_outage(self, id: i64, at: Timestamp, actor: &str) -> Result<(), StoreError> {
-        let closed = self
-            .connection
+        let open = "SELECT facility, service, opened_at FROM outage WHERE id = ?1 AND closed_at IS NULL";
+        let open = self.connection.prepare_cached(open)?.query_row([id], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Millis>(2)?.0))
+        });
+        let Some((facility, service, opened)) = open.optional()? else { return Ok(()) };
+        let count = |sql: &str, more: i64| -> Result<i64, StoreError> {
+            let values = params![facility, service, millis(opened), millis(at), more];
+            Ok(self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?)
+        };
+        // What ended since it opened stands in the feed, from here on.
+        let since = self.cursor_at(opened - CLOCK_STEPS)?;
+        let ended = "FROM change c JOIN delivery d ON d.id = c.delivery WHERE c.facility = ?1 AND c.cursor >= ?5 \
+                     AND d.service = ?2 AND d.state NOT IN ('waiting', 'sending', 'unanswered')";
+        let accepted = "SELECT count(*) FROM delivery WHERE facility = ?1 AND service = ?2 \
+                        AND accepted_at BETWEEN ?3 AND ?4 AND ?5 = ?5";
+        let unfinished = "SELECT coalesce(sum(count), 0) FROM tally WHERE facility = ?1 AND service = ?2 \
+                          AND state IN ('waiting', 'sending', 'unanswered') AND ?3 = ?3 AND ?4 = ?4 AND ?5 = ?5";
+        let finished = format!(
+            "SELECT count(DISTINCT d.id) {ended} AND d.state <> 'cancelled' AND d.accepted_at <= ?4 AND d.updated_at >= ?3"
+        );
+        let waiting_late = "SELECT count(*) FROM delivery WHERE facility = ?1 AND service = ?2 \
+                            AND state IN ('waiting', 'sending', 'unanswered') AND late BETWEEN ?3 AND ?4 AND ?5 = ?5";
+        let ended_late =
+            format!("SELECT count(DISTINCT d.id) {ended} AND d.late BETWEEN ?3 AND ?4 AND d.updated_at > d.late");
+        let affected = count(unfinished, 0)? + count(&finished, since)?;
+        let late = count(waiting_late, 0)? + count(&ended_late, since)?;
+        self.connection
             .prepare_cached(
-                "UPDATE outage SET closed_at = ?2, closed_by = ?3, \
-                 accepted = (SELECT count(*) FROM delivery d WHERE d.facility = outage.facility \
-                   AND d.service = outage.service AND d.accepted_at BETWEEN outage.opened_at AND ?2), \
-                 affected = (SELECT count(*) FROM delivery d WHERE d.facility = outage.facility \
-                   AND d.service = outage.service AND d.accepted_at <= ?2 \
-                   AND (d.state IN ('waiting', 'sending', 'unanswered') OR d.updated_at >= outage.opened_at) \
-                   AND d.state <> 'cancelled'), \
-                 late = (SELECT count(*) FROM delivery d WHERE d.facility = outage.facility \
-                   AND d.service = outage.service AND d.late BETWEEN outage.opened_at AND ?2 \
-                   AND (d.state IN ('waiting', 'sending', 'unanswered') OR d.updated_at > d.late)) \
-                 WHERE id = ?1 AND closed_at IS NULL",
+                "UPDATE outage SET closed_at = ?2, closed_by = ?3, accepted = ?4, affected = ?5, late = ?6 WHERE id = ?1",
             )?
-            .execute(params![id, millis(at), actor])?;
-        if closed == 1 { self.log(&outage_line(at, actor, "outage.close", id, "")) } else { Ok(()) }
+            .execute(params![id, millis(at), actor, count(accepted, 0)?, affected, late])?;
+        self.log(&outage_line(at, actor, "outage.close", id, ""))
+    }
+
+    /// The first place in the feed from which on everything happened at `at` or later, as far as clocks go forward:
+    /// found by halving, because the feed has no index by time.
+    fn cursor_at(self, at: Timestamp) -> Result<i64, StoreError> {
+        let newest = "SELECT coalesce(max(cursor), 0) FROM change";
+        let newest: i64 = self.connection.prepare_cached(newest)?.query_row(params![], |row| row.get(0))?;
+        let (mut low, mut high) = (0, newest + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let next = "SELECT at FROM change WHERE cursor >= ?1 ORDER BY cursor LIMIT 1";
+            let next = self.connection.prepare_cached(next)?.query_row([middle], |row| Ok(row.get::<_, Millis>(0)?.0));
+            if next.optional()?.is_some_and(|then| then < at) { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
     }
 
     pub(super) fn outages(self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {

@@ -114,6 +114,16 @@ pub(super) trait Backend: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
+    /// Runs a question of a few rows that are at hand (small tables, what was just written). A backend for which handing
+    /// a question over costs more than answering it answers at once.
+    fn glance<T, F>(&self, question: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.read(question)
+    }
+
     /// Bytes the database takes on its disk.
     fn bytes(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 

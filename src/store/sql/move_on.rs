@@ -17,6 +17,18 @@ use crate::store::{Act, Acted, AttemptEnd, Base, Blamed, Recorded, Refused, Stor
 /// An id at BPJS: operation that made it, scope, value.
 type RemoteKey = (String, Vec<String>, String);
 
+/// States in which an entry may be sent yet.
+const DISTRUSTED: [State; 5] = [State::Waiting, State::Unanswered, State::Held, State::Refused, State::Expired];
+/// Deliveries in memory at a time where all of a state are walked.
+const SOME: i64 = 500;
+
+/// Where a walk through the deliveries of several states stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Walk {
+    state: usize,
+    seq: i64,
+}
+
 impl Tx<'_> {
     /// Applies one event, then whatever it means for the delivery's lane and its dependents.
     pub(super) fn apply(
@@ -374,7 +386,9 @@ impl Tx<'_> {
 
     pub(super) fn reclaim(self, now: Timestamp, all: bool, base: &Base) -> Result<usize, StoreError> {
         let before = if all { i64::MAX } else { millis(now) };
-        let lost = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1 ORDER BY seq", &[&before])?;
+        // Ordered here: asked for in order of acceptance, a database would rather walk all entries than sort a few.
+        let mut lost = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1", &[&before])?;
+        lost.sort_unstable_by_key(|delivery| delivery.seq);
         self.lose_all(&lost, now, base)
     }
 
@@ -388,7 +402,9 @@ impl Tx<'_> {
     }
 
     pub(super) fn blame(self, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
-        let suspects = self.select("WHERE lease_token IS NOT NULL ORDER BY seq", &[])?;
+        // As in `reclaim`: the leased are few, and sorted here.
+        let mut suspects = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1", &[&i64::MAX])?;
+        suspects.sort_unstable_by_key(|delivery| delivery.seq);
         self.blame_all(&suspects, now, base)
     }
 
@@ -423,12 +439,16 @@ impl Tx<'_> {
     }
 
     pub(super) fn expire(self, now: Timestamp, limit: usize, base: &Base) -> Result<usize, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let overdue = self.select(
-            "WHERE state = 'waiting' AND last IS NOT NULL AND last < ?1 AND lease_token IS NULL AND past_last = 0 \
-             ORDER BY marked, last, seq LIMIT ?2",
-            &[&millis(now), &limit],
-        )?;
+        let mut overdue = Vec::new();
+        // What is in doubt goes last: some of it can only be looked up, and stays.
+        for marked in [false, true] {
+            let left = i64::try_from(limit.saturating_sub(overdue.len())).unwrap_or(i64::MAX);
+            overdue.extend(self.select(
+                "WHERE state = 'waiting' AND last IS NOT NULL AND past_last = 0 AND marked = ?1 AND last < ?2 \
+                 AND lease_token IS NULL ORDER BY last, seq LIMIT ?3",
+                params![marked, millis(now), left],
+            )?);
+        }
         let mut moved = 0;
         for delivery in &overdue {
             // A cascade of an earlier one may have moved it already.
@@ -440,46 +460,69 @@ impl Tx<'_> {
     }
 
     pub(super) fn retire(self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let gone = self
-            .connection
-            .prepare_cached(
-                "UPDATE entry_body SET original = NULL, current = NULL WHERE delivery IN (SELECT d.id FROM delivery d \
-                 JOIN entry_body b ON b.delivery = d.id WHERE d.state IN ('delivered', 'cancelled') AND d.updated_at < ?1 \
-                 AND b.original IS NOT NULL LIMIT ?2)",
-            )?
-            .execute(params![millis(before), limit])?;
-        // BPJS's words may name a patient, and the submission does.
-        self.connection
-            .prepare_cached(
-                "UPDATE attempt SET detail = NULL, answer = NULL WHERE token IN (SELECT a.token FROM attempt a \
-                 JOIN delivery d ON d.id = a.delivery WHERE d.state IN ('delivered', 'cancelled') \
-                 AND d.updated_at < ?1 AND (a.detail IS NOT NULL OR a.answer IS NOT NULL) LIMIT ?2)",
-            )?
-            .execute(params![millis(before), limit])?;
-        self.connection
-            .prepare_cached(
-                "UPDATE submission SET patient = NULL WHERE seq IN (SELECT s.seq FROM submission s \
-                 WHERE s.patient IS NOT NULL AND s.accepted_at < ?1 AND NOT EXISTS (SELECT 1 FROM delivery d \
-                 WHERE d.submission = s.id AND (d.state NOT IN ('delivered', 'cancelled') OR d.updated_at >= ?1)) LIMIT ?2)",
-            )?
-            .execute(params![millis(before), limit])?;
+        let mut over: Vec<(String, String)> = Vec::new();
+        for state in [State::Delivered, State::Cancelled] {
+            let left = i64::try_from(limit.saturating_sub(over.len())).unwrap_or(i64::MAX);
+            let mut statement = self.connection.prepare_cached(
+                "SELECT id, submission FROM delivery WHERE state IN ('delivered', 'cancelled') AND retired = 0 \
+                 AND state = ?1 AND updated_at < ?2 ORDER BY updated_at LIMIT ?3",
+            )?;
+            let rows = statement
+                .query_map(params![state.word(), millis(before), left], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            over.extend(rows.collect::<Result<Vec<_>, _>>()?);
+        }
+        for (id, submission) in &over {
+            self.retire_one(id, submission)?;
+        }
         failpoint!("retire.written");
-        Ok(gone)
+        Ok(over.len())
     }
 
-    pub(super) fn distrust(self, now: Timestamp, base: &Base) -> Result<usize, StoreError> {
-        let may_be_sent = self.select(
-            "WHERE state IN ('waiting', 'unanswered', 'held', 'refused', 'expired') AND lease_token IS NULL",
-            &[],
-        )?;
+    /// The payload goes with its row, and BPJS's words, which may name a patient; the submission's patient with the last
+    /// of its entries.
+    fn retire_one(self, id: &String, submission: &String) -> Result<(), StoreError> {
+        for sql in [
+            "DELETE FROM entry_body WHERE delivery = ?1",
+            "UPDATE attempt SET detail = NULL, answer = NULL WHERE delivery = ?1 \
+             AND (detail IS NOT NULL OR answer IS NOT NULL)",
+        ] {
+            self.connection.prepare_cached(sql)?.execute([id])?;
+        }
+        self.mark_retired(id)?;
+        self.connection
+            .prepare_cached(
+                "UPDATE submission SET patient = NULL WHERE id = ?1 AND patient IS NOT NULL \
+                 AND NOT EXISTS (SELECT 1 FROM delivery WHERE submission = ?1 AND retired = 0)",
+            )?
+            .execute([submission])?;
+        Ok(())
+    }
+
+    /// Makes some of what may be sent look first, from a place on, and says where to go on; once there is nothing left,
+    /// the store is trusted again.
+    pub(super) fn distrust(self, from: Walk, now: Timestamp, base: &Base) -> Result<(usize, Option<Walk>), StoreError> {
+        let Some((some, next)) = self.some_of(&DISTRUSTED, from)? else {
+            self.connection.prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([LOOK_FIRST])?;
+            return Ok((0, None));
+        };
         let mut moved = 0;
-        for delivery in &may_be_sent {
+        for delivery in some.iter().filter(|delivery| delivery.progress.lease.is_none()) {
             moved += usize::from(self.apply(delivery, &Event::Distrust, now, base)?.is_ok());
         }
-        self.connection.prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([LOOK_FIRST])?;
         failpoint!("distrust.written");
-        Ok(moved)
+        Ok((moved, Some(next)))
+    }
+
+    /// Some deliveries in one of `states` from a place on, in order of acceptance state by state; `None` past the last.
+    pub(super) fn some_of(self, states: &[State], from: Walk) -> Result<Option<(Vec<Delivery>, Walk)>, StoreError> {
+        let Some(state) = states.get(from.state) else { return Ok(None) };
+        let some =
+            self.select("WHERE state = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3", params![state.word(), from.seq, SOME])?;
+        let next = match some.last() {
+            Some(last) => Walk { seq: last.seq, ..from },
+            None => Walk { state: from.state + 1, seq: 0 },
+        };
+        Ok(Some((some, next)))
     }
 }
 

@@ -248,6 +248,12 @@ impl Tx<'_> {
         if changed == 1 { Ok(()) } else { Err(StoreError::Database(format!("delivery {id} changed meanwhile"))) }
     }
 
+    /// Its payload was destroyed; the state is not touched.
+    pub(super) fn mark_retired(self, id: &String) -> Result<(), StoreError> {
+        self.connection.prepare_cached("UPDATE delivery SET retired = 1 WHERE id = ?1")?.execute([id])?;
+        Ok(())
+    }
+
     /// Late and last as a clause moved them; the state is not touched.
     pub(super) fn move_dates(self, delivery: &Delivery, deadline: &Deadline) -> Result<(), StoreError> {
         let mut statement = self

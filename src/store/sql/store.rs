@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::watch;
 
+use super::move_on::Walk;
 use super::{Backend, Scope};
 use crate::contract::{Done, Event};
 use crate::queue::{Delivery, DeliveryId, Mark, State, SubmissionId};
@@ -110,7 +111,7 @@ impl<B: Backend> Store for B {
 
     async fn next_due(&self, facility: &str, service: &str) -> Result<Option<Timestamp>, StoreError> {
         let (facility, service) = (facility.to_owned(), service.to_owned());
-        self.read(move |tx| tx.next_due(&facility, &service)).await
+        self.glance(move |tx| tx.next_due(&facility, &service)).await
     }
 
     async fn act(&self, act: Act) -> Result<Acted, StoreError> {
@@ -161,8 +162,14 @@ impl<B: Backend> Store for B {
     }
 
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError> {
-        let scope = Scope::Everything;
-        self.write(scope, move |tx| tx.distrust(now, &base)).await
+        // Some at a time, each in a transaction: the store may be large, and until the last it says that it is not trusted.
+        let (mut moved, mut place) = (0, Some(Walk::default()));
+        while let Some(from) = place {
+            let (some, next) = self.write(Scope::Everything, move |tx| tx.distrust(from, now, &base)).await?;
+            moved += some;
+            place = next;
+        }
+        Ok(moved)
     }
 
     async fn retire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
@@ -177,7 +184,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn pauses(&self) -> Result<Vec<PauseRow>, StoreError> {
-        self.read(|tx| tx.pauses()).await
+        self.glance(|tx| tx.pauses()).await
     }
 
     async fn set_lane_stop(&self, facility: &str, service: &str, stop: Option<LaneStop>) -> Result<(), StoreError> {
@@ -187,7 +194,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn lane_stops(&self) -> Result<Vec<LaneStop>, StoreError> {
-        self.read(|tx| tx.lane_stops()).await
+        self.glance(|tx| tx.lane_stops()).await
     }
 
     async fn set_circuit(&self, row: CircuitRow) -> Result<(), StoreError> {
@@ -196,7 +203,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
-        self.read(|tx| tx.circuits()).await
+        self.glance(|tx| tx.circuits()).await
     }
 
     async fn change_outage(&self, change: OutageChange) -> Result<OutageRow, StoreError> {
@@ -385,7 +392,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn deliveries_of(&self, id: SubmissionId) -> Result<Vec<Delivery>, StoreError> {
-        self.read(move |tx| tx.deliveries_of(id)).await
+        self.glance(move |tx| tx.deliveries_of(id)).await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {

@@ -71,16 +71,12 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let shared = Arc::clone(&self.shared);
-        let ask = move || {
-            let connection = shared.reader()?;
-            let answer = question(Tx { connection: &connection, shared: &shared.common });
-            shared.give_back(connection);
-            answer
-        };
         match self.shared.medium.running {
-            Running::Inline => ask(),
-            Running::Threads => tokio::task::spawn_blocking(ask).await.unwrap_or(Err(StoreError::Closed)),
+            Running::Inline => self.shared.ask(question),
+            Running::Threads => {
+                let shared = Arc::clone(&self.shared);
+                tokio::task::spawn_blocking(move || shared.ask(question)).await.unwrap_or(Err(StoreError::Closed))
+            }
         }
     }
 
@@ -112,6 +108,14 @@ impl Backend for SqliteStore {
         F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         Self::read(self, question).await
+    }
+
+    async fn glance<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.shared.ask(question)
     }
 
     async fn bytes(&self) -> Result<u64, StoreError> {

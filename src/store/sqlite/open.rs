@@ -13,7 +13,7 @@ use super::writer::Writer;
 use super::{Shared, SqliteStore};
 use crate::catalogue::Catalogue;
 use crate::chance::Chance;
-use crate::store::sql::{self, LOOK_FIRST};
+use crate::store::sql::{self, LOOK_FIRST, Tx};
 use crate::store::{Opened, Sealer, StoreError};
 
 /// Every migration in order; its number is the schema version it leads to.
@@ -76,6 +76,14 @@ impl Shared {
     pub(super) fn reader(&self) -> Result<Connection, StoreError> {
         let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         kept.map_or_else(|| open_reader(&self.path, &self.medium), Ok)
+    }
+
+    /// Answers a question on a reading connection, on this thread.
+    pub(super) fn ask<T>(&self, question: impl FnOnce(Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let connection = self.reader()?;
+        let answer = question(Tx { connection: &connection, shared: &self.common });
+        self.give_back(connection);
+        answer
     }
 
     pub(super) fn give_back(&self, connection: Connection) {
@@ -155,7 +163,7 @@ pub(super) fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreE
     drop(medium.folder.open(path).map_err(|error| io(&error, path))?);
     let connection = open_connection(path, medium, OpenFlags::default())?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(128);
+    connection.set_prepared_statement_cache_capacity(192);
     connection.execute_batch("PRAGMA synchronous=EXTRA")?;
     // With this SQLite has undone what a crash while creating left by half: only now is it known to be empty.
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
@@ -250,7 +258,8 @@ impl Progress {
     }
 
     fn of(connection: &Connection) -> Result<i64, StoreError> {
-        Ok(connection.query_row("SELECT coalesce(sum(seq), 0) FROM sqlite_sequence", [], |row| row.get(0))?)
+        let mut statement = connection.prepare_cached("SELECT coalesce(sum(seq), 0) FROM sqlite_sequence")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
     }
 
     /// Whether the database is behind what this machine last wrote into it.

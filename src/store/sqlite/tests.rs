@@ -6,7 +6,9 @@ mod files;
 mod full;
 mod inline;
 pub(crate) mod on_disk;
+mod plans;
 mod power;
+mod scale;
 mod schema;
 
 use std::path::Path;

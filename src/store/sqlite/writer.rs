@@ -24,6 +24,8 @@ use crate::store::sql::Tx;
 const GROUP: usize = 512;
 /// Jobs waiting at most; beyond it callers are told that the store is busy.
 const QUEUE: usize = 8192;
+/// Pages in the log from which a writer checkpoints as soon as nothing waits, if only for a moment (32 MiB).
+const CHECKPOINT_SOON: i64 = 8_000;
 /// Pages in the log from which even a busy writer checkpoints (64 MiB): well below the room that `store.min_free` keeps for
 /// outcomes by default, or a long drain's own log would use it up.
 const CHECKPOINT_CAP: i64 = 16_384;
@@ -31,6 +33,10 @@ const CHECKPOINT_CAP: i64 = 16_384;
 const LOG_KEPT: u64 = 16 << 20;
 /// How long the writing connection waits for readers, as `open` sets it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Free pages that stay in the file for what comes next (4 MiB), besides a sixteenth of it.
+const KEEP_FREE: i64 = 1024;
+/// Pages that an idle writer gives back to the disk at a time (2 MiB).
+const VACUUM_PAGES: i64 = 512;
 
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Without a connection (no transaction could begin) a job does nothing and its answer is the error given.
@@ -210,15 +216,20 @@ impl Drop for PanicWatch {
     }
 }
 
+/// Runs a statement of the transaction itself; the connection keeps it prepared.
+fn said(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.raw_execute().map(|_| ())
+}
+
 fn in_savepoint<T>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    connection.execute_batch("SAVEPOINT job")?;
+    said(connection, "SAVEPOINT job")?;
     let result = job(connection);
-    let end = if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+    let back = if result.is_ok() { Ok(()) } else { said(connection, "ROLLBACK TO job") };
     // An error that already rolled the transaction back leaves no savepoint; the COMMIT then tells.
-    match (result, connection.execute_batch(end)) {
+    match (result, back.and_then(|()| said(connection, "RELEASE job"))) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(error)) => Err(error.into()),
         (Err(error), _) => Err(error),
@@ -241,7 +252,15 @@ impl Pen {
             if let Some(tell) = self.turn.get() {
                 tell();
             }
-            match waiting.recv_timeout(Duration::from_millis(200)) {
+            let waits = match waiting.try_recv() {
+                Ok(job) => Ok(job),
+                Err(mpsc::TryRecvError::Disconnected) => Err(mpsc::RecvTimeoutError::Disconnected),
+                Err(mpsc::TryRecvError::Empty) => {
+                    checkpoint(&self.connection, CHECKPOINT_SOON);
+                    waiting.recv_timeout(Duration::from_millis(200))
+                }
+            };
+            match waits {
                 Ok(first) => {
                     failpoint!("loop.writer");
                     if !self.write(first, || waiting.try_recv().ok()) {
@@ -249,7 +268,9 @@ impl Pen {
                     }
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    checkpoint(&self.connection, self.checkpoint_pages);
+                    // The file becomes shorter only when the log is moved into it.
+                    let from = if vacuum(&self.connection) { 1 } else { self.checkpoint_pages };
+                    checkpoint(&self.connection, from);
                     give_room_back(&self.connection);
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => return checkpoint(&self.connection, 1),
@@ -281,7 +302,7 @@ impl Pen {
 /// any more.
 fn write_group(connection: &Connection, first: Job, mut next: impl FnMut() -> Option<Job>) -> Result<bool, String> {
     let mut answers = Vec::new();
-    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+    if let Err(error) = said(connection, "BEGIN IMMEDIATE") {
         // Nothing was written: this group alone is refused.
         first(None)(Err(StoreError::from(error)));
         return Ok(false);
@@ -299,7 +320,7 @@ fn write_group(connection: &Connection, first: Job, mut next: impl FnMut() -> Op
         std::thread::sleep(Duration::from_millis(20));
     });
     failpoint!("commit.before", return unknown(answers, "failpoint"));
-    match connection.execute_batch("COMMIT") {
+    match said(connection, "COMMIT") {
         Ok(()) => {
             failpoint!("commit.after");
             answers.into_iter().for_each(|answer| answer(Ok(())));
@@ -332,18 +353,45 @@ fn unknown(answers: Vec<Answer>, said: &str) -> Result<bool, String> {
     Err(said.to_owned())
 }
 
+/// The last two numbers that a PRAGMA answers with.
+fn pragma(connection: &Connection, sql: &str) -> rusqlite::Result<(i64, i64)> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let last = statement.column_count().saturating_sub(1);
+    statement.query_row([], |row| Ok((row.get(last.saturating_sub(1))?, row.get(last)?)))
+}
+
 /// Moves the log into the database file once it has `from` pages. A checkpoint that fails loses nothing: the log stays.
 fn checkpoint(connection: &Connection, from: i64) {
-    let pages = connection
-        .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?));
+    let pages = pragma(connection, "PRAGMA wal_checkpoint(NOOP)").map(|(log, moved)| log - moved);
     if pages.is_ok_and(|pages| pages >= from) {
         failpoint!("checkpoint.before");
-        let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(0));
+        let done = pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)");
         failpoint!("checkpoint.after");
         if let Err(error) = done {
             tracing::warn!(%error, "checkpoint put off");
         }
     }
+}
+
+/// Gives free pages at the end of the file back to the disk, a slice at a time and only while nothing waits: after the
+/// retention the file becomes smaller. What fails is tried again at the next idle moment. Whether pages were given back.
+fn vacuum(connection: &Connection) -> bool {
+    let count = |sql: &str| pragma(connection, sql).map_or(0, |(_, count)| count);
+    let (free, pages) = (count("PRAGMA freelist_count"), count("PRAGMA page_count"));
+    if free <= KEEP_FREE + pages / 16 {
+        return false;
+    }
+    // Each page is a row of the answer: it has to be read to its end.
+    let slice = format!("PRAGMA incremental_vacuum({VACUUM_PAGES})");
+    let given = connection.prepare_cached(&slice).and_then(|mut statement| {
+        let mut rows = statement.raw_query();
+        while rows.next()?.is_some() {}
+        Ok(())
+    });
+    if let Err(error) = &given {
+        tracing::warn!(%error, "free pages stay in the file for now");
+    }
+    given.is_ok()
 }
 
 /// Cuts a log that a busy time has left long; a reader that still needs it is not waited for, the next idle moment tries

@@ -13,7 +13,7 @@ CREATE TABLE submission (
   patient BLOB,                    -- sealed
   accepted_at INTEGER NOT NULL,
   warnings TEXT NOT NULL,
-  CONSTRAINT one_submission_per_client_facility_and_ref UNIQUE (client, facility, ref)
+  CONSTRAINT one_submission_per_client_facility_and_ref UNIQUE (ref, facility, client)
 ) STRICT;
 
 CREATE TABLE delivery (
@@ -65,6 +65,7 @@ CREATE TABLE delivery (
   why_message BLOB,                -- sealed
   remote BLOB,                     -- sealed
   updated_at INTEGER NOT NULL,
+  retired INTEGER NOT NULL DEFAULT 0, -- its payload was destroyed after its time
 
   CONSTRAINT an_entry_stands_once_in_its_submission UNIQUE (submission, entry_ref),
   CONSTRAINT state_is_one_of_ours CHECK (state IN
@@ -86,24 +87,34 @@ CREATE TABLE delivery (
   CONSTRAINT a_stop_says_why CHECK (state NOT IN ('refused', 'held', 'expired') OR why_code IS NOT NULL)
 ) STRICT;
 
-CREATE INDEX delivery_due ON delivery (facility, service, rank, seq)
+-- Each of these costs every entry something: what uses it is said, and tests/plans.rs holds the statements to it.
+-- Dispatch order: claims.
+CREATE INDEX delivery_due ON delivery (facility, service, late, rank, seq)
   WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
+-- When a lane has something to do; how long the oldest has been due.
 CREATE INDEX delivery_next ON delivery (facility, service, due_at)
   WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
-CREATE INDEX delivery_due_at ON delivery (due_at)
-  WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
+-- Order per patient.
 CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_leased ON delivery (lease_until) WHERE lease_token IS NOT NULL;
+-- Those that a crash throws suspicion on.
 CREATE INDEX delivery_suspect ON delivery (facility, service, crashes, rank) WHERE crashes > 0;
-CREATE INDEX delivery_unfinished ON delivery (accepted_at) WHERE state IN ('waiting', 'sending', 'unanswered');
-CREATE INDEX delivery_unfinished_late ON delivery (late) WHERE state IN ('waiting', 'sending', 'unanswered');
-CREATE INDEX delivery_unfinished_rank ON delivery (rank, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
-CREATE INDEX delivery_last ON delivery (last) WHERE state = 'waiting' AND last IS NOT NULL;
+-- Dates at risk, blocked entries and those in hand included: health, forecast.
+CREATE INDEX delivery_unfinished ON delivery (facility, service, late, rank, seq)
+  WHERE state IN ('waiting', 'sending', 'unanswered');
+CREATE INDEX delivery_last ON delivery (marked, last) WHERE state = 'waiting' AND last IS NOT NULL AND past_last = 0;
+-- What came in during an outage.
+CREATE INDEX delivery_accepted ON delivery (facility, service, accepted_at);
+-- Journals and books by day of service; a patient's visits; the SIM's marks.
 CREATE INDEX delivery_day ON delivery (facility, service_date);
 CREATE INDEX delivery_patient ON delivery (lane, service_date);
-CREATE INDEX delivery_state ON delivery (state, seq);
 CREATE INDEX delivery_mark ON delivery (facility, service_date) WHERE mark IS NOT NULL;
+-- Listings; the oldest unfinished.
+CREATE INDEX delivery_state ON delivery (state, seq);
+-- The gateway's keys.
 CREATE INDEX delivery_natural_key ON delivery (natural_key) WHERE natural_key IS NOT NULL;
+-- Payloads that are still there of what is over.
+CREATE INDEX delivery_retiring ON delivery (state, updated_at) WHERE state IN ('delivered', 'cancelled') AND retired = 0;
 
 -- Payloads apart from the narrow rows that the queue walks.
 CREATE TABLE entry_body (
@@ -419,6 +430,7 @@ CREATE UNIQUE INDEX one_booking_per_card_poli_and_day ON antrean_booking (facili
   WHERE state <> 'cancelled' AND card IS NOT NULL;
 CREATE UNIQUE INDEX one_booking_per_reference ON antrean_booking (facility, ref) WHERE ref IS NOT NULL;
 CREATE INDEX antrean_booking_old ON antrean_booking (day) WHERE person IS NOT NULL;
+CREATE INDEX antrean_booking_state ON antrean_booking (state, seq);
 
 -- Whom the SIM knows: nothing but the number of the record.
 CREATE TABLE antrean_patient (
@@ -440,3 +452,6 @@ CREATE TABLE antrean_registration (
   updated_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX one_waiting_registration_per_card ON antrean_registration (facility, card) WHERE state = 'waiting';
+CREATE INDEX antrean_registration_card ON antrean_registration (facility, card, seq);
+CREATE INDEX antrean_registration_old ON antrean_registration (updated_at) WHERE body IS NOT NULL;
+CREATE INDEX antrean_registration_state ON antrean_registration (state, seq);
