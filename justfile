@@ -10,6 +10,12 @@ check:
 test NAME='':
     cargo test --locked --no-fail-fast {{NAME}} -- --test-threads=2
 
+# One walk of SQLite and the reference store in step, by its seed; or many.
+differ SEED:
+    JEMBATAN_WALK={{SEED}} cargo test --locked --lib differential:: -- --nocapture
+differ-many N:
+    JEMBATAN_WALKS={{N}} cargo test --locked --lib differential:: -- --test-threads=2
+
 # Any command of the program: just run vault list
 run *ARGS:
     cargo run --locked -- {{ARGS}}

@@ -27,6 +27,8 @@ mod reconcile_runs;
 mod secrets;
 mod services;
 mod simulator;
+#[cfg(feature = "failpoints")]
+mod stall;
 mod systemd;
 mod tidy;
 mod uat;

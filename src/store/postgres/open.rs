@@ -77,6 +77,7 @@ impl PostgresStore {
             tell: Notify::new(),
             broken,
             closed: CancellationToken::new(),
+            turn: OnceLock::new(),
             name: format!("{:016x}", Chance::system().bits()),
         });
         tokio::spawn(listen::run(Arc::clone(&shared), config, tls));

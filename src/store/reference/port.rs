@@ -81,6 +81,10 @@ impl Store for ReferenceStore {
         self.write_if(|state| state.reclaim(now, all, &base), |moved| *moved > 0)
     }
 
+    async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        self.write_if(|state| state.blame(now, &base), |blamed| blamed.suspects > 0)
+    }
+
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
         self.write_if(|state| state.expire(now, limit, &base), |moved| *moved > 0)
     }

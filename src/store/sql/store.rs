@@ -15,11 +15,11 @@ use crate::store::antrean::{
     Withdrawn,
 };
 use crate::store::{
-    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
-    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember, KeptTotals, LaneLoad,
-    LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm, OutageChange, OutageEffect,
-    OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow, Recorded, Redate,
-    Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
+    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Blamed, Change, CircuitRow, ClaimAsk, Claimed,
+    ClientCount, DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember,
+    KeptTotals, LaneLoad, LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NumberForm,
+    OutageChange, OutageEffect, OutagePlan, OutageRow, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow,
+    Recorded, Redate, Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Tell, Totals,
 };
 
 fn scope_of_outage(change: &OutageChange) -> Scope {
@@ -121,6 +121,13 @@ impl<B: Backend> Store for B {
         }
         let scope = Scope::Everything;
         self.write(scope, move |tx| tx.reclaim(now, all, &base)).await
+    }
+
+    async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        if !self.read(move |tx| tx.is_any_lost(now, true)).await? {
+            return Ok(Blamed { suspects: 0, held: Vec::new() });
+        }
+        self.write(Scope::Everything, move |tx| tx.blame(now, &base)).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
@@ -419,6 +426,10 @@ impl<B: Backend> Store for B {
 
     fn concerns(&self) -> Vec<String> {
         self.worries()
+    }
+
+    fn on_turn(&self, tell: Tell) {
+        self.tell_turns(tell);
     }
 
     fn close(&self) {

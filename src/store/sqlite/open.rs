@@ -1,6 +1,7 @@
 //! Opening: creation, migrations, the instance lock, and what a restore or an upgrade looks like.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,11 +57,6 @@ impl SqliteStore {
     pub fn open_on(settings: Settings, medium: Medium) -> Result<(Self, Opened), StoreError> {
         let Settings { path, sealer, catalogue } = settings;
         let lock = instance_lock(&path, &medium)?;
-        // An empty file is what a crash during creation leaves.
-        if medium.folder.size(&path).map_or(true, |size| size == 0) {
-            create(&path, &medium)?;
-            failpoint!("open.created");
-        }
         let connection = connect(&path, &medium)?;
         let fresh = migrate(&connection)? == 0;
         check_key(&connection, &sealer)?;
@@ -115,8 +111,22 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// What is wrong with a file, and what to do about it.
 fn io(error: &std::io::Error, path: &Path) -> StoreError {
-    StoreError::Database(format!("{}: {error}", path.display()))
+    let said = format!("{}: {error}", path.display());
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            StoreError::Full(format!("{said}; free some space on this disk, then start again"))
+        }
+        ErrorKind::ReadOnlyFilesystem => StoreError::Database(format!(
+            "{said}; the disk is mounted for reading only: see in the kernel's log (dmesg) whether it failed, then mount it \
+             for writing again (mount -o remount,rw), or move [store] url to another disk"
+        )),
+        ErrorKind::PermissionDenied => StoreError::Database(format!(
+            "{said}; the user that runs jembatan must own this file and its directory (chown jembatan: …)"
+        )),
+        _ => StoreError::Database(said),
+    }
 }
 
 fn instance_lock(path: &Path, medium: &Medium) -> Result<Box<dyn SideFile>, StoreError> {
@@ -132,30 +142,38 @@ fn instance_lock(path: &Path, medium: &Medium) -> Result<Box<dyn SideFile>, Stor
     Err(StoreError::Busy(lock_path.display().to_string()))
 }
 
-/// Creates the file under `synchronous=EXTRA`: the switch to WAL then survives a power cut on any file system
-/// (with FULL the rollback journal's unlink may come back and undo the whole database).
-fn create(path: &Path, medium: &Medium) -> Result<(), StoreError> {
-    drop(medium.folder.open(path).map_err(|error| io(&error, path))?);
-    let connection = open_connection(path, medium, OpenFlags::default())?;
-    connection.execute_batch("PRAGMA synchronous=EXTRA; PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;")?;
-    let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(StoreError::Database(format!("journal mode {mode} instead of wal on {}", path.display())));
-    }
-    drop(connection);
-    let folder = folder_of(path);
-    medium.folder.sync(folder).map_err(|error| io(&error, folder))
-}
-
+/// Opens the writing connection and creates the file if it is not there or a crash left it empty.
+///
+/// It is created under `synchronous=EXTRA`, and the directory is synced before and after: whatever order a file system
+/// keeps, the rollback journal of the switch to WAL cannot come back after a power cut and undo the database.
 fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(StoreError::Database(format!("SQLite {} is too old", rusqlite::version())));
     }
+    // Before SQLite makes it: readable by its owner alone.
+    drop(medium.folder.open(path).map_err(|error| io(&error, path))?);
     let connection = open_connection(path, medium, OpenFlags::default())?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(128);
+    connection.execute_batch("PRAGMA synchronous=EXTRA")?;
+    // With this SQLite has undone what a crash while creating left by half: only now is it known to be empty.
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let folder = folder_of(path);
+    let settle = || medium.folder.sync(folder).map_err(|error| io(&error, folder));
+    if pages == 0 {
+        settle()?;
+        connection.execute_batch("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;")?;
+    }
+    let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Database(format!("journal mode {mode} instead of wal on {}", path.display())));
+    }
+    if pages == 0 {
+        settle()?;
+        failpoint!("open.created");
+    }
     connection.execute_batch(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;
+        "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;
          PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY;",
     )?;
     Ok(connection)
@@ -320,7 +338,7 @@ pub fn inspect(path: &Path) -> Result<Option<Inspection>, StoreError> {
     let mut header = [0_u8; 64];
     let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io(&error, path)),
     };
     file.read_exact(&mut header).map_err(|error| io(&error, path))?;

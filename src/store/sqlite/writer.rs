@@ -2,8 +2,9 @@
 //!
 //! Job: run jobs in order, each in a savepoint, commit them together, and answer only after the commit. Invariants: an
 //! answer is sent after COMMIT returned; a failed COMMIT answers [`StoreError::Unknown`] to every job of the group and
-//! ends the writing. Checkpoints happen off the commit path, when nothing waits. The daemon's store writes on a thread of
-//! its own, an inline one on its callers' ([`Running`]).
+//! ends the writing, unless the disk was full and SQLite took it back: then every job is told so and the writing goes
+//! on. Checkpoints happen off the commit path, when nothing waits. The daemon's store writes on a thread of its own, an
+//! inline one on its callers' ([`Running`]).
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -35,6 +36,7 @@ pub(super) struct Writer {
     hand: Hand,
     wake: watch::Sender<u64>,
     fatal: watch::Sender<Option<String>>,
+    turn: Turn,
 }
 
 /// Who writes.
@@ -45,11 +47,16 @@ enum Hand {
     Inline { jobs: Mutex<VecDeque<Job>>, pen: Mutex<Option<Pen>> },
 }
 
+/// Told at every turn of the thread: it took what waited, or found that nothing does.
+type Turn = Arc<std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>>;
+
 impl Writer {
     pub(super) fn start(connection: Connection, progress: Progress, medium: &Medium) -> Result<Self, StoreError> {
         let (wake, fatal) = (watch::Sender::new(0), watch::Sender::new(None));
         let checkpoint_pages = medium.checkpoint_pages;
-        let pen = Pen { connection, progress, checkpoint_pages, wake: wake.clone(), fatal: fatal.clone() };
+        let turn = Turn::default();
+        let (wakes, fails, turns) = (wake.clone(), fatal.clone(), Arc::clone(&turn));
+        let pen = Pen { connection, progress, checkpoint_pages, wake: wakes, fatal: fails, turn: turns };
         let hand = match medium.running {
             Running::Inline => Hand::Inline { jobs: Mutex::default(), pen: Mutex::new(Some(pen)) },
             Running::Threads => {
@@ -62,7 +69,7 @@ impl Writer {
                 Hand::Thread { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) }
             }
         };
-        Ok(Self { hand, wake, fatal })
+        Ok(Self { hand, wake, fatal, turn })
     }
 
     pub(super) async fn run<T, F>(&self, shared: Arc<Shared>, job: F) -> Result<T, StoreError>
@@ -141,8 +148,24 @@ impl Writer {
         self.wake.subscribe()
     }
 
+    /// Whom to tell at every turn; the first who asks.
+    pub(super) fn on_turn(&self, tell: Box<dyn Fn() + Send + Sync>) {
+        drop(self.turn.set(tell));
+    }
+
     pub(super) fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.fatal.subscribe()
+    }
+}
+
+#[cfg(test)]
+impl Writer {
+    /// The writing connection of an inline store, outside any transaction.
+    pub(super) fn with_connection<T>(&self, look: impl FnOnce(&Connection) -> T) -> Option<T> {
+        match &self.hand {
+            Hand::Inline { pen, .. } => locked(pen).as_ref().map(|pen| look(&pen.connection)),
+            Hand::Thread { .. } => None,
+        }
     }
 }
 
@@ -204,11 +227,15 @@ struct Pen {
     checkpoint_pages: i64,
     wake: watch::Sender<u64>,
     fatal: watch::Sender<Option<String>>,
+    turn: Turn,
 }
 
 impl Pen {
     fn write_until_closed(&self, waiting: &Receiver<Job>) {
         loop {
+            if let Some(tell) = self.turn.get() {
+                tell();
+            }
             match waiting.recv_timeout(Duration::from_millis(200)) {
                 Ok(first) => {
                     failpoint!("loop.writer");
@@ -266,8 +293,23 @@ fn write_group(connection: &Connection, first: Job, mut next: impl FnMut() -> Op
             answers.into_iter().for_each(|answer| answer(Ok(())));
             Ok(())
         }
+        Err(error) if is_undone(connection, &error) => {
+            tracing::error!(%error, "the disk is full: nothing of this commit was written");
+            let said = error.to_string();
+            answers.into_iter().for_each(|answer| answer(Err(StoreError::Full(said.clone()))));
+            Ok(())
+        }
         Err(error) => unknown(answers, &error.to_string()),
     }
+}
+
+/// Whether a COMMIT failed for want of room and is taken back. That is the one failure whose outcome is known: a write to
+/// the log was refused, so the frame that would make the transaction valid is not whole; a *sync* that found no room
+/// is an I/O error to SQLite, and unknown. A claim that was refused so has sent nothing, an accept has promised nothing.
+fn is_undone(connection: &Connection, error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+        && (connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok())
+        && connection.is_autocommit()
 }
 
 /// Nobody knows whether this group is on disk: everyone in it is told so.

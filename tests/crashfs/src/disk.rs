@@ -111,6 +111,10 @@ pub(crate) struct State {
     from: Option<(u64, Fault)>,
     room: Option<usize>,
     read_only: bool,
+    /// Syncing a directory does nothing.
+    folders_unsynced: bool,
+    /// Pragmas (`name=value`) that are swallowed.
+    pub(crate) deaf: Vec<String>,
     /// By file: the level of SQLite's lock that each handle has.
     pub(crate) locks: HashMap<u64, HashMap<u64, i32>>,
     /// By file: who holds it for the process.
@@ -158,6 +162,8 @@ impl Disk {
             from: None,
             room: None,
             read_only: false,
+            folders_unsynced: false,
+            deaf: Vec::new(),
             locks: HashMap::new(),
             side_locks: HashMap::new(),
             shms: HashMap::new(),
@@ -227,6 +233,16 @@ impl Disk {
     /// Mounts it for reading only, or for writing again.
     pub fn set_read_only(&self, read_only: bool) {
         self.state().read_only = read_only;
+    }
+
+    /// Lets a pragma (`name=value`) have no effect on connections to this disk: what would a program be worth without it?
+    pub fn ignore_pragma(&self, pragma: &str) {
+        self.state().deaf.push(pragma.to_ascii_lowercase());
+    }
+
+    /// Lets syncing a directory have no effect, though it says that it had.
+    pub fn ignore_folder_syncs(&self) {
+        self.state().folders_unsynced = true;
     }
 
     /// Whether the power is on.
@@ -371,6 +387,9 @@ impl State {
         }
         if self.read_only {
             return Err(Trouble::ReadOnly);
+        }
+        if self.folders_unsynced && matches!(op, Op::SyncFolder { .. }) {
+            return Ok(());
         }
         let number = self.counts.changes;
         self.counts.changes += 1;
