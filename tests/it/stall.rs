@@ -84,7 +84,7 @@ fn stopped(failpoint: &'static str, task: &'static str) {
 fn defect_11_every_task_that_stands_still_is_told_and_the_process_comes_back() {
     const TASKS: [(&str, &str); 9] = [
         ("loop.writer:12:stall", "store.writer"),
-        ("loop.api:40:stall", "api"),
+        ("loop.api:12:stall", "api"),
         ("loop.push:6:stall", "push.0114A026.pcare"),
         ("loop.leases:2:stall", "reconcile.leases"),
         ("loop.overdue:1:stall", "reconcile.overdue"),

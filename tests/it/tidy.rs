@@ -23,7 +23,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["audit", "catalogue", "chance", "contract", "queue", "secret", "words"]),
     ("remote", &["catalogue", "clock", "config", "protocol", "queue", "secret", "vault", "words"]),
     ("intake", &["catalogue", "chance", "clock", "config", "contract", "queue", "secret", "store"]),
-    ("push", &["catalogue", "chance", "clock", "observe", "protocol", "queue", "remote", "secret", "store"]),
+    (
+        "push",
+        &["catalogue", "chance", "clock", "failpoint", "observe", "protocol", "queue", "remote", "secret", "store"],
+    ),
     (
         "reconcile",
         &["catalogue", "chance", "clock", "observe", "protocol", "queue", "remote", "secret", "store", "words"],
@@ -239,7 +242,7 @@ fn state_changes_have_one_update() {
             updates.push(name);
         }
     }
-    assert_eq!(updates, ["src/store/sqlite/rows.rs"]);
+    assert_eq!(updates, ["src/store/sql/rows.rs"]);
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Tx<'_> {
         let found = statement.query_row(params![ask.facility, ask.service, millis(ask.now)], |row| {
             Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
         });
-        Ok(found.optional()?)
+        found.optional()
     }
 
     /// A pause and refused credentials hold the whole lane.

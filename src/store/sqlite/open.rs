@@ -216,7 +216,7 @@ fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError
 fn name_start(connection: &Connection, path: &Path, medium: &Medium, fresh: bool) -> Result<(), StoreError> {
     let beside_path = beside(path, ".starts");
     let last = meta(connection, "start")?;
-    let known = text_of(medium.folder.as_ref(), &beside_path);
+    let known = text_of(medium.folder.as_ref(), &beside_path)?;
     let next = format!("{:016x}", Chance::system().bits());
     let foreign = last.as_deref().is_some_and(|last| !known.lines().any(|line| line == last));
     let restored = !fresh && (foreign || Progress::is_behind(connection, path, medium)?);
@@ -254,7 +254,7 @@ impl Progress {
 
     /// Whether the database is behind what this machine last wrote into it.
     fn is_behind(connection: &Connection, database: &Path, medium: &Medium) -> Result<bool, StoreError> {
-        let kept = text_of(medium.folder.as_ref(), &Self::path(database));
+        let kept = text_of(medium.folder.as_ref(), &Self::path(database))?;
         let kept: i64 = kept.trim().parse().unwrap_or(0);
         Ok(kept > Self::of(connection)?)
     }
@@ -277,9 +277,14 @@ impl Progress {
     }
 }
 
-/// A small file; nothing if it is not there or cannot be read.
-fn text_of(folder: &dyn Folder, path: &Path) -> String {
-    folder.read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+/// A small file; nothing if it is not there. One that cannot be read is an error: taken for missing it would make this
+/// machine's own database look like a restored one.
+fn text_of(folder: &dyn Folder, path: &Path) -> Result<String, StoreError> {
+    match folder.read(path) {
+        Ok(bytes) => Ok(String::from_utf8(bytes).unwrap_or_default()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(io(&error, path)),
+    }
 }
 
 /// Replaces a small file whole: a power cut leaves the old or the new one.

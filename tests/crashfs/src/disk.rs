@@ -225,6 +225,12 @@ impl Disk {
         state.read_only = false;
     }
 
+    /// Bytes that all files have together.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.state().used()
+    }
+
     /// Bytes that all files may have together; `None`: no limit.
     pub fn set_room(&self, bytes: Option<usize>) {
         self.state().room = bytes;
@@ -422,12 +428,13 @@ impl State {
                     self.note(Op::Write { file, at, data: Arc::from(&data[..through]) });
                 }
             }
-            (Op::Sync { file }, Fault::Io | Fault::Short) => {
+            // No space for a sync, where blocks are allocated late, is as bad as an error.
+            (Op::Sync { file }, Fault::Io | Fault::Short | Fault::Full) => {
                 let seed = self.dice.bits();
                 self.note(Op::SyncFailed { file, seed });
             }
-            // Deleting and syncing need no space.
-            (op @ (Op::Delete { .. } | Op::Sync { .. } | Op::SyncFolder { .. } | Op::Resize { .. }), Fault::Full) => {
+            // These need no space.
+            (op @ (Op::Delete { .. } | Op::SyncFolder { .. } | Op::Resize { .. }), Fault::Full) => {
                 self.note(op);
                 return Ok(());
             }

@@ -320,8 +320,12 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, _: c_int) -> c_int {
     // SAFETY: see `handle`.
     let own = unsafe { handle(file) };
     let done = change(own, Op::Sync { file: own.file }, ffi::SQLITE_IOERR_FSYNC);
-    if done != ffi::SQLITE_OK || !own.folder_too {
-        return done;
+    if done != ffi::SQLITE_OK {
+        // As in os_unix.c, whatever the reason.
+        return ffi::SQLITE_IOERR_FSYNC;
+    }
+    if !own.folder_too {
+        return ffi::SQLITE_OK;
     }
     own.folder_too = false;
     let folder = Arc::from(folder_of(&own.path));

@@ -165,6 +165,7 @@ fn a_real_disk_that_fills_while_accepting_still_records_every_outcome() {
     // Ninety kilobytes more than what is kept free: the SIM itself uses them up.
     fill(&mount.0, (8 << 20) + 90_000);
     field.sim.allow(120);
+    println!("{:?} free", jembatan::daemon::free_bytes(&mount.0.join("x")));
     let refused = field.bridge.until("the SIM has filled it", PATIENCE, || {
         let answer = field.bridge.try_submit(&whole_visit("penuh", &card(90_000), yesterday()))?;
         (answer.status == 503).then_some(answer)
@@ -173,9 +174,15 @@ fn a_real_disk_that_fills_while_accepting_still_records_every_outcome() {
     field.bridge.until("health says so", PATIENCE, || (disk_check(&field)["status"] == "degraded").then_some(()));
     let accepted = check::count(&check::database(&field.bridge), "SELECT count(*) FROM submission");
     assert!(accepted > 0);
+    println!("{accepted} accepted");
     field.bridge.simulator.up();
+    // The drain's own log grows meanwhile; it may use up what is free, but not stay in the way.
     field.bridge.until("what was accepted is delivered", PATIENCE, || (unfinished(&field.bridge) == 0).then_some(()));
     fs::remove_file(ballast(&mount.0)).unwrap();
+    field.bridge.until("the log gives its room back", PATIENCE, || {
+        let log = fs::metadata(mount.0.join("jembatan.db-wal")).map_or(0, |log| log.len());
+        (log <= 16 << 20 && disk_check(&field)["status"] == "ok").then_some(())
+    });
     field.sim.close();
     field.bridge.kill_9();
     field.withdraw("penuh", &card(90_000));
@@ -189,12 +196,15 @@ fn a_real_disk_that_fills_while_accepting_still_records_every_outcome() {
 #[test]
 fn a_sync_that_fails_ends_the_process_and_a_ghost_commit_is_found_by_its_reference() {
     let mut ghosts = 0;
-    for (seed, n) in [(34, 18), (35, 22), (36, 27), (37, 33)] {
+    for (seed, n) in [(34, 9), (35, 12), (36, 16), (37, 21)] {
         let mut field = Field::fresh(seed, false);
+        // The database is there: what is synced from now on are commits.
+        field.start();
+        field.bridge.kill_9();
         field.sim.allow(12);
         field.spawn(preload::disk(&field.bridge, &format!("sync:{n}:EIO")));
         let said = ended_saying(&mut field);
-        assert!(said.contains("disk I/O error") && said.contains("Periksa"), "{said}");
+        assert!(said.contains("disk I/O error") && said.contains("periksa (dmesg"), "{said}");
         // On disk, and nobody was told: the ghosts.
         let kept = check::database(&field.bridge);
         let acknowledged = field.sim.desk.ledger.lock().unwrap().accepted.clone();

@@ -206,6 +206,8 @@ impl Field {
     /// Lets everything come to its end, and judges.
     pub(crate) fn judged(mut self) -> Done {
         self.bridge.simulator.clear_faults();
+        // On a machine that has no time for BPJS either, a short timeout would make outages of its own.
+        self.bridge.write_config(&Setup { timeout_ms: 15_000, settle_ms: 500, ..Setup::default() });
         self.spawn(Vec::new());
         assert!(self.is_up(), "{}", self.bridge.logs());
         let body = json!({ "facility": FACILITY, "reason": "akhir" });
@@ -249,7 +251,7 @@ impl Field {
             repeated: self.sim.desk.repeated.load(Ordering::SeqCst),
             entries: count("SELECT count(*) FROM delivery"),
             attempts: count("SELECT count(*) FROM attempt"),
-            in_doubt: count("SELECT count(*) FROM attempt WHERE outcome = 'lost' AND purpose = 'send'"),
+            in_doubt: count("SELECT count(*) FROM attempt WHERE outcome IN ('lost', 'crashed') AND purpose = 'send'"),
             acts: ledger.acts.len(),
             writes_at_bpjs: self.bridge.writes(),
             problems: problems(&self.bridge, &ledger),
