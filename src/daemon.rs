@@ -363,13 +363,12 @@ async fn run(shared: Shared, store: SharedStore, opened: Opened) -> Result<Runni
     Ok(Running { address, inbound, operator_token, opened, stop, failed, tasks, store, watchdog, last_run })
 }
 
-/// The writing thread beats whenever it took what waited, or found that nothing did.
+/// The writing thread (of PostgreSQL: what listens) beats whenever it took what waited, or found that nothing did.
 fn watch_writer(shared: &Shared, tasks: &Tasks) {
     const NAME: &str = "store.writer";
     let observe = Arc::clone(&shared.observe);
-    if shared.store.on_turn(Box::new(move || observe(Seen::Beat(NAME)))) {
-        tasks.register(NAME);
-    }
+    tasks.register(NAME);
+    shared.store.on_turn(Box::new(move || observe(Seen::Beat(NAME))));
 }
 
 /// One lane per facility and configured service: each is watched, also where nothing is written.

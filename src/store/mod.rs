@@ -92,9 +92,6 @@ pub enum StoreError {
     Closed,
 }
 
-/// Told at every turn of a writing thread.
-pub type TurnHook = Box<dyn Fn() + Send + Sync>;
-
 /// What opening found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opened {
@@ -425,15 +422,15 @@ pub trait Store: antrean::AntreanStore {
     /// Whether a commit failed and the process must stop; `Some` says why.
     fn fatal(&self) -> watch::Receiver<Option<String>>;
 
-    /// Whom a writing thread of the store's own tells at every turn, at most 200 ms apart unless a job takes longer: the
-    /// watchdog. Only the first who asks is told; `false` where there is no such thread.
-    fn on_turn(&self, _tell: TurnHook) -> bool {
-        false
-    }
-
     /// What makes the database less durable than this program needs, in words for health; empty where all is well.
     fn concerns(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whom the store's own thread or task tells that it is still at work, a few seconds apart at most: the watchdog. Only
+    /// the first who asks is told.
+    fn on_turn(&self, tell: Tell) {
+        drop(tell);
     }
 
     /// Stops writing after what waits; later writes answer [`StoreError::Closed`].
@@ -445,6 +442,9 @@ impl std::fmt::Debug for dyn Store + '_ {
         f.write_str("Store")
     }
 }
+
+/// See [`Store::on_turn`].
+pub type Tell = Box<dyn Fn() + Send + Sync>;
 
 /// A handle on the store that stages share.
 pub type SharedStore = Arc<dyn Store>;

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Sealer, SealingError, StoreError, TurnHook};
+use super::{Sealer, SealingError, StoreError};
 use crate::catalogue::Catalogue;
 use crate::queue::DeliveryId;
 
@@ -138,15 +138,13 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// See [`super::Store::fatal`].
     fn broken(&self) -> watch::Receiver<Option<String>>;
 
-    /// See [`super::Store::on_turn`].
-    fn tell_turns(&self, _tell: TurnHook) -> bool {
-        false
-    }
-
     /// See [`super::Store::concerns`].
     fn worries(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// See [`super::Store::on_turn`].
+    fn tell_turns(&self, tell: super::Tell);
 
     /// See [`super::Store::close`].
     fn shut(&self);

@@ -21,7 +21,7 @@ use crate::store::{
     KeptTotals, LaneLoad, LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NodeTurn, Nodes,
     NumberForm, OutageChange, OutageEffect, OutagePlan, OutageRow, OwnerChange, Page, PauseRow, Prerequisite,
     ProvisionalId, ReconciliationRow, Recorded, Redate, Settlement, Standing, StandingAsk, Store, StoreError,
-    SubmissionRow, Totals, TurnHook,
+    SubmissionRow, Tell, Totals,
 };
 
 fn scope_of_outage(change: &OutageChange) -> Scope {
@@ -139,6 +139,9 @@ impl<B: Backend> Store for B {
     }
 
     async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        if !self.read(move |tx| tx.is_any_lost(now, true)).await? {
+            return Ok(Blamed { suspects: 0, held: Vec::new() });
+        }
         match self.me() {
             Some(me) => {
                 let me = me.clone();
@@ -470,12 +473,12 @@ impl<B: Backend> Store for B {
         self.broken()
     }
 
-    fn on_turn(&self, tell: TurnHook) -> bool {
-        self.tell_turns(tell)
-    }
-
     fn concerns(&self) -> Vec<String> {
         self.worries()
+    }
+
+    fn on_turn(&self, tell: Tell) {
+        self.tell_turns(tell);
     }
 
     fn close(&self) {

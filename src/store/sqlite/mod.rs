@@ -23,8 +23,8 @@ pub use medium::{Folder, Medium, Running, SideFile, SystemFolder};
 pub use open::{Inspection, Settings, inspect};
 
 pub use super::Opened;
+use super::StoreError;
 use super::sql::{self, Backend, Scope, Tx};
-use super::{StoreError, TurnHook};
 
 /// A store on one SQLite file.
 pub struct SqliteStore {
@@ -130,9 +130,8 @@ impl Backend for SqliteStore {
         self.writer.fatal()
     }
 
-    fn tell_turns(&self, tell: TurnHook) -> bool {
+    fn tell_turns(&self, tell: super::Tell) {
         self.writer.on_turn(tell);
-        true
     }
 
     fn shut(&self) {
