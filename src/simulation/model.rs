@@ -220,12 +220,19 @@ impl Model {
         self.plan.entries.iter().zip(&self.entries).position(|(other, entry)| {
             let Some(last) = entry.last.as_ref().filter(|_| !entry.forgotten) else { return false };
             other.facility == planned.facility
+                && last.lane == own.lane
                 && other.card == planned.card
                 && last.seq < own.seq
                 && !last.progress.state.is_final()
+                // What waits for a later day of service holds nobody up (promise 4).
+                && !(last.progress.state == State::Waiting && later_day(last, own))
                 && entry.first_due.is_none_or(|due| due <= now)
         })
     }
+}
+
+fn later_day(one: &Delivery, other: &Delivery) -> bool {
+    one.service_date.zip(other.service_date).is_some_and(|(one, other)| one > other)
 }
 
 /// As the store keeps it: a backoff is reckoned more finely than rows are.

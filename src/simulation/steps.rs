@@ -132,6 +132,9 @@ fn may_be_sent(own: &Watched, place: usize, one: &Claimed, now: Timestamp) {
     let open = planned.after.iter().find(|&&parent| model.state(parent) != Some(State::Delivered));
     let late = model.out_of_turn(place, now);
     let entry = &model.entries[place];
+    let shown =
+        |at: usize| format!("{at} {} after {:?}", model.plan.entries[at].operation, model.plan.entries[at].after);
+    let (own_words, late_words) = (shown(place), late.map(shown));
     let looks = hub.catalogue.operation(planned.operation).is_some_and(|operation| operation.look_up.is_some());
     let unlooked = (looks && entry.doubt.is_some() && !entry.declared).then_some(entry.absent);
     let needed = if hub.catalogue.operation(planned.operation).is_some_and(Operation::is_unique) { 1 } else { 2 };
@@ -140,8 +143,8 @@ fn may_be_sent(own: &Watched, place: usize, one: &Claimed, now: Timestamp) {
     if let Some(parent) = open {
         hub.broken("children after parents", format!("entry {place} goes before {parent}"));
     }
-    if let Some(earlier) = late {
-        hub.broken("order per patient", format!("entry {place} goes before {earlier}"));
+    if let Some(earlier) = late_words {
+        hub.broken("order per patient", format!("{own_words} goes before {earlier}"));
     }
     if let Some(absent) =
         unlooked.filter(|absent| *absent < needed && hub.options.policy == super::options::Policy::Real)
@@ -238,7 +241,8 @@ pub(super) fn acted(own: &Watched, of: &Act, acted: &Acted) {
         }
         Acted::Refused(..) => {
             hub.event("act refused", 0, 0);
-            if head.as_ref().map_or(0, |head| head.seq) != known {
+            let rows = on_the_spot(own.below.audit(known, 500)).unwrap_or_default();
+            if rows.iter().any(|row| row.object == of.id.to_string() && row.at == of.audit.at) {
                 hub.broken("audit and queue agree", "a refused act is in the log".to_owned());
             }
         }

@@ -135,10 +135,13 @@ impl Watched {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn spend(&self) {
+    /// How long a call takes on one side of its commit: by its name and instant, not by how many were made before, because
+    /// the runtime wakes those who wait for the same thing in no certain order.
+    async fn spend(&self, name: &str) {
         let most = self.hub.options.store_delay;
-        if most > 0 && self.dice.strikes(300) {
-            tokio::time::sleep(self.dice.millis(0, most)).await;
+        let dice = Dice::new(self.hub.options.seed ^ self.hub.millis().wrapping_mul(0x9E37_79B9), name);
+        if most > 0 && dice.strikes(300) {
+            tokio::time::sleep(dice.millis(0, most)).await;
         }
     }
 
@@ -168,11 +171,12 @@ impl Watched {
 
     async fn call<T>(
         &self,
+        name: &str,
         writes: bool,
         future: impl Future<Output = Result<T, StoreError>>,
         note: impl FnOnce(&Self, &T),
     ) -> Result<T, StoreError> {
-        self.spend().await;
+        self.spend(name).await;
         if self.life.is_dead() {
             return Err(StoreError::Closed);
         }
@@ -216,7 +220,7 @@ impl Watched {
             self.hub.event("killed after a commit", 0, 0);
             self.die().await;
         }
-        self.spend().await;
+        self.spend(name).await;
         result
     }
 }
@@ -227,7 +231,7 @@ macro_rules! pass {
         #[async_trait]
         impl $trait for Watched {
             $(async fn $name(&self, $($arg: $type),*) -> Result<$ok, StoreError> {
-                self.call(pass!($kind), self.below.$name($($arg),*), |_, _| {}).await
+                self.call(stringify!($name), pass!($kind), self.below.$name($($arg),*), |_, _| {}).await
             })*
             $($rest)*
         }
@@ -319,26 +323,26 @@ pass! {
     } plus {
     async fn accept(&self, submission: NewSubmission) -> Result<Acceptance, StoreError> {
         let new = submission.clone();
-        self.call(true, self.below.accept(submission), |own, accepted| steps::accepted(own, &new, accepted)).await
+        self.call("accept", true, self.below.accept(submission), |own, accepted| steps::accepted(own, &new, accepted)).await
     }
 
     async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>, StoreError> {
         let now = ask.now;
-        self.call(true, self.below.claim(ask), |own, claimed| steps::claimed(own, claimed, now)).await
+        self.call("claim", true, self.below.claim(ask), |own, claimed| steps::claimed(own, claimed, now)).await
     }
 
     async fn record(&self, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
         let of = recorded.clone();
-        self.call(true, self.below.record(recorded), |own, after| steps::recorded(own, &of, after.as_ref())).await
+        self.call("record", true, self.below.record(recorded), |own, after| steps::recorded(own, &of, after.as_ref())).await
     }
 
     async fn act(&self, act: Act) -> Result<Acted, StoreError> {
         let of = act.clone();
-        self.call(true, self.below.act(act), |own, acted| steps::acted(own, &of, acted)).await
+        self.call("act", true, self.below.act(act), |own, acted| steps::acted(own, &of, acted)).await
     }
 
     async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError> {
-        self.call(true, self.below.reclaim(now, all, base), |own, count| steps::moved(own, "leases lost", *count)).await
+        self.call("reclaim", true, self.below.reclaim(now, all, base), |own, count| steps::moved(own, "leases lost", *count)).await
     }
 
     async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
@@ -347,25 +351,25 @@ pass! {
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
-        self.call(true, self.below.expire(now, limit, base), |own, count| steps::moved(own, "expiry", *count)).await
+        self.call("expire", true, self.below.expire(now, limit, base), |own, count| steps::moved(own, "expiry", *count)).await
     }
 
     async fn redate(&self, now: Timestamp, redate: Redate) -> Result<usize, StoreError> {
-        self.call(true, self.below.redate(now, redate), |own, count| steps::moved(own, "redated", *count)).await
+        self.call("redate", true, self.below.redate(now, redate), |own, count| steps::moved(own, "redated", *count)).await
     }
 
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError> {
-        self.call(true, self.below.distrust(now, base), |own, count| steps::moved(own, "distrusted", *count)).await
+        self.call("distrust", true, self.below.distrust(now, base), |own, count| steps::moved(own, "distrusted", *count)).await
     }
 
     async fn set_pause(&self, facility: &str, pause: Option<PauseRow>, audit: AuditEntry) -> Result<(), StoreError> {
         let action = audit.action.clone();
-        self.call(true, self.below.set_pause(facility, pause, audit), |own, ()| steps::logged(own, &action)).await
+        self.call("set_pause", true, self.below.set_pause(facility, pause, audit), |own, ()| steps::logged(own, &action)).await
     }
 
     async fn set_lane_stop(&self, facility: &str, service: &str, stop: Option<LaneStop>) -> Result<(), StoreError> {
         let what = if stop.is_some() { "lane stopped" } else { "lane goes on" };
-        self.call(true, self.below.set_lane_stop(facility, service, stop), |own, ()| own.hub.event(what, 0, 0)).await
+        self.call("set_lane_stop", true, self.below.set_lane_stop(facility, service, stop), |own, ()| own.hub.event(what, 0, 0)).await
     }
 
     fn close(&self) {
