@@ -347,7 +347,7 @@ pass! {
 
     async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
         let counted = |own: &Self, blamed: &Blamed| steps::moved(own, "blamed for a crash", blamed.suspects);
-        self.call(true, self.below.blame(now, base), counted).await
+        self.call("blame", true, self.below.blame(now, base), counted).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
