@@ -396,12 +396,6 @@ pub trait Store: antrean::AntreanStore {
     fn close(&self);
 }
 
-impl std::fmt::Debug for dyn Store + '_ {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Store")
-    }
-}
-
 /// See [`Store::on_turn`].
 pub type Tell = Box<dyn Fn() + Send + Sync>;
 

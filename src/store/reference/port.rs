@@ -340,7 +340,7 @@ impl Store for ReferenceStore {
     }
 
     /// There is nobody that could stall.
-    fn on_turn(&self, tell: crate::store::Tell) {
+    fn on_turn(&self, tell: Tell) {
         drop(tell);
     }
 
