@@ -423,24 +423,14 @@ pub trait Store: antrean::AntreanStore {
     fn fatal(&self) -> watch::Receiver<Option<String>>;
 
     /// What makes the database less durable than this program needs, in words for health; empty where all is well.
-    fn concerns(&self) -> Vec<String> {
-        Vec::new()
-    }
+    fn concerns(&self) -> Vec<String>;
 
     /// Whom the store's own thread or task tells that it is still at work, a few seconds apart at most: the watchdog. Only
     /// the first who asks is told.
-    fn on_turn(&self, tell: Tell) {
-        drop(tell);
-    }
+    fn on_turn(&self, tell: Tell);
 
     /// Stops writing after what waits; later writes answer [`StoreError::Closed`].
     fn close(&self);
-}
-
-impl std::fmt::Debug for dyn Store + '_ {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Store")
-    }
 }
 
 /// See [`Store::on_turn`].

@@ -314,6 +314,7 @@ fn every_long_lived_task_has_a_heart_and_everybody_else_who_spawns_is_known() {
         ("src/http/reconciliations.rs", 1, "a reconciliation that outlives its client"),
         ("src/status/watchdog.rs", 1, "the watchdog itself: the service manager watches it"),
         ("src/store/sqlite/writer.rs", 1, "the writing thread: its turns are its heart, store.writer"),
+        ("src/store/postgres/open.rs", 1, "what listens: its turns are its heart, store.writer"),
     ];
     let mut found = BTreeMap::new();
     for (name, _, code) in files() {

@@ -335,6 +335,15 @@ impl Store for ReferenceStore {
         self.fatal.subscribe()
     }
 
+    fn concerns(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// There is nobody that could stall.
+    fn on_turn(&self, tell: Tell) {
+        drop(tell);
+    }
+
     /// There is no writer that could be stopped.
     fn close(&self) {}
 }

@@ -35,7 +35,7 @@ pub(in crate::store) type Each<'e> = &'e mut dyn FnMut(&Row<'_>) -> Result<Contr
 
 impl<'d> dyn Db + 'd {
     /// A statement by its text; the database keeps what it prepared.
-    #[expect(clippy::unnecessary_wraps, reason = "rusqlite's shape: see the head of this file")]
+    #[expect(clippy::unnecessary_wraps, reason = "the driver's shape: see the head of this file")]
     pub(super) fn prepare_cached<'s>(&'s self, sql: &'s str) -> Result<Statement<'s>, StoreError>
     where
         'd: 's,

@@ -612,3 +612,9 @@ impl<B: Backend> AntreanStore for B {
         self.write(scope, move |tx| tx.retire_antrean(before, limit)).await
     }
 }
+
+impl std::fmt::Debug for dyn Store + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
