@@ -3,12 +3,22 @@
 # Format, lints, documentation.
 check:
     cargo fmt --check
-    cargo clippy --locked --all-targets --quiet -- -D warnings
+    cargo clippy --locked --all-targets --features failpoints --quiet -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --quiet
 
 # Every test, or those whose name contains NAME.
 test NAME='':
-    cargo test --locked --no-fail-fast {{NAME}} -- --test-threads=2
+    cargo test --locked --features failpoints --no-fail-fast {{NAME}} -- --test-threads=2
+
+# SIGKILL at random as often as KILLS, on LANES bridges side by side.
+kill KILLS='1000' LANES='2':
+    JEMBATAN_KILLS={{KILLS}} JEMBATAN_KILL_LANES={{LANES}} cargo test --locked --features failpoints --test it killed_as_often -- --nocapture
+
+# One walk of SQLite and the reference store in step, by its seed; or many.
+differ SEED:
+    JEMBATAN_WALK={{SEED}} cargo test --locked --lib differential:: -- --nocapture
+differ-many N:
+    JEMBATAN_WALKS={{N}} cargo test --locked --lib differential:: -- --test-threads=2
 
 # Any command of the program: just run vault list
 run *ARGS:

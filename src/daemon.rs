@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::catalogue::{BadTable, Catalogue, Service};
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::{Config, Facility};
+use crate::config::{Config, Facility, StoreUrl};
 use crate::contract::{Calendar, Contracts, ProfileError};
 use crate::http;
 use crate::intake::{self, Intake};
@@ -34,18 +34,23 @@ use crate::remote::{HttpsTransport, Lane, Remote, SetupError, Transport};
 use crate::secret::Private;
 use crate::status::watchdog::Watchdog;
 use crate::status::{self, Live};
-use crate::store::{AuditEntry, Base, Opened, PauseRow, SharedStore, StoreError, redating};
+use crate::store::{AuditEntry, Base, Opened, PauseRow, SharedStore, Store, StoreError, redating};
 use crate::vault::{Clients, KeyAccess, Vault, VaultError};
+use last_run::{Before, LastRun};
+use tasks::{Alarm, Tasks};
 
 pub mod certificates;
 mod database;
 mod face;
 mod housekeeping;
 mod inbound;
+mod last_run;
 mod nodes;
+mod tasks;
 
 pub use database::postgres_settings;
 pub use housekeeping::free_bytes;
+pub use tasks::GiveUp;
 
 /// How long the shutdown waits for attempts in flight; below the unit's `TimeoutStopSec`.
 const FAREWELL: Duration = Duration::from_secs(25);
@@ -63,6 +68,8 @@ pub struct Parts {
     pub transport: Option<Arc<dyn Transport>>,
     /// Folder with extra root certificates (PEM), `certs` beside the configuration.
     pub certs: Option<PathBuf>,
+    /// Ends the process when a task stands still for good; without it (tests, the demo) health alone says so.
+    pub give_up: Option<GiveUp>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -79,6 +86,7 @@ impl Default for Parts {
             keys: KeyAccess::of_process(),
             transport: None,
             certs: None,
+            give_up: None,
         }
     }
 }
@@ -126,6 +134,7 @@ pub struct Running {
     tasks: TaskTracker,
     store: SharedStore,
     watchdog: Option<Watchdog>,
+    last_run: Arc<LastRun>,
 }
 
 impl std::fmt::Debug for Running {
@@ -153,6 +162,7 @@ struct Shared {
     boot: BootId,
     ours: Arc<nodes::Ours>,
     stop: CancellationToken,
+    last_run: Arc<LastRun>,
 }
 
 impl Shared {
@@ -174,6 +184,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let clients = Clients::open(&config.vault.path)?;
     let contracts = Arc::new(Contracts::load(&config.contract.profile, config.contract.next.as_deref())?);
     let (store, opened) = database::open(&config, &vault, &catalogue).await?;
+    let (last_run, before) = LastRun::begin(run_file(&config));
     let boot = BootId::new(now, &parts.chance.ten());
     let live = Arc::new(Live::new(now, config.store.min_free));
     let transport = transport(&config, &parts)?;
@@ -204,8 +215,12 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         boot,
         ours: Arc::new(nodes::Ours::new(store.node().is_none())),
         stop: CancellationToken::new(),
+        last_run: Arc::new(last_run),
         parts,
     };
+    if before == Before::Crashed {
+        blame(&shared).await?;
+    }
     prepare_store(&shared, opened).await?;
     run(shared, store, opened).await
 }
@@ -215,6 +230,14 @@ fn tell_changes(catalogue: &Catalogue) {
     for change in catalogue.changes() {
         let (operation, how, table, line) = (&change.operation, change.how.word(), &change.table, change.line);
         tracing::info!(operation, how, table, line, "catalogue changed by the override directory");
+    }
+}
+
+/// Where it stands that the process runs.
+fn run_file(config: &Config) -> PathBuf {
+    match &config.store.url {
+        StoreUrl::Sqlite(path) => LastRun::beside(path),
+        StoreUrl::Postgres(_) => LastRun::beside(&config.vault.path),
     }
 }
 
@@ -254,6 +277,16 @@ fn observe(live: &Arc<Live>, clock: &Clock) -> Observe {
         Seen::Inbound { route, facility, code } => live.inbound_call(route, facility, code, clock.now()),
         Seen::Skew { facility, seconds } => live.clock(facility, seconds, true, clock.now()),
     })
+}
+
+/// The last process died without a word: what was in flight is suspected of having killed it (`queue::crash`).
+async fn blame(shared: &Shared) -> Result<(), StoreError> {
+    let blamed = shared.store.blame(shared.parts.clock.now(), shared.base()).await?;
+    tracing::warn!(suspects = blamed.suspects, "the last run ended without a word: what was in flight is tried alone");
+    for id in blamed.held {
+        tracing::error!(delivery.id = %id, "set aside: the process died three times while it worked on it");
+    }
+    Ok(())
 }
 
 /// Every holder of a lease died with the last process; what came out of a backup is not trusted.
@@ -296,12 +329,13 @@ async fn run(shared: Shared, store: SharedStore, opened: Opened) -> Result<Runni
     let tls = face::tls(shared.config.http.tls.as_ref())?;
     let inbound = inbound::open(&shared).await?;
     let operator_token = Private::new(http::local_operator_token(shared.vault.index_key()?.expose()));
-    let tasks = TaskTracker::new();
     let (stop, failed) = (shared.stop.clone(), CancellationToken::new());
+    let tasks = Tasks::new(&shared.live, &shared.parts.clock, &stop);
+    watch_writer(&shared, store.as_ref(), &tasks);
     let lanes = lanes(&shared);
     if shared.store.node().is_some() {
         lanes.iter().for_each(|lane| lane.set_ours(false, shared.parts.clock.now()));
-        tasks.spawn(nodes::run(shared.clone(), lanes.clone(), failed.clone()));
+        tasks.spawn("nodes", nodes::run(shared.clone(), lanes.clone(), failed.clone()));
     }
     for lane in &lanes {
         start_lane(&shared, &tasks, lane);
@@ -309,19 +343,32 @@ async fn run(shared: Shared, store: SharedStore, opened: Opened) -> Result<Runni
     start_tasks(&shared, &tasks, &failed);
     let app = face::router(&shared, &lanes, &operator_token, tls.is_some());
     let limits = shared.config.http.limits.clone();
-    let (closing, lost) = (stop.clone(), failed.clone());
-    tasks.spawn(async move {
-        if let Err(error) = http::serve(listener, tls, app, &limits, closing).await {
+    let (closing, lost, seen) = (stop.clone(), failed.clone(), Arc::clone(&shared.observe));
+    tasks.spawn("api", async move {
+        let beat = move || seen(Seen::Beat("api"));
+        if let Err(error) = http::serve(listener, tls, app, &limits, &beat, closing).await {
             tracing::error!(%error, "the API stopped: so does the process, for its supervisor to start again");
             lost.cancel();
         }
     });
     let inbound = inbound.map(|open| open.start(&shared, &tasks));
-    tasks.close();
-    let watchdog = status::watchdog::spawn(Arc::clone(&shared.live), Duration::from_secs(1), housekeeping::alarm)
+    let tasks = tasks.close();
+    let last_run = Arc::clone(&shared.last_run);
+    let alarm = Alarm { last_run: Arc::clone(&last_run), give_up: shared.parts.give_up.clone() };
+    let patience = status::watchdog::patience(last_run.quits());
+    let watchdog = status::watchdog::spawn(Arc::clone(&shared.live), Duration::from_secs(1), patience, alarm)
         .map_err(|error| StartError::Io { what: "watchdog".to_owned(), error })?;
     tracing::info!(%address, facilities = shared.config.facilities.len(), lanes = lanes.len(), "the bridge is up");
-    Ok(Running { address, inbound, operator_token, opened, stop, failed, tasks, store, watchdog: Some(watchdog) })
+    let watchdog = Some(watchdog);
+    Ok(Running { address, inbound, operator_token, opened, stop, failed, tasks, store, watchdog, last_run })
+}
+
+/// The writing thread (of PostgreSQL: what listens) beats whenever it took what waited, or found that nothing did.
+fn watch_writer(shared: &Shared, store: &dyn Store, tasks: &Tasks) {
+    const NAME: &str = "store.writer";
+    tasks.register(NAME);
+    let observe = Arc::clone(&shared.observe);
+    store.on_turn(Box::new(move || observe(Seen::Beat(NAME))));
 }
 
 /// One lane per facility and configured service: each is watched, also where nothing is written.
@@ -336,7 +383,7 @@ fn lanes(shared: &Shared) -> Vec<Arc<Lane>> {
     shared.config.facilities.iter().flat_map(of).collect()
 }
 
-fn start_lane(shared: &Shared, tasks: &TaskTracker, lane: &Arc<Lane>) {
+fn start_lane(shared: &Shared, tasks: &Tasks, lane: &Arc<Lane>) {
     let config = &shared.config.remote;
     let push = Arc::new(Push {
         store: Arc::clone(&shared.store),
@@ -358,15 +405,16 @@ fn start_lane(shared: &Shared, tasks: &TaskTracker, lane: &Arc<Lane>) {
         lane: Arc::clone(lane),
         observe: Arc::clone(&shared.observe),
     };
-    tasks.spawn(watch.run(shared.stop.clone()));
+    let name = |task: &str| format!("{task}.{}.{}", lane.facility, lane.service.word());
+    tasks.spawn(&name("outages"), watch.run(shared.stop.clone()));
     // i-Care has reads only.
     let written =
         shared.catalogue.operations().any(|operation| operation.service == lane.service && operation.is_write());
     if written {
-        tasks.spawn(push.run(Arc::clone(lane), shared.stop.clone()));
+        tasks.spawn(&name("push"), push.run(Arc::clone(lane), shared.stop.clone()));
     }
     // Only the gateway gives what is kept.
-    if shared.config.keep.enabled && shared.config.gateway.enabled {
+    if shared.config.keep.enabled && shared.config.gateway.enabled && !shared.config.keep.refresh.is_zero() {
         let prefetch = Prefetch {
             keep: Arc::clone(&shared.keep),
             store: Arc::clone(&shared.store),
@@ -375,24 +423,26 @@ fn start_lane(shared: &Shared, tasks: &TaskTracker, lane: &Arc<Lane>) {
             clock: shared.parts.clock.clone(),
             observe: Arc::clone(&shared.observe),
         };
-        tasks.spawn(prefetch.run(Arc::clone(lane), shared.stop.clone()));
+        tasks.spawn(&name("prefetch"), prefetch.run(Arc::clone(lane), shared.stop.clone()));
     }
 }
 
-fn start_tasks(shared: &Shared, tasks: &TaskTracker, failed: &CancellationToken) {
+fn start_tasks(shared: &Shared, tasks: &Tasks, failed: &CancellationToken) {
     let (store, clock, stop) = (&shared.store, &shared.parts.clock, &shared.stop);
     let observe = || Arc::clone(&shared.observe);
-    tasks.spawn(leases::run(Arc::clone(store), clock.clone(), shared.base(), observe(), stop.clone()));
+    let leases = leases::run(Arc::clone(store), clock.clone(), shared.base(), observe(), stop.clone());
+    tasks.spawn("reconcile.leases", leases);
     let (live, facilities) = (Arc::clone(&shared.live), shared.config.facilities.clone());
     let confirmed = move || facilities.iter().any(|facility| live.clock_confirmed(&facility.code));
     let zones = shared.config.facilities.iter().map(|one| (one.code.clone(), one.timezone.clone())).collect();
     let redate = redating(&shared.contracts, zones);
     let (store, clock) = (Arc::clone(store), clock.clone());
-    tasks.spawn(overdue::run(store, clock, shared.base(), confirmed, redate, observe(), stop.clone()));
-    tasks.spawn(housekeeping::run(shared.clone(), failed.clone()));
+    let overdue = overdue::run(store, clock, shared.base(), confirmed, redate, observe(), stop.clone());
+    tasks.spawn("reconcile.overdue", overdue);
+    tasks.spawn("housekeeping", housekeeping::run(shared.clone(), failed.clone()));
     let scheduled = shared.config.reconcile.daily.is_some() || shared.config.reconcile.after_outage;
     if scheduled {
-        tasks.spawn(schedule(shared).run(stop.clone()));
+        tasks.spawn("reconcile.schedule", schedule(shared).run(stop.clone()));
     }
 }
 
@@ -408,6 +458,12 @@ impl Running {
         self.failed.is_cancelled()
     }
 
+    /// What the store said when it failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        Store::fatal(self.store.as_ref()).borrow().clone()
+    }
+
     /// Stops: no new work, a last answer for what is in flight, then the store. What is cut off is in doubt, not lost.
     pub async fn stop(mut self) {
         self.stop.cancel();
@@ -420,6 +476,7 @@ impl Running {
             tracing::warn!(%error, "the other nodes wait until this one's term has passed");
         }
         self.store.close();
+        self.last_run.end();
         tracing::info!("the bridge is down");
     }
 }

@@ -5,6 +5,7 @@
 //! separated by commas; `n` counts the passes of this process from 1, `*` means every one. Actions: `kill` (SIGKILL to
 //! itself), `abort`, `panic`, `stall` (this task or thread never goes on), `error` (the step fails, where it can) and
 //! `break` (for the control of the harness: the named rule is broken). `JEMBATAN_FAILPOINT_TRACE=file` appends a line a pass.
+//! `JEMBATAN_POISON=marker:action` makes every entry whose name has the marker kill whoever works on it.
 //! What it does not do: decide, or touch anything when nothing is armed.
 
 /// A named place. `failpoint!("name")` in a thread or between two awaits, `failpoint!(await "name")` where a stall must
@@ -32,7 +33,7 @@ macro_rules! failpoint {
 }
 
 #[cfg(feature = "failpoints")]
-pub use armed::{BREAKS, LOOPS, STEPS, is_broken, meanwhile, pass, reach};
+pub use armed::{BREAKS, LOOPS, STEPS, is_broken, meanwhile, pass, poisoned, reach};
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -217,6 +218,31 @@ mod armed {
                 die(name, action);
                 false
             }
+        }
+    }
+
+    /// An entry that kills whoever works on it: `JEMBATAN_POISON=marker:action` arms every entry whose name has the marker.
+    pub fn poisoned(name: &str) {
+        static POISON: LazyLock<Option<(String, Action)>> = LazyLock::new(|| {
+            let spec = std::env::var("JEMBATAN_POISON").ok()?;
+            let (marker, action) = spec.split_once(':')?;
+            let action = match action {
+                "abort" => Action::Abort,
+                "panic" => Action::Panic,
+                "kill" => Action::Kill,
+                "hang" => Action::Stall,
+                _ => std::process::exit(2),
+            };
+            Some((marker.to_owned(), action))
+        });
+        if let Some((marker, action)) = &*POISON
+            && name.contains(marker)
+        {
+            // Not the task alone: whoever runs it stands still.
+            if *action == Action::Stall {
+                rest();
+            }
+            die(name, *action);
         }
     }
 

@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use crate::config::StoreUrl;
 use crate::observe::Seen;
-use crate::status::Stalled;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -28,16 +27,6 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Told by the watchdog's own thread when the set of stalled tasks changes.
-pub(super) fn alarm(stalled: &[Stalled]) {
-    if stalled.is_empty() {
-        tracing::info!("every task beats again");
-    }
-    for task in stalled {
-        tracing::error!(task = %task.task, last = %task.last, "a task stands still");
-    }
-}
-
 /// Looks until the shutdown; cancels `failed` when the store cannot go on.
 pub(super) async fn run(shared: Shared, failed: CancellationToken) {
     let mut fatal = shared.store.fatal();
@@ -52,6 +41,7 @@ pub(super) async fn run(shared: Shared, failed: CancellationToken) {
         }
         if looks.is_multiple_of(COUNT_EVERY) {
             count(&shared).await;
+            shared.last_run.goes_on();
         }
         looks = looks.wrapping_add(1);
         tokio::select! {

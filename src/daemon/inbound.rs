@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio_util::task::TaskTracker;
 
+use super::tasks::Tasks;
 use super::{Shared, StartError, face, housekeeping};
 use crate::config::StoreUrl;
 use crate::http;
 use crate::inbound::{self, Parts, Signer};
+use crate::observe::Seen;
 
 /// A bound listener that nobody serves yet.
 pub(super) struct Open {
@@ -49,16 +50,18 @@ pub(super) async fn open(shared: &Shared) -> Result<Option<Open>, StartError> {
 
 impl Open {
     /// Serves until the shutdown. A loop that ends before is shown in health; the rest of the bridge goes on.
-    pub(super) fn start(self, shared: &Shared, tasks: &TaskTracker) -> SocketAddr {
+    pub(super) fn start(self, shared: &Shared, tasks: &Tasks) -> SocketAddr {
         let zones = shared.config.facilities.iter().map(|facility| (facility.code.clone(), facility.timezone.clone()));
         shared.live.inbound_up(zones.collect(), shared.parts.clock.now());
         let (live, clock, stop) = (Arc::clone(&shared.live), shared.parts.clock.clone(), shared.stop.clone());
         let limits = self.parts.settings.limits.clone();
         let secure = self.tls.is_some();
         tracing::info!(address = %self.address, secure, "Mobile JKN is listened to");
-        tasks.spawn(async move {
+        let observe = Arc::clone(&shared.observe);
+        tasks.spawn("antrean_inbound", async move {
+            let beat = move || observe(Seen::Beat("antrean_inbound"));
             let app = inbound::router(self.parts);
-            if let Err(error) = http::serve(self.listener, self.tls, app, &limits, stop).await {
+            if let Err(error) = http::serve(self.listener, self.tls, app, &limits, &beat, stop).await {
                 tracing::error!(%error, "Mobile JKN is no longer listened to");
                 live.inbound_down("stopped", clock.now());
             }

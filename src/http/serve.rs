@@ -31,10 +31,13 @@ const HEADERS_MAX: usize = 16 * 1024;
 const HEADER_COUNT_MAX: usize = 64;
 /// How long running requests may take to end after the stop.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// How often a loop that nobody calls shows that it is awake.
+const AWAKE: Duration = Duration::from_secs(1);
 /// The pause after a failed accept (no file descriptors left), so that the loop does not spin.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Serves `app` on `listener` until `shutdown`, then waits for running requests, at most ten seconds.
+/// Serves `app` on `listener` until `shutdown`, then waits for running requests, at most ten seconds. `beat` is called
+/// whenever the loop took a connection, or waited for one for a while; not while it can take none.
 ///
 /// # Errors
 /// If the listener is not usable.
@@ -43,6 +46,7 @@ pub async fn serve(
     tls: Option<Arc<rustls::ServerConfig>>,
     app: Router,
     limits: &HttpLimits,
+    beat: &(dyn Fn() + Send + Sync),
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     listener.local_addr()?;
@@ -53,11 +57,16 @@ pub async fn serve(
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
+            () = tokio::time::sleep(AWAKE) => {
+                beat();
+                continue;
+            }
         };
         let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(BREATH).await;
             continue;
         };
+        beat();
         // Over the limit the connection is closed at once: waiting would only move the queue into the kernel.
         let Some(place) = doors.enter(peer.ip()) else { continue };
         let (app, tls, shutdown, patience) = (app.clone(), tls.clone(), shutdown.clone(), limits.header_timeout);

@@ -129,7 +129,7 @@ impl Prefetch {
         }
         let mut later: HashMap<Task, Timestamp> = HashMap::new();
         while !stop.is_cancelled() {
-            (self.observe)(Seen::Beat("prefetch"));
+            (self.observe)(Seen::Beat(&heart(&lane)));
             failpoint!(await "loop.prefetch");
             let next = match self.next(&lane, &later, refresh).await {
                 Ok(next) => next,
@@ -222,7 +222,7 @@ impl Prefetch {
         for page in 0..MAX_PAGES {
             if page > 0 {
                 self.wait(pause, stop).await;
-                (self.observe)(Seen::Beat("prefetch"));
+                (self.observe)(Seen::Beat(&heart(lane)));
                 if stop.is_cancelled() || !self.has_room(lane).await.map_err(|error| error.to_string())? {
                     return Err("no room".to_owned());
                 }
@@ -275,6 +275,11 @@ impl Prefetch {
         lane.heard(evidence, self.clock.now());
         passed.map_err(|failure| failure.why)
     }
+}
+
+/// Its name for the watchdog: each lane has its own, so that one that stands still is not covered by another.
+fn heart(lane: &Lane) -> String {
+    format!("prefetch.{}.{}", lane.facility, lane.service.word())
 }
 
 fn is_worded(ask: Ask<'_>) -> bool {

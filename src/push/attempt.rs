@@ -1,5 +1,9 @@
 //! One claimed delivery: fill its payload, send or look up, record.
 
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -8,10 +12,13 @@ use crate::catalogue::{Filled, NotFilled, Operation, Refusal, RemoteIds, Who, at
 use crate::observe::Seen;
 use crate::protocol::sign::Stamp;
 use crate::queue::transition::Event;
-use crate::queue::{Outcome, Purpose};
+use crate::queue::{Delivery, Outcome, Purpose, State};
 use crate::remote::{Evidence, Lane};
 use crate::secret::Private;
-use crate::store::{AttemptEnd, Claimed, Given, Recorded};
+use crate::store::{AttemptEnd, Claimed, Given, Recorded, StoreError};
+
+/// How often a full disk is asked for room.
+const ROOM: Duration = Duration::from_secs(1);
 
 /// How an attempt ended, before it is recorded.
 pub(super) struct Ended {
@@ -21,6 +28,25 @@ pub(super) struct Ended {
 }
 
 impl Push {
+    /// Carries one claimed delivery through its attempt, and lives on if that panics: it is counted as a crash.
+    pub(super) async fn survive(&self, lane: &Lane, claimed: Claimed, begin_by: Timestamp) {
+        let (id, token, attempt) = (claimed.delivery.id, claimed.token, claimed.attempt);
+        if AssertUnwindSafe(self.attempt(lane, claimed, begin_by)).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!(delivery.id = %id, attempt, "the attempt panicked");
+        let now = self.clock.now();
+        let end = AttemptEnd { outcome: "panicked".to_owned(), ..AttemptEnd::default() };
+        let recorded = Recorded { id, token, attempt, event: Event::Crashed, now, base: self.base(lane, now), end };
+        match self.store.record(recorded).await {
+            Ok(after) if after.as_ref().is_some_and(|after| after.progress.state == State::Held) => {
+                tracing::error!(delivery.id = %id, "set aside: its attempt panicked three times");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, delivery.id = %id, "end not recorded"),
+        }
+    }
+
     /// Carries one claimed delivery through its attempt. After `begin_by` nothing is sent: the lease could then run out
     /// while the request is under way, and another node would look the entry up too early.
     pub(super) async fn attempt(&self, lane: &Lane, claimed: Claimed, begin_by: Timestamp) {
@@ -40,7 +66,7 @@ impl Push {
             base: self.base(lane, now),
             end: ended.end,
         };
-        let kept = self.store.record(recorded).await;
+        let kept = self.recorded(&claimed, recorded).await;
         failpoint!(await "record.committed");
         match kept {
             Ok(Some(_)) => {}
@@ -50,7 +76,24 @@ impl Push {
         }
     }
 
+    /// Records the end; while the disk is full again and again until the lease runs out, because what BPJS said is known
+    /// here and nowhere else.
+    async fn recorded(&self, claimed: &Claimed, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
+        let until = claimed.delivery.progress.lease.map(|lease| lease.until);
+        loop {
+            match self.store.record(recorded.clone()).await {
+                Err(StoreError::Full(why)) if until.is_some_and(|until| self.clock.now() + ROOM < until) => {
+                    tracing::warn!(why, delivery.id = %claimed.delivery.id, "end not recorded yet");
+                    self.clock.sleep(ROOM).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
     async fn ended(&self, lane: &Lane, claimed: &Claimed, begin_by: Timestamp) -> Ended {
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::poisoned(&claimed.delivery.entry_ref);
         let Some(operation) = self.catalogue.operation(&claimed.delivery.operation) else {
             return Ended::refused(unknown_operation(&claimed.delivery.operation));
         };

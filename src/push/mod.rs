@@ -8,6 +8,7 @@
 
 mod attempt;
 mod confirm;
+mod flights;
 mod look_up;
 mod send;
 
@@ -27,6 +28,7 @@ use crate::queue::BootId;
 use crate::remote::{Lane, Remote};
 use crate::store::{Base, ClaimAsk, SharedStore, StoreError};
 
+use flights::Flights;
 pub use look_up::judge;
 
 /// A loop looks around at least this often, whatever it waits for.
@@ -72,13 +74,17 @@ impl Push {
         let name = format!("push.{}.{}", lane.facility, lane.service.word());
         let (mut wakes, mut circuit) = (self.store.wake_ups(), lane.changes());
         let mut busy = JoinSet::new();
+        let flights = Flights::default();
         while !stop.is_cancelled() {
-            (self.observe)(Seen::Beat(&name));
+            // An attempt that outlives its lease has lost its own time limits: the lane's heart stands still with it.
+            if flights.all_in_time(self.clock.now()) {
+                (self.observe)(Seen::Beat(&name));
+            }
             failpoint!(await "loop.push");
             wakes.mark_unchanged();
             circuit.mark_unchanged();
             while busy.try_join_next().is_some() {}
-            let wait = match self.fill(&lane, &mut busy).await {
+            let wait = match self.fill(&lane, &mut busy, &flights).await {
                 Ok(wait) => wait,
                 Err(error) => {
                     tracing::warn!(%error, lane = %name, "nothing claimed");
@@ -99,7 +105,12 @@ impl Push {
     }
 
     /// Starts as many attempts as slots, rate and circuit allow; returns how long there is nothing to do.
-    async fn fill(self: &Arc<Self>, lane: &Arc<Lane>, busy: &mut JoinSet<()>) -> Result<Duration, StoreError> {
+    async fn fill(
+        self: &Arc<Self>,
+        lane: &Arc<Lane>,
+        busy: &mut JoinSet<()>,
+        flights: &Flights,
+    ) -> Result<Duration, StoreError> {
         let now = self.clock.now();
         let slots = self.concurrency.saturating_sub(busy.len());
         if slots == 0 || !lane.allows_sending(now) {
@@ -123,7 +134,12 @@ impl Push {
         for claimed in claimed {
             failpoint!(await "claim.committed");
             let (push, lane) = (Arc::clone(self), Arc::clone(lane));
-            busy.spawn(async move { push.attempt(&lane, claimed, now + LEASE_SPARE).await });
+            let until = claimed.delivery.progress.lease.map_or(now, |lease| lease.until);
+            let flight = flights.board(until);
+            busy.spawn(async move {
+                let _landed = flight;
+                push.survive(&lane, claimed, now + LEASE_SPARE).await;
+            });
         }
         Ok(wait)
     }

@@ -53,6 +53,16 @@ id! {
     BootId;
 }
 
+impl BootId {
+    /// When the run began, to the millisecond: the id is ordered by it.
+    #[must_use]
+    pub fn begun(self) -> Timestamp {
+        let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |at| at.to_unix());
+        let (seconds, nanos) = (i64::try_from(seconds).unwrap_or(0), i32::try_from(nanos).unwrap_or(0));
+        Timestamp::new(seconds, nanos).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
 words! {
     /// Where a delivery stands (`docs/queue.md` draws the moves).
     State {
@@ -111,6 +121,10 @@ words! {
         Approval = "approval",
         /// The same fault five times while others pass.
         ReproducibleFault = "reproducible_fault",
+        /// The process died three times while it worked on it ([`super::crash`]).
+        Crashed = "crashed",
+        /// Its payload on disk cannot be opened.
+        Unreadable = "unreadable",
     }
 }
 
@@ -234,6 +248,8 @@ pub struct Progress {
     pub faults: u8,
     /// Which fault that was.
     pub fault: Option<String>,
+    /// How often the process died (or the attempt panicked) while it worked on it, without a recorded end since.
+    pub crashes: u8,
     /// Present while claimed.
     pub lease: Option<Lease>,
     /// Present when somebody should know why.
@@ -260,6 +276,7 @@ impl Progress {
             stumbles: 0,
             faults: 0,
             fault: None,
+            crashes: 0,
             lease: None,
             why: None,
             remote: Private::new(RemoteIds::new()),

@@ -27,6 +27,16 @@ pub(super) const fn held_texts(code: HeldCode) -> (&'static str, Who, &'static s
             Who::It,
             "Periksa isi entri, perbaiki dengan 'amend', atau laporkan ke BPJS beserta pesannya.",
         ),
+        HeldCode::Unreadable => (
+            "Isi entri ini di basis data tidak dapat dibuka.",
+            Who::It,
+            "Pulihkan basis data dari cadangan dengan kuncinya, atau serahkan ulang entri ini dari SIM lalu 'cancel'.",
+        ),
+        HeldCode::Crashed => (
+            "Program berhenti mendadak tiga kali sewaktu mengerjakan entri ini, jadi entri ini disisihkan; yang lain berjalan terus.",
+            Who::It,
+            "Laporkan kepada pembuat program beserta log; periksa di aplikasi BPJS, lalu 'resolve', atau 'retry' setelah program diperbarui.",
+        ),
     }
 }
 

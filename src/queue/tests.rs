@@ -3,6 +3,7 @@
 //! Job: builders that the files below share. A *situation* is a delivery's whole progress, a little finer than its state
 //! (in doubt or not, leased or not). Neighbours: [`document`] renders what [`table`] walks.
 
+mod crash;
 mod document;
 mod promises;
 mod properties;
@@ -139,6 +140,10 @@ fn situations() -> Vec<(&'static str, Delivery)> {
             "sending, in doubt",
             with(|p| (p.state, p.lease, p.doubt) = (State::Sending, Some(lease(Purpose::Send)), own_doubt())),
         ),
+        (
+            "sending, crashed twice",
+            with(|p| (p.state, p.lease, p.crashes) = (State::Sending, Some(lease(Purpose::Send)), 2)),
+        ),
         ("delivered", delivered()),
     ];
     all.extend(unanswered_situations());
@@ -176,6 +181,8 @@ fn stopped_situations() -> Vec<(&'static str, Delivery)> {
             HeldCode::Operator => "held (operator)",
             HeldCode::Approval => "held (approval)",
             HeldCode::ReproducibleFault => "held (reproducible_fault)",
+            HeldCode::Crashed => "held (crashed)",
+            HeldCode::Unreadable => "held (unreadable)",
         };
         all.push((name, with(stopped(State::Held, code.word()))));
     }
@@ -196,6 +203,8 @@ fn events() -> Vec<(&'static str, Event)> {
     let wait = Gate::Wait(Blocked { kind: BlockedKind::Prerequisite, id: other(2) });
     all.extend([
         ("lease lost", Event::LeaseLost),
+        ("crashed", Event::Crashed),
+        ("payload unreadable", Event::Unreadable),
         ("gate open", Event::Gated(Gate::Open { adopted: false })),
         ("gate open, parent adopted", Event::Gated(Gate::Open { adopted: true })),
         ("gate: wait", Event::Gated(wait)),

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 
 use sha2::{Digest, Sha256};
 
+use super::crash;
 use super::delivery::{BootId, Delivery, Doubt, HeldCode, How, Lease, Progress, Purpose, Question, State, Why};
 use super::gate::Gate;
 use super::outcome::{Finding, Outcome, Suspicion};
@@ -81,6 +82,10 @@ pub enum Event {
     },
     /// Its holder is dead.
     LeaseLost,
+    /// The process died, or the attempt panicked, while it was worked on.
+    Crashed,
+    /// Its payload cannot be opened, so that nothing can be sent or looked up.
+    Unreadable,
     /// Its neighbours changed.
     Gated(Gate),
     /// A person wants it tried again.
@@ -157,6 +162,7 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
         Event::Ended(outcome) => {
             require(old.state == State::Sending, old)?;
             next.lease = None;
+            next.crashes = 0;
             ended(&mut next, outcome, now, policy);
         }
         Event::Looked { finding, begun } => {
@@ -165,6 +171,11 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
             looked(&mut next, finding, *begun, now, policy);
         }
         Event::LeaseLost => lease_lost(&mut next, now, policy)?,
+        Event::Crashed => crashed(&mut next, now, policy)?,
+        Event::Unreadable => {
+            require(!old.state.is_final() && old.lease.is_none(), old)?;
+            held(&mut next, HeldCode::Unreadable, Private::new(String::new()));
+        }
         Event::Gated(gate) => gated(&mut next, *gate, now, policy)?,
         Event::Retry | Event::Release => try_again(&mut next, event, now, policy)?,
         Event::AwaitApproval => {
@@ -266,6 +277,7 @@ fn deliver(next: &mut Progress, how: How, ids: &Private<RemoteIds>) {
     next.why = None;
     next.faults = 0;
     next.fault = None;
+    next.crashes = 0;
     next.stumbles = 0;
     let mut remote = next.remote.expose().clone();
     remote.extend(ids.expose().iter().map(|(name, id)| (name.clone(), id.clone())));
@@ -436,6 +448,15 @@ fn lease_lost(next: &mut Progress, now: Timestamp, policy: &Policy) -> Result<()
     Ok(())
 }
 
+/// As a lost lease, and it is counted: who did it three times is set aside. What may be at BPJS stays in doubt.
+fn crashed(next: &mut Progress, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
+    lease_lost(next, now, policy)?;
+    if crash::count(next) {
+        held(next, HeldCode::Crashed, Private::new(String::new()));
+    }
+    Ok(())
+}
+
 fn gated(next: &mut Progress, gate: Gate, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
     let waits = next.state == State::Waiting && next.lease.is_none();
     let was_held =
@@ -481,7 +502,7 @@ fn try_again(next: &mut Progress, event: &Event, now: Timestamp, policy: &Policy
     }
     let looks = matches!(policy.recovery, Recovery::LookUp { .. });
     let cannot_tell = next.why.as_ref().is_some_and(|why| why.code == HeldCode::Ambiguous.word());
-    next.faults = 0;
+    (next.faults, next.crashes) = (0, 0);
     next.stumbles = 0;
     next.past_last |= next.state == State::Expired;
     match next.doubt.since {
@@ -596,7 +617,7 @@ fn declare_absent(next: &mut Progress, now: Timestamp, policy: &Policy) -> Resul
     next.doubt = Doubt { marked: true, question: Some(Question::Operator), ..Doubt::default() };
     next.state = State::Waiting;
     next.due_at = now;
-    next.faults = 0;
+    (next.faults, next.crashes) = (0, 0);
     next.stumbles = 0;
     next.why = None;
     let Recovery::LookUp { .. } = policy.recovery else {
@@ -617,7 +638,7 @@ fn amend(next: &mut Progress, now: Timestamp) -> Result<(), Illegal> {
             next.state = State::Waiting;
             due_soon(next, now);
             next.why = None;
-            next.faults = 0;
+            (next.faults, next.crashes) = (0, 0);
             next.fault = None;
             next.stumbles = 0;
             Ok(())

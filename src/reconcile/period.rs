@@ -1,6 +1,7 @@
 //! Days added up to one report: one comparison a day, resumable, one per facility at a time; then the SIM's list.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,13 +24,28 @@ const TABLES: [&str; 4] = ["counts", "journal", "bpjs", "incomparable"];
 /// Members whose elements are put one after another.
 const LISTS: [&str; 2] = ["unread", "items"];
 
-/// Whose turn it is, per facility.
+/// Whose turn it is, per facility, and whether whoever has it gets on.
 #[derive(Debug, Clone, Default)]
-pub struct Turns(Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>>);
+pub struct Turns {
+    places: Places,
+    steps: Arc<AtomicU64>,
+}
+
+type Places = Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>>;
 
 impl Turns {
+    /// How many steps were made so far, by all: a reconciliation that stands still makes none.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// A read, or a part of the work on rows, has ended.
+    pub(super) fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn of(&self, facility: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(facility.to_owned()).or_default())
     }
 }
@@ -43,6 +59,7 @@ impl Reconciler {
     pub async fn run(&self, order: Order) -> Result<Value, StoreError> {
         let turn = self.turns.of(&order.facility);
         let _mine = turn.lock().await;
+        self.turns.step();
         let (started_at, id) = (self.clock.now(), self.new_id());
         let mut report =
             if order.from == order.to { self.compared(&id, &order).await? } else { self.period(&id, &order).await? };

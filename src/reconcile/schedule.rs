@@ -26,6 +26,8 @@ const DRAIN_MAX: Duration = Duration::from_mins(30);
 const AGAIN: Duration = Duration::from_mins(10);
 /// Outages that ended longer ago than this are history.
 const OUTAGE_MAX_AGE: Duration = Duration::from_hours(7 * 24);
+/// A reconciliation that ends no read for this long stands still: longer than any read's time limits together.
+const STUCK: Duration = Duration::from_mins(5);
 /// Outages looked at.
 const OUTAGES: usize = 256;
 
@@ -102,6 +104,27 @@ pub fn ready(row: &DayRow, totals: &Totals, now: Timestamp) -> bool {
     row.done.is_none() && (row.cause != "outage" || drained || now >= row.wanted_at + DRAIN_MAX)
 }
 
+/// Whether a reconciliation gets on: its reads have time limits of their own, so that one without any end of a read for
+/// [`STUCK`] stands still, and its heart with it.
+#[derive(Debug)]
+struct Pace {
+    steps: u64,
+    since: Timestamp,
+}
+
+impl Pace {
+    const fn begin(steps: u64, now: Timestamp) -> Self {
+        Self { steps, since: now }
+    }
+
+    fn gets_on(&mut self, steps: u64, now: Timestamp) -> bool {
+        if steps != self.steps {
+            *self = Self::begin(steps, now);
+        }
+        now < self.since + STUCK
+    }
+}
+
 impl Schedule {
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
@@ -114,7 +137,8 @@ impl Schedule {
                 tracing::warn!(%error, "scheduled reconciliations not looked at");
             }
             {
-                // A reconciliation may take long; the watchdog must see meanwhile that this task lives.
+                // A reconciliation may take long; the watchdog must see meanwhile that it gets on.
+                let mut pace = Pace::begin(self.reconciler.turns.steps(), self.reconciler.clock.now());
                 let mut work = std::pin::pin!(self.work(&mut not_before));
                 loop {
                     tokio::select! {
@@ -125,7 +149,11 @@ impl Schedule {
                             }
                             break;
                         }
-                        () = self.reconciler.clock.sleep(EVERY) => (self.observe)(Seen::Beat("reconcile.schedule")),
+                        () = self.reconciler.clock.sleep(EVERY) => {
+                            if pace.gets_on(self.reconciler.turns.steps(), self.reconciler.clock.now()) {
+                                (self.observe)(Seen::Beat("reconcile.schedule"));
+                            }
+                        }
                     }
                 }
             }
@@ -237,6 +265,17 @@ mod tests {
         let done = row(21, "daily", "2026-11-21T12:30:05Z");
         assert_eq!(due("2026-11-21T12:31:00Z", std::slice::from_ref(&done)), None);
         assert_eq!(due("2026-11-22T12:30:00Z", &[done]), Some(22));
+    }
+
+    #[test]
+    fn a_reconciliation_beats_while_it_gets_on_and_no_longer() {
+        let begun = at("2026-11-21T01:00:00Z");
+        let mut pace = Pace::begin(7, begun);
+        let later = |seconds| begun + jiff::SignedDuration::from_secs(seconds);
+        assert!(pace.gets_on(7, later(299)), "a slow read");
+        assert!(pace.gets_on(8, later(300)), "it ended");
+        assert!(pace.gets_on(8, later(599)) && !pace.gets_on(8, later(600)), "nothing for five minutes");
+        assert!(pace.gets_on(9, later(601)), "and on it goes");
     }
 
     #[test]

@@ -123,6 +123,7 @@ impl Reconciler {
             return (key, Ok(Vec::new()));
         };
         self.remote.admit(&facility, operation.service).await;
+        self.turns.step();
         let stamp = Stamp::at(self.clock.now());
         let read = self.remote.read(&facility, &plan.read, &key.1, stamp).await;
         let answer = match read {
@@ -130,6 +131,7 @@ impl Reconciler {
             Ok(_) => Err("list incomplete".to_owned()),
             Err(failure) => Err(failure.why),
         };
+        self.turns.step();
         (key, answer)
     }
 }

@@ -15,8 +15,11 @@ use super::text;
 use crate::store::Verdict;
 use crate::words::words;
 
-/// A task that must beat and did not for this long has stalled: a stall shows within a minute.
+/// A task that must beat and did not for this long has stalled (unless it was registered with another limit): a stall
+/// shows within a minute.
 pub const STALL: Duration = Duration::from_secs(45);
+/// Below so many free bytes (and below a quarter of what is kept free) nothing can be recorded any more: down.
+pub const DISK_DOWN: u64 = 512 * 1024;
 /// Due for longer on a free lane: degraded.
 pub const BACKLOG_DEGRADED: Duration = Duration::from_mins(5);
 /// Due for longer on a free lane: down.
@@ -202,15 +205,16 @@ fn workers(facts: &Facts, now: Timestamp) -> Check {
     let mut stopped: Vec<(&str, Timestamp)> =
         facts.live.stalled.iter().map(|stalled| (stalled.task.as_str(), stalled.last)).collect();
     for (task, beat) in &facts.live.beats {
-        if older(beat.at, now, STALL) && !stopped.iter().any(|(known, _)| known == task) {
+        if (beat.gone || older(beat.at, now, beat.limit)) && !stopped.iter().any(|(known, _)| known == task) {
             stopped.push((task, beat.at));
         }
     }
     let Some(since) = stopped.iter().map(|(_, last)| *last).min() else {
         return check("workers", Level::Ok, None, format!("{} pekerja berdetak.", facts.live.beats.len()));
     };
-    let names: Vec<&str> = stopped.iter().map(|(task, _)| *task).collect();
-    check("workers", Level::Down, Some(since), format!("Berhenti: {}. Mulai ulang layanan.", names.join(", ")))
+    let names: Vec<String> = stopped.iter().map(|(task, _)| text::task(task)).collect();
+    let todo = "Proses memulai ulang dirinya bila tidak pulih; bila berulang: journalctl -u jembatan, lalu systemctl restart jembatan.";
+    check("workers", Level::Down, Some(since), format!("Berhenti: {}. {todo}", names.join(", ")))
 }
 
 /// Only what nothing else explains: lanes that are paused, stopped or cut off have checks of their own.
@@ -269,6 +273,14 @@ fn circuit(lane: &Lane) -> Check {
 fn disk(facts: &Facts) -> Check {
     let live = &facts.live;
     match live.disk_free {
+        Some(free) if free < DISK_DOWN.min(live.min_free / 4) => {
+            let detail = format!(
+                "Disk penuh, sisa {}: entri baru ditolak dan pengiriman berhenti, sebab hasilnya tidak dapat dicatat. \
+                 Kosongkan disk; sesudah itu semuanya berjalan lagi dengan sendirinya.",
+                text::bytes(free)
+            );
+            check("disk", Level::Down, live.disk_low_since, detail)
+        }
         Some(free) if free < live.min_free => {
             let detail = format!("Sisa {}: entri baru ditolak sampai ada ruang.", text::bytes(free));
             check("disk", Level::Degraded, live.disk_low_since, detail)

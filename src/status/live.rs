@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::judge::STALL;
 use crate::store::{KeptTotals, Nodes};
 
 /// The board.
@@ -55,6 +57,10 @@ pub struct Beat {
     pub at: Timestamp,
     /// How many so far: the watchdog counts, so that a clock that jumps does not fool it.
     pub count: u64,
+    /// How long it may be until the next.
+    pub limit: Duration,
+    /// Whether the task is gone, though nobody told it to end: it never beats again.
+    pub gone: bool,
 }
 
 /// What the last answer of BPJS said about our clock.
@@ -86,6 +92,8 @@ pub struct Stalled {
     pub task: String,
     /// Its last beat.
     pub last: Timestamp,
+    /// Whether it is gone (it ended by itself or panicked) rather than standing still.
+    pub gone: bool,
 }
 
 /// A copy of the board for the judgement.
@@ -142,16 +150,28 @@ impl Live {
         }
     }
 
-    /// A heartbeat. The first one makes the task one that must go on beating (at most 45 s apart).
+    /// A task that must beat from now on, at most `limit` apart, until it is retired: one that never gets as far as its
+    /// first beat is seen as well.
+    pub fn register(&self, task: &str, limit: Duration, now: Timestamp) {
+        self.board().beats.insert(task.to_owned(), Beat { at: now, count: 0, limit, gone: false });
+    }
+
+    /// A heartbeat. The first one of a task that nobody registered makes it one that must go on beating ([`STALL`]).
     pub fn beat(&self, task: &str, now: Timestamp) {
         let mut board = self.board();
-        match board.beats.get_mut(task) {
-            Some(beat) => *beat = Beat { at: now, count: beat.count.wrapping_add(1) },
-            None => drop(board.beats.insert(task.to_owned(), Beat { at: now, count: 1 })),
+        let fresh = || Beat { at: now, count: 0, limit: STALL, gone: false };
+        let beat = board.beats.entry(task.to_owned()).or_insert_with(fresh);
+        (beat.at, beat.count) = (now, beat.count.wrapping_add(1));
+    }
+
+    /// A task ended though nobody told it to, by itself or by a panic.
+    pub fn gone(&self, task: &str) {
+        if let Some(beat) = self.board().beats.get_mut(task) {
+            beat.gone = true;
         }
     }
 
-    /// A task that ended on purpose no longer has to beat.
+    /// A task that ended because the bridge is being shut down no longer has to beat.
     pub fn retire(&self, task: &str) {
         self.board().beats.remove(task);
     }

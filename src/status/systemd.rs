@@ -30,6 +30,14 @@ pub fn watchdog() -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Watchdog])
 }
 
+/// Puts a line into what `systemctl status` shows (`STATUS=`).
+///
+/// # Errors
+/// As [`ready`].
+pub fn status(line: &str) -> io::Result<()> {
+    sd_notify::notify(&[NotifyState::Status(line)])
+}
+
 /// How often it wants to be fed, halved to be on the safe side; `None` if it does not watch this process.
 #[must_use]
 pub fn feeding_interval() -> Option<Duration> {

@@ -58,6 +58,30 @@ pub(super) fn service(word: &str) -> &str {
     }
 }
 
+/// A task of the daemon in words, with its name as the log has it: `pengiriman P-Care 0114A026 (push.0114A026.pcare)`.
+#[must_use]
+pub(super) fn task(name: &str) -> String {
+    let mut parts = name.splitn(3, '.');
+    let (kind, facility, of) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    let what = match (kind, facility) {
+        ("push", _) => "pengiriman",
+        ("outages", _) => "pengawas gangguan",
+        ("prefetch", _) => "pengambil referensi",
+        ("reconcile", Some("leases")) => "pengawas kiriman yang tertinggal",
+        ("reconcile", Some("overdue")) => "pengawas tenggat",
+        ("reconcile", Some("schedule")) => "rekonsiliasi terjadwal",
+        ("store", _) => "penulis basis data",
+        ("housekeeping", _) => "urusan rutin",
+        ("api", _) => "pintu API",
+        ("antrean_inbound", _) => "pintu Mobile JKN",
+        _other => return name.to_owned(),
+    };
+    match (facility, of) {
+        (Some(facility), Some(of)) => format!("{what} {} {facility} ({name})", service(of)),
+        (Some(_) | None, _) => format!("{what} ({name})"),
+    }
+}
+
 /// What people call a state.
 #[must_use]
 pub(super) const fn state(state: State) -> &'static str {

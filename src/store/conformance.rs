@@ -6,6 +6,7 @@
 pub(crate) mod antrean;
 pub(crate) mod claims;
 pub(crate) mod contract;
+pub(crate) mod crashes;
 pub(crate) mod desk;
 pub(crate) mod gates;
 pub(crate) mod gateway;
@@ -13,6 +14,7 @@ pub(crate) mod intake;
 pub(crate) mod keep;
 pub(crate) mod lanes;
 pub(crate) mod ledger;
+pub(crate) mod parted;
 pub(crate) mod people;
 pub(crate) mod walk;
 
@@ -44,6 +46,11 @@ macro_rules! for_every_case {
             claims::promise_13_distrust_makes_everything_look_first,
             claims::next_due_is_the_earliest_that_may_be_claimed,
             claims::an_attempt_keeps_its_credentials_stamp_and_words,
+            crashes::who_was_in_flight_three_times_is_held_and_the_others_go_on,
+            crashes::a_recorded_end_clears_a_suspect_and_a_look_up_does_not,
+            crashes::suspects_are_tried_one_at_a_time_and_not_in_the_first_seconds_of_a_run,
+            crashes::a_persons_retry_begins_the_count_anew,
+            crashes::a_panicked_attempt_counts_as_a_crash,
             lanes::promise_4_a_patient_is_served_in_order,
             lanes::promise_4_no_item_blocks_another_patient,
             lanes::promise_4_an_entry_for_tomorrow_does_not_block_todays,
@@ -116,6 +123,20 @@ macro_rules! for_every_case {
             ledger::a_duty_is_marked_done_once,
             ledger::totals_name_the_oldest_and_the_nearest,
             ledger::a_lanes_load_is_its_queue_in_dispatch_order_and_what_was_delivered_lately,
+            parted::promise_4_what_was_ahead_of_its_day_holds_up_the_patient_once_it_is_on_its_way,
+            parted::promise_4_of_one_patient_one_is_claimed_at_a_time,
+            parted::promise_6_an_entry_of_the_network_waits_for_approval_whatever_its_prerequisite_does,
+            parted::promise_6_a_held_entry_names_the_prerequisite_that_stands_in_its_way_now,
+            parted::an_entry_of_which_nothing_new_is_known_is_not_touched,
+            parted::what_a_method_answers_is_what_is_read_afterwards,
+            parted::a_patients_journal_takes_the_patterns_of_the_journal,
+            parted::what_was_refused_before_it_was_delivered_counts_once_in_the_load,
+            parted::what_is_overdue_expires_in_order_of_its_last_date,
+            parted::reconciliations_that_began_together_are_listed_by_name,
+            parted::promise_15_paused_or_stopped_again_it_is_so_since_the_first_time,
+            parted::promise_10_what_is_there_already_or_cannot_be_is_refused_whole,
+            parted::a_kept_list_is_not_called_complete_that_is_not_whole,
+            parted::a_schedule_with_a_session_twice_changes_nothing,
             ledger::a_commit_that_changes_something_wakes_and_an_empty_claim_does_not,
         }
     };

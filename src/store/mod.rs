@@ -46,7 +46,7 @@ pub use nodes::{NodeRow, NodeTurn, Nodes, OwnerChange, OwnerRow};
 pub use outage::{OutageChange, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 pub use sealing::{Sealer, SealingError};
 pub use types::{
-    Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed,
+    Acceptance, Act, Acted, AttemptEnd, AttemptRecord, AuditEntry, Base, Blamed, Change, CircuitRow, ClaimAsk, Claimed,
     ClientCount, Counts, DayChange, DayRow, DeliveryFilter, EntryBody, Given, JournalRow, LaneLoad, LaneStop, NewEntry,
     NewSubmission, Page, PauseRow, Prerequisite, QueuedRow, ReconciliationRow, Recorded, Refused, Settled, Settlement,
     SubmissionRow, Totals,
@@ -104,7 +104,9 @@ pub struct Opened {
     pub restored: bool,
 }
 
-/// The port to a backend. Every method is one transaction; `now` always comes from outside.
+/// The port to a backend. Every method is one transaction; `now` always comes from outside. Instants are kept in whole
+/// milliseconds: callers bring none that are finer. Numbers that a store gives out (places, tokens, cursors) rise and may
+/// leave gaps; only the security log has none. `reference` is this trait in the plainest words.
 #[async_trait]
 pub trait Store: antrean::AntreanStore {
     // ---- intake -------------------------------------------------------------------------------------------------
@@ -167,7 +169,12 @@ pub trait Store: antrean::AntreanStore {
     /// Puts every lease that ran out before `now` (or all of them, at start) into doubt; returns how many.
     async fn reclaim(&self, now: Timestamp, all: bool, base: Base) -> Result<usize, StoreError>;
 
-    /// Expires waiting deliveries whose last date has passed, at most `limit`; returns how many moved.
+    /// Counts a crash of the last process against every delivery that it held, and puts each into doubt
+    /// (`queue::crash`); asked once, at a start that follows a crash, before anything is claimed.
+    async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError>;
+
+    /// Expires waiting deliveries whose last date has passed, at most `limit`: what is not in doubt first, then by last date;
+    /// returns how many moved.
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError>;
 
     /// Reckons the late and last dates of what is not final anew, all in one transaction, for facilities for which
@@ -177,18 +184,21 @@ pub trait Store: antrean::AntreanStore {
     /// Makes every unfinished delivery look before it sends (restored or upgraded store); returns how many.
     async fn distrust(&self, now: Timestamp, base: Base) -> Result<usize, StoreError>;
 
-    /// Destroys the payloads of entries delivered before `before`, at most `limit`; keys and ids stay. Returns how many.
+    /// Destroys the payloads of entries delivered or cancelled before `before`, at most `limit` (which of more is not said),
+    /// and of them what BPJS said and what the submission says of the patient; keys and ids stay. Returns how many payloads.
     async fn retire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     // ---- lanes, circuits, outages -------------------------------------------------------------------------------
 
-    /// Pauses (`Some`) or resumes (`None`) a facility, or everything (`facility` = `*`), with its row in the log.
+    /// Pauses (`Some`) or resumes (`None`) a facility, or everything (`facility` = `*`), with its row in the log. Paused
+    /// again, it is paused since the first time, for the newer reason.
     async fn set_pause(&self, facility: &str, pause: Option<PauseRow>, audit: AuditEntry) -> Result<(), StoreError>;
 
     /// What is paused.
     async fn pauses(&self) -> Result<Vec<PauseRow>, StoreError>;
 
-    /// Stops (`Some`) or frees (`None`) the lane of a facility's service because of its credentials.
+    /// Stops (`Some`) or frees (`None`) the lane of a facility's service because of its credentials. Stopped again, it is
+    /// stopped since the first time, for the newest credentials that were refused.
     async fn set_lane_stop(&self, facility: &str, service: &str, stop: Option<LaneStop>) -> Result<(), StoreError>;
 
     /// Which lanes are stopped.
@@ -252,7 +262,7 @@ pub trait Store: antrean::AntreanStore {
         operations: &[&str],
     ) -> Result<Vec<JournalRow>, StoreError>;
 
-    /// As [`Store::journal_of`], of one patient: found by the keyed hash that orders the patient's entries.
+    /// As [`Store::journal_of`], patterns included, of one patient: found by the keyed hash that orders the patient's entries.
     async fn journal_of_patient(
         &self,
         facility: &str,
@@ -265,7 +275,7 @@ pub trait Store: antrean::AntreanStore {
     /// Keeps a reconciliation's report.
     async fn put_reconciliation(&self, row: ReconciliationRow) -> Result<(), StoreError>;
 
-    /// Reconciliations, newest first, without or with their reports.
+    /// Reconciliations without their reports, newest first; of those that began together the last by id.
     async fn reconciliations(&self, facility: Option<&str>, limit: usize)
     -> Result<Vec<ReconciliationRow>, StoreError>;
 
@@ -292,7 +302,7 @@ pub trait Store: antrean::AntreanStore {
     /// How much is kept, by facility and service.
     async fn kept_totals(&self) -> Result<Vec<KeptTotals>, StoreError>;
 
-    /// Lets go what is too old or too much, the oldest first; returns how many rows and standings went.
+    /// Lets go what is too old or too much, the oldest first (of one age any); returns how many rows and standings went.
     async fn prune_kept(&self, limits: KeepLimits) -> Result<u64, StoreError>;
 
     /// Lets go everything kept of a facility, with its row in the log; returns how many rows and standings went.
@@ -365,8 +375,8 @@ pub trait Store: antrean::AntreanStore {
     /// Counts and the few instants that health, status and metrics show.
     async fn totals(&self, now: Timestamp) -> Result<Totals, StoreError>;
 
-    /// Of every lane with something unfinished: what was delivered since `since`, and what is unfinished in dispatch
-    /// order, the first `limit` of all lanes together.
+    /// Of every lane among the first `limit` unfinished deliveries in dispatch order: these, and how many were delivered
+    /// since `since` (a store may look no further back than some thousand rows of the feed).
     async fn load(&self, since: Timestamp, limit: usize) -> Result<Vec<LaneLoad>, StoreError>;
 
     /// The security log from `after` on, oldest first.
@@ -413,6 +423,12 @@ pub trait Store: antrean::AntreanStore {
         Vec::new()
     }
 
+    /// Whom the store's own thread or task tells that it is still at work, a few seconds apart at most: the watchdog. Only
+    /// the first who asks is told.
+    fn on_turn(&self, tell: Tell) {
+        drop(tell);
+    }
+
     /// Stops writing after what waits; later writes answer [`StoreError::Closed`].
     fn close(&self);
 }
@@ -422,6 +438,9 @@ impl std::fmt::Debug for dyn Store + '_ {
         f.write_str("Store")
     }
 }
+
+/// See [`Store::on_turn`].
+pub type Tell = Box<dyn Fn() + Send + Sync>;
 
 /// A handle on the store that stages share.
 pub type SharedStore = Arc<dyn Store>;

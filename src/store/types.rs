@@ -109,6 +109,15 @@ pub struct Base {
     pub others_pass: bool,
 }
 
+/// Whom a crash is counted against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blamed {
+    /// How many were in flight.
+    pub suspects: usize,
+    /// Which of them are set aside for a person now.
+    pub held: Vec<DeliveryId>,
+}
+
 /// What a worker asks for.
 #[derive(Debug, Clone)]
 pub struct ClaimAsk {

@@ -121,7 +121,7 @@ impl House {
             observe: Arc::new(|_| {}),
         });
         let shutdown = stop.clone();
-        tokio::spawn(async move { http::serve(listener, None, router, &limits, shutdown).await });
+        tokio::spawn(async move { http::serve(listener, None, router, &limits, &|| (), shutdown).await });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { address, store, clients, clock, room, http, stop, _directory: directory }
     }

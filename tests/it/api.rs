@@ -233,7 +233,7 @@ impl Bridge {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (router, shutdown) = (http::router(app), stop.clone());
-        let served = tokio::spawn(async move { http::serve(listener, tls, router, &limits, shutdown).await });
+        let served = tokio::spawn(async move { http::serve(listener, tls, router, &limits, &|| (), shutdown).await });
         let mut bridge = Self {
             address,
             store,

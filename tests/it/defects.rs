@@ -1,5 +1,9 @@
 //! Defects of other bridges that no other test shows absent. The whole map: `docs/defects.md`.
 
+mod carried;
+mod kept;
+mod map;
+
 use std::time::{Duration, Instant};
 
 use jembatan::simulator::DownMode;
@@ -12,7 +16,7 @@ use crate::bridge::{
 
 /// Five tries and the entry was FAILED for good; or the same job in flight twice.
 #[test]
-fn defect_1_an_outage_costs_no_entry_its_tries_and_no_entry_is_in_flight_twice() {
+fn defect_01_an_outage_costs_no_entry_its_tries_and_no_entry_is_in_flight_twice() {
     for mode in [DownMode::Refuse, DownMode::Http503, DownMode::Hang] {
         let bridge = Bridge::up();
         bridge.simulator.down(mode, None);
@@ -45,9 +49,9 @@ fn defect_1_an_outage_costs_no_entry_its_tries_and_no_entry_is_in_flight_twice()
     }
 }
 
-/// Signature computed once for all (2), or from another reading of the clock than the header (3).
+/// Signature computed once for all.
 #[test]
-fn defect_2_and_3_every_attempt_is_signed_with_one_stamp_of_its_own_time() {
+fn defect_02_every_attempt_is_signed_with_one_stamp_of_its_own_time() {
     let bridge = Bridge::up();
     bridge.fault(Fault::new("pcare.pendaftaran.add", Kind::TimeoutBeforeLand).lasting(20_000).times(1));
     let id = bridge.submit(&submission("a", &[daftar(&card(1), yesterday())]));
@@ -62,7 +66,7 @@ fn defect_2_and_3_every_attempt_is_signed_with_one_stamp_of_its_own_time() {
 }
 
 #[test]
-fn defect_9_a_duplicate_is_resolved_with_its_id_and_the_tries_stop() {
+fn defect_09_a_duplicate_is_resolved_with_its_id_and_the_tries_stop() {
     let bridge = Bridge::up();
     let (card, day) = (card(1), yesterday());
     bridge.staff("pendaftaran", &daftar(&card, day)["payload"]);

@@ -81,7 +81,7 @@ fn killed_nine_times_in_a_third_of_the_day_nothing_is_lost_and_nothing_is_twice(
 /// Defects 4, 5 and 6 of other bridges: removed from the queue before the hand-over, orphaned by a crash, or declared
 /// failed at the next start.
 #[test]
-fn defect_5_an_entry_in_flight_at_the_crash_is_looked_up_and_adopted() {
+fn defect_05_an_entry_in_flight_at_the_crash_is_looked_up_and_adopted() {
     let mut bridge = Bridge::up();
     bridge.fault(Fault::new("pcare.pendaftaran.add", Kind::LandThenTimeout).lasting(60_000).times(1));
     let card = crate::bridge::card(1);

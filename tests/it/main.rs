@@ -28,6 +28,8 @@ mod reconcile_runs;
 mod secrets;
 mod services;
 mod simulator;
+#[cfg(feature = "failpoints")]
+mod stall;
 mod systemd;
 mod tidy;
 mod uat;

@@ -99,7 +99,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn no_secret_and_nothing_of_a_patient_stands_in_the_clear() {
+fn defect_17_no_secret_and_nothing_of_a_patient_stands_in_the_clear() {
     let mut bridge = Bridge::with(&Setup { settle_ms: 200, log: "trace", seed: 7, ..Setup::default() });
     let numbers = an_eventful_day(&bridge);
     assert_eq!(numbers.len(), 12, "every visit arrived");

@@ -23,7 +23,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["audit", "catalogue", "chance", "contract", "queue", "secret", "words"]),
     ("remote", &["catalogue", "clock", "config", "protocol", "queue", "secret", "vault", "words"]),
     ("intake", &["catalogue", "chance", "clock", "config", "contract", "queue", "secret", "store"]),
-    ("push", &["catalogue", "chance", "clock", "observe", "protocol", "queue", "remote", "secret", "store"]),
+    (
+        "push",
+        &["catalogue", "chance", "clock", "failpoint", "observe", "protocol", "queue", "remote", "secret", "store"],
+    ),
     (
         "reconcile",
         &["catalogue", "chance", "clock", "observe", "protocol", "queue", "remote", "secret", "store", "words"],
@@ -240,7 +243,7 @@ fn state_changes_have_one_update() {
             updates.push(name);
         }
     }
-    assert_eq!(updates, ["src/store/sqlite/rows.rs"]);
+    assert_eq!(updates, ["src/store/sql/rows.rs"]);
 }
 
 #[test]
@@ -271,6 +274,38 @@ fn every_failpoint_stands_in_the_table_and_in_one_place() {
     used.sort();
     assert!(known.len() > 40, "{known:?}");
     assert_eq!(used, known);
+}
+
+/// Every task that lives as long as the process has a heart: `daemon/tasks.rs` registers it with the watchdog before it
+/// runs. Whoever spawns elsewhere must end by itself, and stands here with the reason.
+#[test]
+fn every_long_lived_task_has_a_heart_and_everybody_else_who_spawns_is_known() {
+    const SPAWNS: &[(&str, usize, &str)] = &[
+        ("src/daemon/tasks.rs", 1, "registers each task and tells when one is gone"),
+        ("src/push/mod.rs", 1, "attempts: their lane's heart stands still when one outlives its lease"),
+        ("src/http/serve.rs", 1, "a connection, which its peer ends, or the time limits of its requests"),
+        ("src/http/submissions.rs", 1, "a hand-in that outlives its client"),
+        ("src/http/gateway/write.rs", 2, "a hand-in that outlives its client"),
+        ("src/http/gateway/kept.rs", 1, "one answer to keep"),
+        ("src/http/actions.rs", 1, "a person's act that outlives its client"),
+        ("src/http/reconciliations.rs", 1, "a reconciliation that outlives its client"),
+        ("src/status/watchdog.rs", 1, "the watchdog itself: the service manager watches it"),
+        ("src/store/sqlite/writer.rs", 1, "the writing thread: its turns are its heart, store.writer"),
+    ];
+    let mut found = BTreeMap::new();
+    for (name, _, code) in files() {
+        let ours = !["src/cli", "src/simulator", "src/clock.rs"].iter().any(|other| name.starts_with(other));
+        let spawns = code.matches("spawn(").count() - code.matches("fn spawn(").count();
+        // A call of the daemon's own, which registers: `tasks.spawn(name, …)`.
+        let ours_to_watch = code.matches("tasks.spawn(").count();
+        let watched = if name.starts_with("src/daemon") { ours_to_watch } else { 0 };
+        let watchdog = code.matches("watchdog::spawn(").count();
+        if ours && spawns > watched + watchdog {
+            found.insert(name, spawns - watched - watchdog);
+        }
+    }
+    let known: BTreeMap<String, usize> = SPAWNS.iter().map(|(name, count, _)| ((*name).to_owned(), *count)).collect();
+    assert_eq!(found, known, "a new task: give it a heart (daemon/tasks.rs), or say here why it ends by itself");
 }
 
 #[test]

@@ -389,6 +389,26 @@ proptest! {
         prop_assert_eq!(dated.target, Some((local.timestamp() + minutes.minutes()).min(end)));
         prop_assert_eq!(contracts.of(day).to.year(), day.year(), "the agreement of its year");
     }
+    /// Defect 21 of other bridges: at midnight the class of an entry was a matter of chance.
+    #[test]
+    fn defect_21_the_day_of_service_dates_an_entry_whenever_it_is_handed_in(
+        day in 0_i64..700,
+        ahead in prop_oneof![Just(-1_i64), Just(0), Just(1), -3600_i64..3600],
+        place in prop_oneof![Just("Asia/Jakarta"), Just("Asia/Makassar"), Just("Asia/Jayapura")],
+    ) {
+        let day = date(2024, 1, 1).checked_add(day.days()).unwrap();
+        let midnight = day.tomorrow().unwrap().to_zoned(zone(place)).unwrap().timestamp();
+        let served = midnight - 1.second();
+        // Handed in around midnight, by a clock that may have been set back in between.
+        let given = |accepted_at| ServiceTime {
+            occurred_at: Some(served), service_date: day, accepted_at, zone: zone(place),
+        };
+        let contracts = contracts();
+        let once = contracts.deadline("entry.immediate", &given(midnight + ahead.seconds()));
+        let again = contracts.deadline("entry.immediate", &given(midnight));
+        prop_assert_eq!(&once, &again, "the second it is handed in does not change its dates");
+        prop_assert_eq!(once.late, Some(midnight - 1.millisecond()));
+    }
     #[test]
     fn a_shifted_day_is_the_first_working_day_from_the_named_one_on(
         day in (2024_i16..2027, 1_i8..=12, 1_i8..=28).prop_map(|(y, m, d)| date(y, m, d)),

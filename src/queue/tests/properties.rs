@@ -63,6 +63,8 @@ impl Witness {
             | Event::Ended(_)
             | Event::Looked { .. }
             | Event::LeaseLost
+            | Event::Crashed
+            | Event::Unreadable
             | Event::Gated(_)
             | Event::Retry
             | Event::Release

@@ -125,6 +125,7 @@ fn nobody_touches_what_is_being_sent_or_looked_up() {
                 | Event::DeclareAbsent
                 | Event::Amend
                 | Event::Expire
+                | Event::Unreadable
                 | Event::Gated(_)
                 | Event::Claimed(_)
         );
@@ -143,7 +144,12 @@ fn a_final_state_moves_only_by_a_person_its_prerequisite_or_the_reconciliation()
         }
         let by_machine = matches!(
             event,
-            Event::Claimed(_) | Event::Ended(_) | Event::Looked { .. } | Event::LeaseLost | Event::Expire
+            Event::Claimed(_)
+                | Event::Ended(_)
+                | Event::Looked { .. }
+                | Event::LeaseLost
+                | Event::Crashed
+                | Event::Expire
         );
         let moved = transition(delivery, event, after(120), policy);
         assert!(!by_machine || moved.is_err(), "{event:?} moved {name}");

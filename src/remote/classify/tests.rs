@@ -213,6 +213,47 @@ fn a_long_text_is_cut_between_characters() {
     assert!(no.message.expose().len() <= MAX_TEXT && no.message.expose().ends_with('é'));
 }
 
+proptest! {
+    /// Defect 20 of other bridges: the status was looked for in the text, so that a number in it changed what happened.
+    #[test]
+    fn defect_20_numbers_in_the_text_change_nothing(
+        number in prop_oneof![Just(200_u16), Just(201), Just(204), Just(401), Just(404), Just(408), Just(500), 100_u16..600],
+        status in prop_oneof![Just(412_u16), Just(400), Just(424), Just(500)],
+    ) {
+        let said = |words: &str| {
+            let body = json!({ "metaData": { "message": words, "code": status }, "response": null });
+            in_short(&judge("pcare.kunjungan.add", &reply(status, body.to_string())))
+        };
+        let bare = said("keluhan pasien tidak lengkap");
+        for words in [
+            format!("keluhan {number} pasien tidak lengkap"),
+            format!("{number}"),
+            format!("keluhan pasien tidak lengkap HTTP/1.1 {number} java.net.UnknownHostException"),
+        ] {
+            prop_assert_eq!(&said(&words), &bare, "{}", words);
+        }
+    }
+
+    /// Defect 24 of other bridges: a 4xx was taken for a success.
+    #[test]
+    fn defect_24_nothing_but_success_is_taken_for_success(
+        status in 300_u16..600,
+        code in 300_i64..600,
+        operation in prop_oneof![Just("pcare.kunjungan.add"), Just("pcare.obat.delete"), Just("pcare.kunjungan.edit")],
+        response in prop_oneof![Just(json!(null)), Just(json!({ "field": "noKunjungan", "message": "0114A0261126Y000001" }))],
+    ) {
+        for body in [
+            json!({ "metaData": { "message": "CREATED", "code": code }, "response": response }).to_string(),
+            "OK".to_owned(),
+            String::new(),
+        ] {
+            let outcome = judge(operation, &reply(status, body));
+            prop_assert!(!matches!(outcome, Outcome::Accepted(_) | Outcome::AcceptedUnread { .. }), "{outcome:?}");
+            prop_assert!(!outcome.word().is_empty());
+        }
+    }
+}
+
 #[test]
 fn http_204_without_a_body_is_code_204() {
     assert_eq!(in_short(&judge("pcare.pendaftaran.add", &reply(204, *b""))).1, "no_content");

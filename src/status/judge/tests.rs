@@ -82,7 +82,7 @@ fn the_checks_are_exactly_these_in_this_order() {
 type Case = (&'static str, fn(&mut Facts), &'static str, Level, Verdict);
 
 /// What is wrong → the only check that shows it, how bad it is, and whose it is.
-const CASES: [Case; 24] = [
+const CASES: [Case; 25] = [
     ("store silent", |f| f.store_fault = Some("timeout".into()), "store", Level::Down, Verdict::Us),
     ("commit failed", |f| live(f, |l| l.store(Some("unknown"), ago(9))), "store", Level::Down, Verdict::Us),
     ("vault shut", |f| live(f, |l| l.vault(Some("key_absent"), ago(9))), "vault", Level::Degraded, Verdict::Us),
@@ -94,7 +94,7 @@ const CASES: [Case; 24] = [
     ("beat 45 s old", |f| live(f, |l| l.beat("push", ago(45))), "", Level::Ok, Verdict::None),
     (
         "watchdog says stalled though the wall clock jumped back",
-        |f| f.live.stalled = vec![Stalled { task: "push".into(), last: now() + 3600.seconds() }],
+        |f| f.live.stalled = vec![Stalled { task: "push".into(), last: now() + 3600.seconds(), gone: false }],
         "workers",
         Level::Down,
         Verdict::Us,
@@ -127,6 +127,7 @@ const CASES: [Case; 24] = [
     ("late in 29 min", |f| f.nearest_late = Some(ago(-1799)), "deadline", Level::Degraded, Verdict::None),
     ("late in 30 min", |f| f.nearest_late = Some(ago(-1800)), "", Level::Ok, Verdict::None),
     ("one is late", |f| f.late = 1, "deadline", Level::Degraded, Verdict::None),
+    ("disk full", |f| live(f, |l| l.disk_free(249, ago(9))), "disk", Level::Down, Verdict::Us),
     ("disk low", |f| live(f, |l| l.disk_free(999, ago(9))), "disk", Level::Degraded, Verdict::Us),
     ("outage at BPJS", |f| f.outages = vec![outage(Verdict::Bpjs)], "outage", Level::Degraded, Verdict::Bpjs),
     (

@@ -12,16 +12,16 @@ use crate::store::{Claimed, DeliveryFilter, NewEntry};
 
 /// The walk's own memory: what comes after what.
 #[derive(Default)]
-struct Memory {
+pub(crate) struct Memory {
     parents: HashMap<DeliveryId, Vec<DeliveryId>>,
-    ids: Vec<DeliveryId>,
+    pub(crate) ids: Vec<DeliveryId>,
 }
 
-fn below(desk: &Desk, limit: usize) -> usize {
+pub(crate) fn below(desk: &Desk, limit: usize) -> usize {
     usize::try_from(desk.chance.bits() % u64::try_from(limit).unwrap()).unwrap()
 }
 
-async fn accept_some(desk: &Desk, memory: &mut Memory, number: i64) {
+pub(crate) async fn accept_some(desk: &Desk, memory: &mut Memory, number: i64) {
     let card = Some(Private::new(format!("{:013}", below(desk, 4))));
     let mut entries: Vec<NewEntry> = Vec::new();
     for (place, operation) in [DAFTAR, KUNJUNGAN, OBAT, EDIT].into_iter().enumerate() {
@@ -40,7 +40,7 @@ async fn accept_some(desk: &Desk, memory: &mut Memory, number: i64) {
     memory.ids.extend(desk.accept(&format!("r{number}"), entries).await);
 }
 
-async fn end_one(desk: &Desk, claimed: &Claimed, now: i64) {
+pub(crate) async fn end_one(desk: &Desk, claimed: &Claimed, now: i64) {
     if claimed.purpose == Purpose::LookUp {
         let finding = match below(desk, 5) {
             0 => Finding::Found { ids: ids("x", "1"), differs: vec![] },

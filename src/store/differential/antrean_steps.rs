@@ -20,13 +20,18 @@ fn poli(world: &World) -> String {
     world.one_of(&POLIS).to_owned()
 }
 
+/// Two days are enough to meet again.
+fn on(world: &World) -> jiff::civil::Date {
+    jiff::civil::date(2026, 11, i8::try_from(20 + world.below(2)).unwrap())
+}
+
 fn id(world: &World) -> String {
     antrean_id(world.now(), &world.chance.ten())
 }
 
 async fn sessions(world: &mut World) -> Done {
     let facility = world.facility();
-    let days = vec![world.day(), world.day()];
+    let days = vec![on(world), on(world)];
     let mut sessions: Vec<Session> = Vec::new();
     for poli in POLIS {
         for hours in HOURS {
@@ -62,10 +67,10 @@ async fn sessions(world: &mut World) -> Done {
 }
 
 async fn book(world: &mut World) -> Done {
-    let (facility, day, poli) = (world.facility(), world.day(), poli(world));
+    let (facility, day, poli) = (world.facility(), on(world), poli(world));
     let card = (!world.once_in(5)).then(|| card(world));
     let ask = BookAsk {
-        id: world.some(&world.bookings).filter(|_| world.once_in(30)).unwrap_or_else(|| id(world)),
+        id: world.some(&world.bookings).filter(|_| world.once_in(8)).unwrap_or_else(|| id(world)),
         facility,
         day,
         poli,
@@ -80,8 +85,10 @@ async fn book(world: &mut World) -> Done {
         local: jiff::civil::date(2026, 11, 20).at(i8::try_from(6 + world.below(6)).unwrap(), 30, 0, 0),
     };
     world.tell(format!("book {} {} {} {:?} {:?}", ask.facility, ask.day, ask.poli, ask.doctor, ask.hours));
-    world.bookings.push(ask.id.clone());
-    world.same("book", async |store, _| store.book(ask.clone()).await).await?;
+    let answers = world.both("book", async |store, _| store.book(ask.clone()).await).await?;
+    if let Ok(Booked::New(_)) = &answers[0] {
+        world.bookings.push(ask.id.clone());
+    }
     Ok(())
 }
 
@@ -89,7 +96,7 @@ async fn move_on(world: &mut World) -> Done {
     let (now, reason) = (world.now(), world.once_in(2).then(|| Private::new(format!("sebab {}", world.step))));
     match world.below(4) {
         0 => {
-            let (facility, card, poli, day) = (world.facility(), card(world), poli(world), world.day());
+            let (facility, card, poli, day) = (world.facility(), card(world), poli(world), on(world));
             world.tell(format!("withdraw {facility} {poli} {day}"));
             world
                 .same("withdraw booking", async |store, _| {
@@ -106,7 +113,7 @@ async fn move_on(world: &mut World) -> Done {
         _ => {
             let ask = CallAsk {
                 facility: world.facility(),
-                day: world.day(),
+                day: on(world),
                 poli: poli(world),
                 doctor: world.once_in(2).then(|| 1 + i64::try_from(world.below(2)).unwrap()),
                 hours: world.once_in(2).then(|| world.one_of(&HOURS).to_owned()),

@@ -42,10 +42,15 @@ struct Parted {
     log: Vec<String>,
 }
 
-/// One step: what it does is drawn.
-async fn step(world: &mut World) -> Result<(), Difference> {
+/// One step: what it does is drawn. Some walks see more of patients' queues, some more of the small tables.
+async fn step(world: &mut World, seed: u64) -> Result<(), Difference> {
     world.pass_time();
-    match world.below(100) {
+    let draw = match (world.below(2), seed / 4 % 4) {
+        (0, 1) => 99,
+        (0, 2) => 70 + world.below(17),
+        _ => world.below(100),
+    };
+    match draw {
         0..13 => queue_steps::accept(world).await,
         13..15 => queue_steps::accept_again(world).await,
         15..18 => queue_steps::gateway_write(world).await,
@@ -71,7 +76,7 @@ async fn walk(pair: Pair<'_>, seed: u64, steps: &[usize]) -> Result<BTreeSet<Str
         world.step = number;
         world.chance = Chance::seeded(seed.wrapping_mul(1_000_003).wrapping_add(u64::try_from(number).unwrap_or(0)));
         let last = walked + 1 == steps.len();
-        let mut done = step(&mut world).await;
+        let mut done = step(&mut world, seed).await;
         if done.is_ok() && (number % DUMP == DUMP - 1 || last) {
             done = dump::dump(&mut world).await;
         }

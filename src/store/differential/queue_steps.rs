@@ -9,7 +9,7 @@ use super::world::{CARDS, CLIENTS, Difference, World};
 use crate::catalogue::{Refusal, RemoteIds, Who};
 use crate::contract::Deadline;
 use crate::queue::transition::Event;
-use crate::queue::{DeliveryId, Finding, Mark, Outcome, Purpose, SubmissionId, Suspicion};
+use crate::queue::{DeliveryId, Finding, Mark, Outcome, Purpose, State, SubmissionId, Suspicion};
 use crate::secret::Private;
 use crate::store::*;
 
@@ -260,7 +260,8 @@ pub(super) async fn end(world: &mut World) -> Done {
         let begun = world.now() - Duration::from_secs(u64::try_from(world.below(20)).unwrap());
         Event::Looked { finding: finding(world), begun }
     } else {
-        Event::Ended(outcome(world))
+        let deletes = claimed[0].delivery.operation.ends_with(".delete") && world.once_in(2);
+        Event::Ended(if deletes { Outcome::Accepted(ids(world)) } else { outcome(world) })
     };
     let word = match &event {
         Event::Ended(outcome) => outcome.word(),
@@ -276,7 +277,9 @@ pub(super) async fn end(world: &mut World) -> Done {
         detail: Private::new(if world.once_in(2) { "kata".to_owned() } else { String::new() }),
         answer: world.once_in(2).then(|| Private::new(json!({ "message": word, "n": world.step }))),
         owns: world.once_in(2).then(|| key(world)),
-        frees: (claimed[0].delivery.operation.ends_with(".delete") && world.once_in(2)).then(|| key(world)),
+        // A delete mostly deletes what is there.
+        frees: (claimed[0].delivery.operation.ends_with(".delete") && !world.once_in(4))
+            .then(|| world.some(&world.keys).unwrap_or_else(|| key(world))),
     };
     let (now, base) = (world.now(), world.base());
     world.tell(format!("end {} {word} owns {:?} frees {:?}", claimed[0].delivery.id, end.owns, end.frees));
@@ -290,7 +293,12 @@ pub(super) async fn end(world: &mut World) -> Done {
         base,
         end: end.clone(),
     });
-    world.same("record", async |store, side| store.record(recorded[side].clone()).await).await?;
+    let answers = world.both("record", async |store, side| store.record(recorded[side].clone()).await).await?;
+    if let Ok(Some(delivery)) = &answers[0]
+        && delivery.progress.state == State::Delivered
+    {
+        world.keys.extend(end.owns);
+    }
     Ok(())
 }
 
@@ -327,6 +335,10 @@ pub(super) async fn time_and_crashes(world: &mut World) -> Done {
     let (now, base) = (world.now(), world.base());
     match world.below(12) {
         0..3 => {
+            if world.once_in(4) {
+                world.tell("blame".to_owned());
+                world.same("blame", async |store, _| store.blame(now, base).await).await?;
+            }
             let all = world.once_in(3);
             world.tell(format!("reclaim all={all}"));
             world.same("reclaim", async |store, _| store.reclaim(now, all, base).await).await?;

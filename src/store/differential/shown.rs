@@ -154,6 +154,8 @@ impl Shown for StoreError {
             Self::Newer { .. } => "newer",
             Self::Busy(_) => "busy",
             Self::Unavailable(_) => "unavailable",
+            Self::Moved(_) => "moved",
+            Self::Replaced(_) => "replaced",
             Self::Database(_) => "database",
             Self::Closed => "closed",
         };
@@ -202,13 +204,14 @@ shown! {
     Deadline { rule, target, late, last }
     Progress {
         state, how, revision but "how many steps a store takes is its own", due_at, blocked, doubt, past_last, attempts,
-        stumbles, faults, fault, lease, why, remote, updated_at,
+        stumbles, faults, fault, crashes, lease, why, remote, updated_at,
     }
     Doubt { marked, question, since, absent, absent_begun, absent_boot }
     Blocked { kind, id }
     Lease { token as "token", until, purpose }
     SubmissionRow { id, seq as "submission", client, facility, reference as "reference", accepted_at, warnings }
     Prerequisite { id, operation, service_date }
+    Blamed { suspects, held }
     Claimed { delivery, purpose, token as "token", attempt, payload, given }
     Given { operation, ids }
     AttemptRecord { number, purpose, started_at, ended_at, credential_version, end }

@@ -100,6 +100,9 @@ pub(super) struct World {
     pub(super) reconciliations: Vec<String>,
     pub(super) bookings: Vec<String>,
     pub(super) registrations: Vec<String>,
+    /// Ids at BPJS that somebody was to own.
+    pub(super) keys: Vec<(String, Vec<String>, String)>,
+    /// Whether rows of one age were kept.
     pub(super) ties: bool,
 }
 
@@ -131,6 +134,7 @@ impl World {
             reconciliations: Vec::new(),
             bookings: Vec::new(),
             registrations: Vec::new(),
+            keys: Vec::new(),
             ties: false,
         }
     }

@@ -34,6 +34,7 @@ pub(super) async fn run(shared: Arc<Shared>, config: Config, tls: Tls) {
             }
         }
         shared.woke();
+        shared.turn();
         tokio::select! {
             () = shared.closed.cancelled() => return,
             () = tokio::time::sleep(AGAIN) => {}
@@ -62,6 +63,7 @@ async fn listen(shared: &Shared, config: &Config, tls: &Tls) -> Result<(), Store
         // What was committed before is not told any more.
         shared.woke();
         loop {
+            shared.turn();
             tokio::select! {
                 () = shared.tell.notified() => {
                     client.batch_execute(&format!("NOTIFY {CHANNEL}, '{}'", shared.name)).await.map_err(failed)?;

@@ -19,7 +19,7 @@ mod open;
 mod tests;
 mod tls;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use deadpool_postgres::{Client, Pool};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -47,6 +47,7 @@ struct Shared {
     tell: Notify,
     broken: watch::Sender<Option<String>>,
     closed: CancellationToken,
+    turn: OnceLock<super::Tell>,
     /// Names this process among those that listen.
     name: String,
     /// This process among the nodes; `None` where it is alone.
@@ -57,6 +58,13 @@ impl Shared {
     /// Something may have become due, final or visible.
     fn woke(&self) {
         self.wake.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The task that listens is at work.
+    fn turn(&self) {
+        if let Some(tell) = self.turn.get() {
+            tell();
+        }
     }
 }
 
@@ -174,6 +182,10 @@ impl Backend for PostgresStore {
 
     fn worries(&self) -> Vec<String> {
         self.concerns.clone()
+    }
+
+    fn tell_turns(&self, tell: super::Tell) {
+        drop(self.shared.turn.set(tell));
     }
 
     fn shut(&self) {

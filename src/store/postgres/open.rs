@@ -83,6 +83,7 @@ impl PostgresStore {
             tell: Notify::new(),
             broken,
             closed: CancellationToken::new(),
+            turn: OnceLock::new(),
             name: format!("{:016x}", Chance::system().bits()),
             node: node.as_ref().map(|name| sql::Node {
                 name: name.clone(),

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::questions::{among, page};
-use super::state::{ChangeRow, Changed, State};
+use super::state::{ChangeRow, Changed, SessionKey, State};
 use crate::secret::Private;
 use crate::store::antrean::{
     BookAsk, Booked, Booking, BookingCount, BookingFilter, BookingState, CallAsk, CallDone, KnownPatient, MoveAsk,
@@ -13,9 +13,6 @@ use crate::store::antrean::{
     choose, may_move,
 };
 use crate::store::{Page, StoreError};
-
-/// Facility, day, poli, doctor, hours.
-type SessionKey = (String, Date, String, i64, String);
 
 fn key_of(session: &Session) -> SessionKey {
     (session.facility.clone(), session.day, session.poli.clone(), session.doctor, session.hours.clone())

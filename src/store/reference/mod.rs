@@ -73,6 +73,14 @@ impl ReferenceStore {
         self.write_if(change, |_| true)
     }
 
+    /// As [`ReferenceStore::write`], of what cannot fail and answers nothing.
+    fn does(&self, change: impl FnOnce(&mut State)) -> Result<(), StoreError> {
+        self.write(|state| {
+            change(state);
+            Ok(())
+        })
+    }
+
     /// As [`ReferenceStore::write`], waking only if the answer says that something changed: a claim that found nothing
     /// must not wake the claimer again.
     fn write_if<T>(

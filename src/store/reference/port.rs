@@ -81,6 +81,10 @@ impl Store for ReferenceStore {
         self.write_if(|state| state.reclaim(now, all, &base), |moved| *moved > 0)
     }
 
+    async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        self.write_if(|state| state.blame(now, &base), |blamed| blamed.suspects > 0)
+    }
+
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
         self.write_if(|state| state.expire(now, limit, &base), |moved| *moved > 0)
     }
@@ -98,7 +102,7 @@ impl Store for ReferenceStore {
     }
 
     async fn set_pause(&self, facility: &str, pause: Option<PauseRow>, audit: AuditEntry) -> Result<(), StoreError> {
-        self.write(|state| Ok(state.set_pause(facility, pause, &audit)))
+        self.does(|state| state.set_pause(facility, pause, &audit))
     }
 
     async fn pauses(&self) -> Result<Vec<PauseRow>, StoreError> {
@@ -106,7 +110,7 @@ impl Store for ReferenceStore {
     }
 
     async fn set_lane_stop(&self, facility: &str, service: &str, stop: Option<LaneStop>) -> Result<(), StoreError> {
-        self.write(|state| Ok(state.set_lane_stop(facility, service, stop)))
+        self.does(|state| state.set_lane_stop(facility, service, stop))
     }
 
     async fn lane_stops(&self) -> Result<Vec<LaneStop>, StoreError> {
@@ -114,7 +118,7 @@ impl Store for ReferenceStore {
     }
 
     async fn set_circuit(&self, row: CircuitRow) -> Result<(), StoreError> {
-        self.write(|state| Ok(state.circuits.put((row.facility.clone(), row.service.clone()), row)))
+        self.does(|state| state.circuits.put((row.facility.clone(), row.service.clone()), row))
     }
 
     async fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
@@ -160,7 +164,7 @@ impl Store for ReferenceStore {
     }
 
     async fn change_days(&self, change: DayChange) -> Result<(), StoreError> {
-        self.write(|state| Ok(state.change_days(&change)))
+        self.does(|state| state.change_days(&change))
     }
 
     async fn days(&self, run: &str) -> Result<Vec<DayRow>, StoreError> {
@@ -320,7 +324,7 @@ impl Store for ReferenceStore {
     }
 
     async fn log(&self, entry: AuditEntry) -> Result<(), StoreError> {
-        self.write(|state| Ok(state.add_log(&entry)))
+        self.does(|state| state.add_log(&entry))
     }
 
     fn wake_ups(&self) -> watch::Receiver<u64> {
@@ -392,7 +396,7 @@ impl AntreanStore for ReferenceStore {
     }
 
     async fn put_patients(&self, facility: &str, patients: Vec<KnownPatient>) -> Result<(), StoreError> {
-        self.write(|state| Ok(state.put_patients(facility, &patients)))
+        self.does(|state| state.put_patients(facility, &patients))
     }
 
     async fn register(&self, new: NewRegistration) -> Result<Registered, StoreError> {

@@ -11,11 +11,11 @@ use crate::catalogue::{Kind, Operation, Refusal, Who, at};
 use crate::contract::Circumstance;
 use crate::queue::gate::{Gate, Neighbour, judge};
 use crate::queue::transition::{Event, Illegal, Policy, Recovery, next_step, transition};
-use crate::queue::{BootId, Delivery, DeliveryId, Finding, Lease, Outcome, Progress, State as Stand};
+use crate::queue::{BootId, Delivery, DeliveryId, Finding, Lease, Outcome, Progress, State as Stand, crash};
 use crate::secret::Private;
 use crate::store::{
-    Acceptance, Act, Acted, AttemptEnd, Base, ClaimAsk, Claimed, Given, NewEntry, NewSubmission, Recorded, Redate,
-    Refused, StoreError, SubmissionRow, circumstances,
+    Acceptance, Act, Acted, AttemptEnd, Base, Blamed, ClaimAsk, Claimed, Given, NewEntry, NewSubmission, Recorded,
+    Redate, Refused, StoreError, SubmissionRow, circumstances,
 };
 
 /// Operation, scope and value of an id at BPJS, as callers name it.
@@ -258,15 +258,31 @@ impl State {
         let is_due =
             |entry: &&Entry| may_be_claimed(&entry.delivery.progress) && entry.delivery.progress.due_at <= ask.now;
         let due = self.entries.values().filter(here).filter(is_due);
-        let in_order: BTreeSet<_> = due.map(|entry| (rank(&entry.delivery), entry.delivery.seq)).collect();
+        let crashes = |entry: &Entry| entry.delivery.progress.crashes;
+        let in_order: BTreeSet<_> =
+            due.map(|entry| (crashes(entry), rank(&entry.delivery), entry.delivery.seq)).collect();
+        let (in_order, limit) = match self.suspect(&in_order, ask) {
+            Some(number) => (vec![number], 1),
+            None => {
+                (in_order.iter().filter(|(crashes, ..)| *crashes == 0).map(|(.., number)| *number).collect(), ask.limit)
+            }
+        };
         let mut claimed = Vec::new();
-        for (_, number) in in_order {
-            if claimed.len() >= ask.limit {
+        for number in in_order {
+            if claimed.len() >= limit {
                 break;
             }
             claimed.extend(self.lease(number, ask)?);
         }
         Ok(claimed)
+    }
+
+    /// The least suspected, unless another suspect is in flight or the run is too young to try one: it goes alone.
+    fn suspect<T>(&self, in_order: &BTreeSet<(u8, T, i64)>, ask: &ClaimAsk) -> Option<i64> {
+        let flies =
+            |entry: &Entry| crash::is_suspect(&entry.delivery.progress) && entry.delivery.progress.lease.is_some();
+        let may_try = crash::may_try(ask.base.boot, ask.now) && ask.limit > 0 && !self.entries.values().any(flies);
+        in_order.iter().find(|(crashes, ..)| *crashes > 0).filter(|_| may_try).map(|(.., number)| *number)
     }
 
     /// Leases one; none if it may no longer be claimed, because of another one claimed with it.
@@ -430,13 +446,28 @@ impl State {
     pub(super) fn reclaim(&mut self, now: Timestamp, all: bool, base: &Base) -> Result<usize, StoreError> {
         let lost = self.numbers_of(|delivery| delivery.progress.lease.is_some_and(|lease| all || lease.until < now));
         for &number in &lost {
-            let lease = self.entries.get(&number).and_then(|entry| entry.delivery.progress.lease);
-            let end = AttemptEnd { outcome: "lost".to_owned(), ..AttemptEnd::default() };
-            self.end_attempt(number, lease.map_or(0, |lease| lease.token), &end, now);
-            self.must(number, &Event::LeaseLost, now, base)?;
-            self.judge(number, now, base)?;
+            self.lose(number, "lost", &Event::LeaseLost, now, base)?;
         }
         Ok(lost.len())
+    }
+
+    pub(super) fn blame(&mut self, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
+        let suspects = self.numbers_of(|delivery| delivery.progress.lease.is_some());
+        let mut blamed = Blamed { suspects: suspects.len(), held: Vec::new() };
+        for &number in &suspects {
+            self.lose(number, "crashed", &Event::Crashed, now, base)?;
+            let after = self.entries.get(&number).map(|entry| &entry.delivery);
+            blamed.held.extend(after.filter(|after| after.progress.state == Stand::Held).map(|after| after.id));
+        }
+        Ok(blamed)
+    }
+
+    fn lose(&mut self, number: i64, how: &str, event: &Event, now: Timestamp, base: &Base) -> Result<(), StoreError> {
+        let lease = self.entries.get(&number).and_then(|entry| entry.delivery.progress.lease);
+        let end = AttemptEnd { outcome: how.to_owned(), ..AttemptEnd::default() };
+        self.end_attempt(number, lease.map_or(0, |lease| lease.token), &end, now);
+        self.must(number, event, now, base)?;
+        self.judge(number, now, base)
     }
 
     pub(super) fn expire(&mut self, now: Timestamp, limit: usize, base: &Base) -> Result<usize, StoreError> {

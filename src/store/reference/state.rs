@@ -21,6 +21,9 @@ use crate::store::{
 /// An id at BPJS: facility, operation that made it, scope, value.
 pub(super) type RemoteKey = (String, String, Vec<String>, String);
 
+/// A session: facility, day, poli, doctor, hours.
+pub(super) type SessionKey = (String, Date, String, i64, String);
+
 /// The whole store.
 #[derive(Clone)]
 pub(super) struct State {
@@ -52,8 +55,8 @@ pub(super) struct State {
     /// By facility, operation and scope.
     pub(super) lists: Table<(String, String, String), List>,
     pub(super) members: Table<i64, Member>,
-    /// By facility, day, poli, doctor and hours: the session and the number called last.
-    pub(super) sessions: Table<(String, Date, String, i64, String), (Session, Option<String>)>,
+    /// With the number called last.
+    pub(super) sessions: Table<SessionKey, (Session, Option<String>)>,
     /// The last number by facility, day, poli and prefix.
     pub(super) counters: Table<(String, Date, String, String), i64>,
     /// With its card.

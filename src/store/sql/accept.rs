@@ -101,7 +101,8 @@ impl Tx<'_> {
     fn first_gate(self, delivery: &Delivery, new: &NewSubmission) -> Result<(), StoreError> {
         let gate = self.gate(delivery)?;
         let event = match gate {
-            Gate::Wait(_) | Gate::Open { .. } if new.approval => Event::AwaitApproval,
+            // Also where a prerequisite failed: what comes back by itself would go out unapproved.
+            Gate::Wait(_) | Gate::Open { .. } | Gate::Failed(_) if new.approval => Event::AwaitApproval,
             Gate::Open { adopted: false } => return Ok(()),
             gate @ (Gate::Open { adopted: true } | Gate::Wait(_) | Gate::Failed(_)) => Event::Gated(gate),
         };

@@ -7,13 +7,13 @@ use super::db::{OptionalExtension, params};
 use super::rows::{Millis, Parsed, millis};
 use crate::catalogue::RemoteIds;
 use crate::queue::transition::{Event, next_step, transition};
-use crate::queue::{Delivery, DeliveryId, Lease, Purpose};
+use crate::queue::{Delivery, DeliveryId, Lease, Purpose, crash};
 use crate::secret::Private;
 use crate::store::{ClaimAsk, Claimed, Given, StoreError};
 
 /// What is due, the nearest target first.
 const DUE: &str = "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND state IN ('waiting', 'unanswered') \
-    AND blocked_kind IS NULL AND lease_token IS NULL AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4";
+    AND blocked_kind IS NULL AND lease_token IS NULL AND crashes = 0 AND due_at <= ?3 ORDER BY rank, seq LIMIT ?4";
 /// Rows looked at beyond those asked for.
 const SPARE_ROWS: usize = 32;
 
@@ -23,18 +23,29 @@ impl Tx<'_> {
             return Ok(Vec::new());
         }
         let mut claimed = Vec::new();
-        for id in self.due(ask)? {
-            if claimed.len() >= ask.limit {
+        // A suspect goes alone; what else is due is claimed by the next call.
+        let (suspect, limit) = (self.suspect(ask)?, ask.limit);
+        let (due, limit) = match suspect {
+            Some(id) if limit > 0 => (vec![id], 1),
+            Some(_) | None => (self.due(ask)?, limit),
+        };
+        for id in due {
+            if claimed.len() >= limit {
                 break;
             }
-            let leased = self.delivery(id).and_then(|found| match found {
-                Some(delivery) => self.lease(&delivery, ask),
-                None => Ok(None),
-            });
-            match leased {
-                Ok(lease) => claimed.extend(lease),
+            let delivery = match self.delivery(id) {
+                Ok(Some(delivery)) => delivery,
+                Ok(None) => continue,
                 // One unreadable row must not stop the others: it stays where it is, and the log says so.
-                Err(StoreError::Unreadable(why)) => tracing::error!(delivery.id = %id, why, "row unreadable"),
+                Err(StoreError::Unreadable(why)) => {
+                    tracing::error!(delivery.id = %id, why, "row unreadable");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match self.lease(&delivery, ask) {
+                Ok(lease) => claimed.extend(lease),
+                Err(StoreError::Unreadable(why)) => self.set_aside(&delivery, &why, ask)?,
                 Err(error) => return Err(error),
             }
         }
@@ -53,6 +64,39 @@ impl Tx<'_> {
         rows.collect::<Result<_, _>>()
     }
 
+    /// What cannot be opened is shown to a person; the others go on.
+    fn set_aside(self, delivery: &Delivery, why: &str, ask: &ClaimAsk) -> Result<(), StoreError> {
+        tracing::error!(delivery.id = %delivery.id, why, "row unreadable: for a person");
+        match self.apply(delivery, &Event::Unreadable, ask.now, &ask.base) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(illegal)) => {
+                tracing::error!(delivery.id = %delivery.id, %illegal, "and it cannot be held");
+                Ok(())
+            }
+            // An operation that no catalogue knows any more: it waits for the catalogue.
+            Err(StoreError::Unreadable(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The suspect of a crash whose turn it is, if none is in flight anywhere: the least suspected first, so that the
+    /// innocent are cleared before the next one is tried.
+    fn suspect(self, ask: &ClaimAsk) -> Result<Option<DeliveryId>, StoreError> {
+        if !crash::may_try(ask.base.boot, ask.now) {
+            return Ok(None);
+        }
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id FROM delivery WHERE facility = ?1 AND service = ?2 AND crashes > 0 \
+             AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL AND due_at <= ?3 \
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE crashes > 0 AND lease_token IS NOT NULL) \
+             ORDER BY crashes, rank, seq LIMIT 1",
+        )?;
+        let found = statement.query_row(params![ask.facility, ask.service, millis(ask.now)], |row| {
+            Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
+        });
+        found.optional()
+    }
+
     /// A pause and refused credentials hold the whole lane.
     fn is_stopped(self, ask: &ClaimAsk) -> Result<bool, StoreError> {
         let mut statement = self.connection.prepare_cached(
@@ -64,6 +108,10 @@ impl Tx<'_> {
 
     /// Leases one delivery; everything is read before anything is written. `None` if its state does not allow it.
     fn lease(self, delivery: &Delivery, ask: &ClaimAsk) -> Result<Option<Claimed>, StoreError> {
+        if delivery.progress.blocked.is_some() {
+            // One that was leased a moment ago stands in its way now.
+            return Ok(None);
+        }
         let policy = self.policy(&delivery.operation, &ask.base)?;
         let (payload, given) = (self.payload(delivery)?, self.given(delivery)?);
         let purpose = next_step(&delivery.progress, ask.now, &policy);

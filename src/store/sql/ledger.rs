@@ -247,7 +247,7 @@ impl Tx<'_> {
     ) -> Result<Vec<ReconciliationRow>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, facility, from_day, to_day, started_at, finished_at, counts FROM reconciliation \
-             WHERE ?1 IS NULL OR facility = ?1 ORDER BY started_at DESC LIMIT ?2",
+             WHERE ?1 IS NULL OR facility = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![facility, limit], reconciliation_of)?;

@@ -133,6 +133,9 @@ pub(super) trait Backend: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// See [`super::Store::on_turn`].
+    fn tell_turns(&self, tell: super::Tell);
+
     /// See [`super::Store::close`].
     fn shut(&self);
 }

@@ -12,7 +12,7 @@ use crate::catalogue::{Kind, Operation};
 use crate::queue::gate::{Gate, Neighbour, judge};
 use crate::queue::transition::{Event, Illegal, Policy, Recovery, transition};
 use crate::queue::{Delivery, DeliveryId, Finding, How, Outcome, State};
-use crate::store::{Act, Acted, AttemptEnd, Base, Recorded, Refused, StoreError};
+use crate::store::{Act, Acted, AttemptEnd, Base, Blamed, Recorded, Refused, StoreError};
 
 /// An id at BPJS: operation that made it, scope, value.
 type RemoteKey = (String, Vec<String>, String);
@@ -134,6 +134,15 @@ impl Tx<'_> {
                  AND lease_token IS NULL",
                 &[new.lane.expose(), &new.seq],
             )?;
+        } else if let Some(day) = new.service_date
+            && (before == State::Waiting) != (after == State::Waiting)
+        {
+            // While it waits for its own day it does not hold up what is dated before; under way, it does.
+            add(
+                "SELECT seq, id FROM delivery WHERE lane = ?1 AND seq > ?2 AND state = 'waiting' \
+                 AND lease_token IS NULL AND service_date < ?3",
+                &[new.lane.expose(), &new.seq, &day.to_string()],
+            )?;
         }
         add(
             "SELECT d.seq, d.id FROM prerequisite p JOIN delivery d ON d.id = p.child WHERE p.parent = ?1 \
@@ -160,11 +169,16 @@ impl Tx<'_> {
         let unchanged = match gate {
             // A parent adopted while this one was held leaves a question to ask (promise 3).
             Gate::Open { adopted } => {
-                let known = !adopted || progress.doubt.marked || progress.doubt.question.is_some();
+                let operation = self.shared.catalogue.operation(&delivery.operation);
+                let asks = operation.is_some_and(|own| recovery(own) == Recovery::LookUp { unique: false });
+                let known = !adopted || !asks || progress.doubt.marked || progress.doubt.question.is_some();
                 !held && progress.blocked.is_none() && known
             }
             Gate::Wait(blocked) => !held && progress.blocked == Some(blocked),
-            Gate::Failed(_) => held,
+            Gate::Failed(id) => {
+                let named = progress.why.as_ref().is_some_and(|why| *why.message.expose() == id.to_string());
+                held && named
+            }
         };
         if unchanged || progress.lease.is_some() {
             return Ok(None);
@@ -361,30 +375,58 @@ impl Tx<'_> {
     pub(super) fn reclaim(self, now: Timestamp, all: bool, base: &Base) -> Result<usize, StoreError> {
         let before = if all { i64::MAX } else { millis(now) };
         let lost = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1 ORDER BY seq", &[&before])?;
-        self.lose(&lost, now, base)
+        self.lose_all(&lost, now, base)
     }
 
     /// Puts deliveries whose lease is lost into doubt.
-    pub(super) fn lose(self, lost: &[Delivery], now: Timestamp, base: &Base) -> Result<usize, StoreError> {
+    pub(super) fn lose_all(self, lost: &[Delivery], now: Timestamp, base: &Base) -> Result<usize, StoreError> {
         for delivery in lost {
-            if let Some(lease) = delivery.progress.lease {
-                let end = AttemptEnd { outcome: "lost".to_owned(), ..AttemptEnd::default() };
-                self.end_attempt(delivery, lease.token, &end, now)?;
-            }
-            if let Err(illegal) = self.apply(delivery, &Event::LeaseLost, now, base)? {
-                return Err(StoreError::Database(format!("{}: {illegal}", delivery.id)));
-            }
-            self.regate(delivery.id, now, base)?;
+            self.lose(delivery, "lost", &Event::LeaseLost, now, base)?;
         }
         failpoint!("reclaim.written");
         Ok(lost.len())
+    }
+
+    pub(super) fn blame(self, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
+        let suspects = self.select("WHERE lease_token IS NOT NULL ORDER BY seq", &[])?;
+        self.blame_these(&suspects, now, base)
+    }
+
+    /// Suspects these of having killed the process that held them.
+    pub(super) fn blame_these(self, suspects: &[Delivery], now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
+        let mut blamed = Blamed { suspects: suspects.len(), held: Vec::new() };
+        for delivery in suspects {
+            self.lose(delivery, "crashed", &Event::Crashed, now, base)?;
+            let after = self.delivery(delivery.id)?;
+            blamed.held.extend(after.filter(|after| after.progress.state == State::Held).map(|after| after.id));
+        }
+        Ok(blamed)
+    }
+
+    /// Ends the attempt of a holder that is gone, and moves its delivery on.
+    fn lose(
+        self,
+        delivery: &Delivery,
+        how: &str,
+        event: &Event,
+        now: Timestamp,
+        base: &Base,
+    ) -> Result<(), StoreError> {
+        if let Some(lease) = delivery.progress.lease {
+            let end = AttemptEnd { outcome: how.to_owned(), ..AttemptEnd::default() };
+            self.end_attempt(delivery, lease.token, &end, now)?;
+        }
+        if let Err(illegal) = self.apply(delivery, event, now, base)? {
+            return Err(StoreError::Database(format!("{}: {illegal}", delivery.id)));
+        }
+        self.regate(delivery.id, now, base)
     }
 
     pub(super) fn expire(self, now: Timestamp, limit: usize, base: &Base) -> Result<usize, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let overdue = self.select(
             "WHERE state = 'waiting' AND last IS NOT NULL AND last < ?1 AND lease_token IS NULL AND past_last = 0 \
-             ORDER BY marked, last LIMIT ?2",
+             ORDER BY marked, last, seq LIMIT ?2",
             &[&millis(now), &limit],
         )?;
         let mut moved = 0;

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::db::{OptionalExtension, params};
 use super::rows::Millis;
 use super::{Node, Tx};
-use crate::store::{Base, ClaimAsk, Claimed, NodeRow, NodeTurn, Nodes, OwnerChange, OwnerRow, StoreError};
+use crate::store::{Base, Blamed, ClaimAsk, Claimed, NodeRow, NodeTurn, Nodes, OwnerChange, OwnerRow, StoreError};
 
 /// The database's clock, in milliseconds since 1970.
 const CLOCK: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
@@ -25,6 +25,10 @@ const FORGOTTEN: i64 = 24 * 3_600_000;
 /// nobody's has (rows that came out of another database): their holder died with the last process.
 const LOST: &str = "lease_token IS NOT NULL AND (lease_until < ?1 OR (?2 = 1 AND EXISTS (SELECT 1 FROM attempt a \
     WHERE a.token = delivery.lease_token AND (a.node IS NULL OR a.node = ?3))))";
+
+/// Leases of this node's name.
+const OWN: &str = "lease_token IS NOT NULL AND EXISTS (SELECT 1 FROM attempt a WHERE a.token = delivery.lease_token \
+    AND a.node = ?1)";
 
 impl Tx<'_> {
     fn database_clock(self) -> Result<i64, StoreError> {
@@ -180,6 +184,20 @@ impl Tx<'_> {
         statement.query_map(params![now, all, me.name], |row| row.get(0))?.collect()
     }
 
+    /// Facilities with leases of this node's.
+    pub(super) fn own_facilities(self, me: &Node) -> Result<Vec<String>, StoreError> {
+        let sql = format!("SELECT DISTINCT facility FROM delivery WHERE {OWN} ORDER BY facility");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        statement.query_map(params![me.name], |row| row.get(0))?.collect()
+    }
+
+    /// Suspects what the last process of this name held of a facility; another node's entries did not kill it.
+    pub(super) fn blame_as(self, me: &Node, facility: &str, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
+        let suspects =
+            self.select(&format!("WHERE {OWN} AND facility = ?2 ORDER BY seq"), params![me.name, facility])?;
+        self.blame_these(&suspects, now, base)
+    }
+
     /// Puts a facility's lost leases into doubt.
     pub(super) fn reclaim_as(
         self,
@@ -193,7 +211,7 @@ impl Tx<'_> {
         let rest = format!("WHERE {LOST} AND facility = ?4 ORDER BY seq");
         let lost = self.select(&rest, params![clock, all, me.name, facility])?;
         // Settle is counted from the end of the lease; a clock that is slow must not shorten it.
-        self.lose(&lost, now.max(instant(clock)?), base)
+        self.lose_all(&lost, now.max(instant(clock)?), base)
     }
 }
 

@@ -247,12 +247,16 @@ impl Tx<'_> {
     ) -> Result<Vec<JournalRow>, StoreError> {
         let lane = self.shared.sealer.index("lane", &[facility, "noKartu", card]);
         let days = days.map(|day| day.to_string());
-        let found = self.select(
-            "WHERE lane = ?1 AND facility = ?2 AND service_date BETWEEN ?3 AND ?4 ORDER BY seq",
-            &[&lane, &facility, &days[0], &days[1]],
-        )?;
-        let wanted = found.into_iter().filter(|delivery| operations.contains(&delivery.operation));
-        wanted.map(|delivery| self.journal_row(delivery)).collect()
+        let mut rows = BTreeMap::new();
+        for pattern in operations {
+            let found = self.select(
+                "WHERE lane = ?1 AND facility = ?2 AND service_date BETWEEN ?3 AND ?4 AND operation LIKE ?5 ESCAPE '!' \
+                 ORDER BY seq",
+                &[&lane, &facility, &days[0], &days[1], &like(pattern)],
+            )?;
+            rows.extend(found.into_iter().map(|delivery| (delivery.seq, delivery)));
+        }
+        rows.into_values().map(|delivery| self.journal_row(delivery)).collect()
     }
 
     pub(super) fn journal_row(self, delivery: Delivery) -> Result<JournalRow, StoreError> {
@@ -298,7 +302,7 @@ impl Tx<'_> {
         }
         // The newest rows only: the feed grows without end, and a rate needs no more.
         let mut delivered = self.connection.prepare_cached(
-            "SELECT d.facility, d.service, count(*) FROM change c JOIN delivery d ON d.id = c.delivery \
+            "SELECT d.facility, d.service, count(DISTINCT d.id) FROM change c JOIN delivery d ON d.id = c.delivery \
              WHERE c.cursor > (SELECT coalesce(max(cursor), 0) - 5000 FROM change) AND c.at >= ?1 \
              AND d.state = 'delivered' GROUP BY d.facility, d.service",
         )?;

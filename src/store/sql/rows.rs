@@ -20,7 +20,7 @@ use crate::store::{OutageClass, Settled, StoreError, Verdict};
 /// The columns that make a delivery, in the order [`Tx::delivery_of`] reads them.
 pub(super) const DELIVERY: &str = "seq, id, submission, entry_ref, facility, operation, lane, occurred_at, \
     service_date, accepted_at, rule, target, late, last, state, how, revision, due_at, blocked_kind, blocked_id, \
-    marked, question, doubt_since, absent, absent_begun, absent_boot, attempts, stumbles, faults, fault, lease_token, \
+    marked, question, doubt_since, absent, absent_begun, absent_boot, attempts, stumbles, faults, fault, crashes, lease_token, \
     lease_until, lease_purpose, why_code, why_who, why_meaning, why_next, why_message, remote, past_last, updated_at, mark";
 
 /// A text column that must parse.
@@ -149,6 +149,7 @@ impl Tx<'_> {
             stumbles: row.get("stumbles")?,
             faults: row.get("faults")?,
             fault: row.get("fault")?,
+            crashes: row.get("crashes")?,
             lease,
             why: self.why_of(row, id, facility)?,
             remote: Private::new(self.remote_of(row, id, facility)?),
@@ -209,7 +210,8 @@ impl Tx<'_> {
              marked = ?9, question = ?10, doubt_since = ?11, absent = ?12, absent_begun = ?13, absent_boot = ?14, \
              attempts = ?15, stumbles = ?16, faults = ?17, fault = ?18, lease_token = ?19, lease_until = ?20, \
              lease_purpose = ?21, why_code = ?22, why_who = ?23, why_meaning = ?24, why_next = ?25, \
-             why_message = ?26, remote = ?27, updated_at = ?28, past_last = ?29 WHERE id = ?1 AND revision = ?2",
+             why_message = ?26, remote = ?27, updated_at = ?28, past_last = ?29, \
+             crashes = ?30 WHERE id = ?1 AND revision = ?2",
         )?;
         let changed = statement.execute(params![
             id,
@@ -241,6 +243,7 @@ impl Tx<'_> {
             remote,
             millis(next.updated_at),
             next.past_last,
+            next.crashes,
         ])?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Database(format!("delivery {id} changed meanwhile"))) }
     }

@@ -15,11 +15,12 @@ use crate::store::antrean::{
     Withdrawn,
 };
 use crate::store::{
-    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Change, CircuitRow, ClaimAsk, Claimed, ClientCount,
-    DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember, KeptTotals, LaneLoad,
-    LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NodeTurn, Nodes, NumberForm, OutageChange,
-    OutageEffect, OutagePlan, OutageRow, OwnerChange, Page, PauseRow, Prerequisite, ProvisionalId, ReconciliationRow,
-    Recorded, Redate, Settlement, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
+    Acceptance, Act, Acted, AttemptRecord, AuditEntry, Base, Blamed, Change, CircuitRow, ClaimAsk, Claimed,
+    ClientCount, DayChange, DayRow, DeliveryFilter, EntryBody, JournalRow, KeepLimits, KeptList, KeptMember,
+    KeptTotals, LaneLoad, LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NodeTurn, Nodes,
+    NumberForm, OutageChange, OutageEffect, OutagePlan, OutageRow, OwnerChange, Page, PauseRow, Prerequisite,
+    ProvisionalId, ReconciliationRow, Recorded, Redate, Settlement, Standing, StandingAsk, Store, StoreError,
+    SubmissionRow, Tell, Totals,
 };
 
 fn scope_of_outage(change: &OutageChange) -> Scope {
@@ -134,6 +135,24 @@ impl<B: Backend> Store for B {
             lost += self.write(scope, move |tx| tx.reclaim_as(&me, &facility, now, all, &base)).await?;
         }
         Ok(lost)
+    }
+
+    async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        if !self.read(move |tx| tx.is_any_lost(now, true)).await? {
+            return Ok(Blamed { suspects: 0, held: Vec::new() });
+        }
+        let Some(me) = self.me() else {
+            return self.write(Scope::Everything, move |tx| tx.blame(now, &base)).await;
+        };
+        let asks = me.clone();
+        let mut blamed = Blamed { suspects: 0, held: Vec::new() };
+        for facility in self.read(move |tx| tx.own_facilities(&asks)).await? {
+            let (me, scope) = (me.clone(), Scope::Facility(facility.clone()));
+            let more = self.write(scope, move |tx| tx.blame_as(&me, &facility, now, &base)).await?;
+            blamed.suspects += more.suspects;
+            blamed.held.extend(more.held);
+        }
+        Ok(blamed)
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
@@ -454,6 +473,10 @@ impl<B: Backend> Store for B {
 
     fn concerns(&self) -> Vec<String> {
         self.worries()
+    }
+
+    fn on_turn(&self, tell: Tell) {
+        self.tell_turns(tell);
     }
 
     fn close(&self) {

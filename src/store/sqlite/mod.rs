@@ -90,6 +90,12 @@ impl SqliteStore {
         self.writer.rest();
     }
 
+    /// Whom the writing thread tells at every turn, at most 200 ms apart unless a job takes longer: the watchdog. Only the
+    /// first who asks is told.
+    pub fn on_turn(&self, tell: impl Fn() + Send + Sync + 'static) {
+        self.writer.on_turn(Box::new(tell));
+    }
+
     /// Stops the writer after what waits; later calls answer [`StoreError::Closed`].
     pub fn close(&self) {
         self.writer.close();
@@ -124,6 +130,10 @@ impl Backend for SqliteStore {
 
     fn broken(&self) -> watch::Receiver<Option<String>> {
         self.writer.fatal()
+    }
+
+    fn tell_turns(&self, tell: super::Tell) {
+        self.on_turn(tell);
     }
 
     fn shut(&self) {

@@ -1,6 +1,7 @@
 //! Opening: creation, migrations, the instance lock, and what a restore or an upgrade looks like.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,11 +57,6 @@ impl SqliteStore {
     pub fn open_on(settings: Settings, medium: Medium) -> Result<(Self, Opened), StoreError> {
         let Settings { path, sealer, catalogue } = settings;
         let lock = instance_lock(&path, &medium)?;
-        // An empty file is what a crash during creation leaves.
-        if medium.folder.size(&path).map_or(true, |size| size == 0) {
-            create(&path, &medium)?;
-            failpoint!("open.created");
-        }
         let connection = connect(&path, &medium)?;
         let fresh = migrate(&connection)? == 0;
         super::moving::refuse_moved(&connection)?;
@@ -116,8 +112,22 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// What is wrong with a file, and what to do about it.
 fn io(error: &std::io::Error, path: &Path) -> StoreError {
-    StoreError::Database(format!("{}: {error}", path.display()))
+    let said = format!("{}: {error}", path.display());
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            StoreError::Full(format!("{said}; free some space on this disk, then start again"))
+        }
+        ErrorKind::ReadOnlyFilesystem => StoreError::Database(format!(
+            "{said}; the disk is mounted for reading only: see in the kernel's log (dmesg) whether it failed, then mount it \
+             for writing again (mount -o remount,rw), or move [store] url to another disk"
+        )),
+        ErrorKind::PermissionDenied => StoreError::Database(format!(
+            "{said}; the user that runs jembatan must own this file and its directory (chown jembatan: …)"
+        )),
+        _ => StoreError::Database(said),
+    }
 }
 
 pub(super) fn instance_lock(path: &Path, medium: &Medium) -> Result<Box<dyn SideFile>, StoreError> {
@@ -133,30 +143,38 @@ pub(super) fn instance_lock(path: &Path, medium: &Medium) -> Result<Box<dyn Side
     Err(StoreError::Busy(lock_path.display().to_string()))
 }
 
-/// Creates the file under `synchronous=EXTRA`: the switch to WAL then survives a power cut on any file system
-/// (with FULL the rollback journal's unlink may come back and undo the whole database).
-fn create(path: &Path, medium: &Medium) -> Result<(), StoreError> {
-    drop(medium.folder.open(path).map_err(|error| io(&error, path))?);
-    let connection = open_connection(path, medium, OpenFlags::default())?;
-    connection.execute_batch("PRAGMA synchronous=EXTRA; PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;")?;
-    let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(StoreError::Database(format!("journal mode {mode} instead of wal on {}", path.display())));
-    }
-    drop(connection);
-    let folder = folder_of(path);
-    medium.folder.sync(folder).map_err(|error| io(&error, folder))
-}
-
+/// Opens the writing connection and creates the file if it is not there or a crash left it empty.
+///
+/// It is created under `synchronous=EXTRA`, and the directory is synced before and after: whatever order a file system
+/// keeps, the rollback journal of the switch to WAL cannot come back after a power cut and undo the database.
 pub(super) fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(StoreError::Database(format!("SQLite {} is too old", rusqlite::version())));
     }
+    // Before SQLite makes it: readable by its owner alone.
+    drop(medium.folder.open(path).map_err(|error| io(&error, path))?);
     let connection = open_connection(path, medium, OpenFlags::default())?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(128);
+    connection.execute_batch("PRAGMA synchronous=EXTRA")?;
+    // With this SQLite has undone what a crash while creating left by half: only now is it known to be empty.
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let folder = folder_of(path);
+    let settle = || medium.folder.sync(folder).map_err(|error| io(&error, folder));
+    if pages == 0 {
+        settle()?;
+        connection.execute_batch("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;")?;
+    }
+    let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Database(format!("journal mode {mode} instead of wal on {}", path.display())));
+    }
+    if pages == 0 {
+        settle()?;
+        failpoint!("open.created");
+    }
     connection.execute_batch(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;
+        "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;
          PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY;",
     )?;
     Ok(connection)
@@ -199,7 +217,7 @@ fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError
 fn name_start(connection: &Connection, path: &Path, medium: &Medium, fresh: bool) -> Result<(), StoreError> {
     let beside_path = beside(path, ".starts");
     let last = meta(connection, "start")?;
-    let known = text_of(medium.folder.as_ref(), &beside_path);
+    let known = text_of(medium.folder.as_ref(), &beside_path)?;
     let next = format!("{:016x}", Chance::system().bits());
     let foreign = last.as_deref().is_some_and(|last| !known.lines().any(|line| line == last));
     let restored = !fresh && (foreign || Progress::is_behind(connection, path, medium)?);
@@ -237,7 +255,7 @@ impl Progress {
 
     /// Whether the database is behind what this machine last wrote into it.
     fn is_behind(connection: &Connection, database: &Path, medium: &Medium) -> Result<bool, StoreError> {
-        let kept = text_of(medium.folder.as_ref(), &Self::path(database));
+        let kept = text_of(medium.folder.as_ref(), &Self::path(database))?;
         let kept: i64 = kept.trim().parse().unwrap_or(0);
         Ok(kept > Self::of(connection)?)
     }
@@ -260,9 +278,14 @@ impl Progress {
     }
 }
 
-/// A small file; nothing if it is not there or cannot be read.
-fn text_of(folder: &dyn Folder, path: &Path) -> String {
-    folder.read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+/// A small file; nothing if it is not there. One that cannot be read is an error: taken for missing it would make this
+/// machine's own database look like a restored one.
+fn text_of(folder: &dyn Folder, path: &Path) -> Result<String, StoreError> {
+    match folder.read(path) {
+        Ok(bytes) => Ok(String::from_utf8(bytes).unwrap_or_default()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(io(&error, path)),
+    }
 }
 
 /// Replaces a small file whole: a power cut leaves the old or the new one.
@@ -321,7 +344,7 @@ pub fn inspect(path: &Path) -> Result<Option<Inspection>, StoreError> {
     let mut header = [0_u8; 64];
     let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io(&error, path)),
     };
     file.read_exact(&mut header).map_err(|error| io(&error, path))?;

@@ -1,10 +1,12 @@
 //! The SQLite backend: the common suite, and what only a file can get wrong.
 
 mod crash;
+mod faults;
 mod files;
 mod full;
 mod inline;
 mod on_disk;
+mod power;
 mod schema;
 
 use std::path::Path;

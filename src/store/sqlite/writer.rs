@@ -2,8 +2,9 @@
 //!
 //! Job: run jobs in order, each in a savepoint, commit them together, and answer only after the commit. Invariants: an
 //! answer is sent after COMMIT returned; a failed COMMIT answers [`StoreError::Unknown`] to every job of the group and
-//! ends the writing. Checkpoints happen off the commit path, when nothing waits. The daemon's store writes on a thread of
-//! its own, an inline one on its callers' ([`Running`]).
+//! ends the writing, unless the disk was full and SQLite took it back: then every job is told so and the writing goes on.
+//! Checkpoints happen off the commit path, when nothing waits. The daemon's store writes on a thread of its own, an
+//! inline one on its callers' ([`Running`]).
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -23,8 +24,13 @@ use crate::store::sql::Tx;
 const GROUP: usize = 512;
 /// Jobs waiting at most; beyond it callers are told that the store is busy.
 const QUEUE: usize = 8192;
-/// Pages in the log from which even a busy writer checkpoints (256 MiB).
-const CHECKPOINT_CAP: i64 = 65_536;
+/// Pages in the log from which even a busy writer checkpoints (64 MiB): well below the room that `store.min_free` keeps for
+/// outcomes by default, or a long drain's own log would use it up.
+const CHECKPOINT_CAP: i64 = 16_384;
+/// Bytes of the log's file from which an idle writer gives its room back.
+const LOG_KEPT: u64 = 16 << 20;
+/// How long the writing connection waits for readers, as `open` sets it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Without a connection (no transaction could begin) a job does nothing and its answer is the error given.
@@ -35,6 +41,7 @@ pub(super) struct Writer {
     hand: Hand,
     wake: watch::Sender<u64>,
     fatal: watch::Sender<Option<String>>,
+    turn: Turn,
 }
 
 /// Who writes.
@@ -45,11 +52,16 @@ enum Hand {
     Inline { jobs: Mutex<VecDeque<Job>>, pen: Mutex<Option<Pen>> },
 }
 
+/// Told at every turn of the thread: it took what waited, or found that nothing does.
+type Turn = Arc<std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>>;
+
 impl Writer {
     pub(super) fn start(connection: Connection, progress: Progress, medium: &Medium) -> Result<Self, StoreError> {
         let (wake, fatal) = (watch::Sender::new(0), watch::Sender::new(None));
         let checkpoint_pages = medium.checkpoint_pages;
-        let pen = Pen { connection, progress, checkpoint_pages, wake: wake.clone(), fatal: fatal.clone() };
+        let turn = Turn::default();
+        let (wakes, fails, turns) = (wake.clone(), fatal.clone(), Arc::clone(&turn));
+        let pen = Pen { connection, progress, checkpoint_pages, wake: wakes, fatal: fails, turn: turns };
         let hand = match medium.running {
             Running::Inline => Hand::Inline { jobs: Mutex::default(), pen: Mutex::new(Some(pen)) },
             Running::Threads => {
@@ -62,7 +74,7 @@ impl Writer {
                 Hand::Thread { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) }
             }
         };
-        Ok(Self { hand, wake, fatal })
+        Ok(Self { hand, wake, fatal, turn })
     }
 
     pub(super) async fn run<T, F>(&self, shared: Arc<Shared>, job: F) -> Result<T, StoreError>
@@ -141,8 +153,24 @@ impl Writer {
         self.wake.subscribe()
     }
 
+    /// Whom to tell at every turn; the first who asks.
+    pub(super) fn on_turn(&self, tell: Box<dyn Fn() + Send + Sync>) {
+        drop(self.turn.set(tell));
+    }
+
     pub(super) fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.fatal.subscribe()
+    }
+}
+
+#[cfg(test)]
+impl Writer {
+    /// The writing connection of an inline store, outside any transaction.
+    pub(super) fn with_connection<T>(&self, look: impl FnOnce(&Connection) -> T) -> Option<T> {
+        match &self.hand {
+            Hand::Inline { pen, .. } => locked(pen).as_ref().map(|pen| look(&pen.connection)),
+            Hand::Thread { .. } => None,
+        }
     }
 }
 
@@ -204,11 +232,15 @@ struct Pen {
     checkpoint_pages: i64,
     wake: watch::Sender<u64>,
     fatal: watch::Sender<Option<String>>,
+    turn: Turn,
 }
 
 impl Pen {
     fn write_until_closed(&self, waiting: &Receiver<Job>) {
         loop {
+            if let Some(tell) = self.turn.get() {
+                tell();
+            }
             match waiting.recv_timeout(Duration::from_millis(200)) {
                 Ok(first) => {
                     failpoint!("loop.writer");
@@ -216,7 +248,10 @@ impl Pen {
                         return;
                     }
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => checkpoint(&self.connection, self.checkpoint_pages),
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    checkpoint(&self.connection, self.checkpoint_pages);
+                    give_room_back(&self.connection);
+                }
                 Err(mpsc::RecvTimeoutError::Disconnected) => return checkpoint(&self.connection, 1),
             }
         }
@@ -225,12 +260,15 @@ impl Pen {
     /// Writes one group; `false` means that its outcome is unknown and nothing may be written any more.
     fn write(&self, first: Job, next: impl FnMut() -> Option<Job>) -> bool {
         let before = self.connection.total_changes();
-        if let Err(error) = write_group(&self.connection, first, next) {
-            self.fatal.send_replace(Some(error));
-            return false;
-        }
+        let committed = match write_group(&self.connection, first, next) {
+            Ok(committed) => committed,
+            Err(error) => {
+                self.fatal.send_replace(Some(error));
+                return false;
+            }
+        };
         // A claim that found nothing changes nothing: waking for it would wake the claimer again.
-        if self.connection.total_changes() != before {
+        if committed && self.connection.total_changes() != before {
             self.progress.note(&self.connection);
             self.wake.send_modify(|count| *count = count.wrapping_add(1));
         }
@@ -239,13 +277,14 @@ impl Pen {
     }
 }
 
-/// Runs one group; `Err` means that its outcome is unknown and nothing may be written any more.
-fn write_group(connection: &Connection, first: Job, mut next: impl FnMut() -> Option<Job>) -> Result<(), String> {
+/// Runs one group and tells whether it was committed; `Err` means that its outcome is unknown and nothing may be written
+/// any more.
+fn write_group(connection: &Connection, first: Job, mut next: impl FnMut() -> Option<Job>) -> Result<bool, String> {
     let mut answers = Vec::new();
     if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
         // Nothing was written: this group alone is refused.
         first(None)(Err(StoreError::from(error)));
-        return Ok(());
+        return Ok(false);
     }
     answers.push(first(Some(connection)));
     // A full disk makes SQLite roll the whole transaction back by itself: nothing may then run outside it.
@@ -264,14 +303,31 @@ fn write_group(connection: &Connection, first: Job, mut next: impl FnMut() -> Op
         Ok(()) => {
             failpoint!("commit.after");
             answers.into_iter().for_each(|answer| answer(Ok(())));
-            Ok(())
+            Ok(true)
+        }
+        Err(error) if is_undone(connection, &error) => {
+            tracing::error!(%error, "the disk is full: nothing of this commit was written");
+            let said = error.to_string();
+            answers.into_iter().for_each(|answer| answer(Err(StoreError::Full(said.clone()))));
+            // It may be the log that fills the disk: what is in the database file already need not stay there.
+            checkpoint(connection, 1);
+            Ok(false)
         }
         Err(error) => unknown(answers, &error.to_string()),
     }
 }
 
+/// Whether a COMMIT failed for want of room and is taken back. That is the one failure whose outcome is known: a write to
+/// the log was refused, so the frame that would make the transaction valid is not whole; a *sync* that found no room
+/// is an I/O error to SQLite, and unknown. A claim that was refused so has sent nothing, an accept has promised nothing.
+fn is_undone(connection: &Connection, error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+        && (connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok())
+        && connection.is_autocommit()
+}
+
 /// Nobody knows whether this group is on disk: everyone in it is told so.
-fn unknown(answers: Vec<Answer>, said: &str) -> Result<(), String> {
+fn unknown(answers: Vec<Answer>, said: &str) -> Result<bool, String> {
     answers.into_iter().for_each(|answer| answer(Err(StoreError::Unknown(said.to_owned()))));
     Err(said.to_owned())
 }
@@ -287,5 +343,21 @@ fn checkpoint(connection: &Connection, from: i64) {
         if let Err(error) = done {
             tracing::warn!(%error, "checkpoint put off");
         }
+    }
+}
+
+/// Cuts a log that a busy time has left long; a reader that still needs it is not waited for, the next idle moment tries
+/// again.
+fn give_room_back(connection: &Connection) {
+    let log = connection.path().map(|path| format!("{path}-wal"));
+    let bytes = log.and_then(|log| std::fs::metadata(log).ok()).map_or(0, |meta| meta.len());
+    if bytes <= LOG_KEPT {
+        return;
+    }
+    let cut = connection
+        .busy_timeout(Duration::ZERO)
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
+    if let Err(error) = connection.busy_timeout(PATIENCE).and(cut) {
+        tracing::warn!(%error, "the log keeps its room");
     }
 }

@@ -71,27 +71,3 @@ impl Content {
         out
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Dice;
-
-    #[test]
-    fn it_is_what_a_plain_vector_would_be() {
-        let (mut content, mut plain, mut dice) = (Content::default(), Vec::new(), Dice::new(3));
-        for _ in 0..2000 {
-            if dice.below(5) == 0 {
-                let len = dice.below(20_000);
-                content.resize(len);
-                plain.resize(len, 0);
-            } else {
-                let (at, data) = (dice.below(15_000), vec![dice.bits() as u8; dice.below(6000)]);
-                content.write(at, &data);
-                plain.resize(plain.len().max(at + data.len()), 0);
-                plain[at..at + data.len()].copy_from_slice(&data);
-            }
-            assert_eq!(content.to_vec(), plain);
-        }
-    }
-}

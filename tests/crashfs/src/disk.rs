@@ -111,6 +111,10 @@ pub(crate) struct State {
     from: Option<(u64, Fault)>,
     room: Option<usize>,
     read_only: bool,
+    /// Syncing a directory does nothing.
+    folders_unsynced: bool,
+    /// Pragmas (`name=value`) that are swallowed.
+    pub(crate) deaf: Vec<String>,
     /// By file: the level of SQLite's lock that each handle has.
     pub(crate) locks: HashMap<u64, HashMap<u64, i32>>,
     /// By file: who holds it for the process.
@@ -158,6 +162,8 @@ impl Disk {
             from: None,
             room: None,
             read_only: false,
+            folders_unsynced: false,
+            deaf: Vec::new(),
             locks: HashMap::new(),
             side_locks: HashMap::new(),
             shms: HashMap::new(),
@@ -219,6 +225,12 @@ impl Disk {
         state.read_only = false;
     }
 
+    /// Bytes that all files have together.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.state().used()
+    }
+
     /// Bytes that all files may have together; `None`: no limit.
     pub fn set_room(&self, bytes: Option<usize>) {
         self.state().room = bytes;
@@ -227,6 +239,16 @@ impl Disk {
     /// Mounts it for reading only, or for writing again.
     pub fn set_read_only(&self, read_only: bool) {
         self.state().read_only = read_only;
+    }
+
+    /// Lets a pragma (`name=value`) have no effect on connections to this disk: what would a program be worth without it?
+    pub fn ignore_pragma(&self, pragma: &str) {
+        self.state().deaf.push(pragma.to_ascii_lowercase());
+    }
+
+    /// Lets syncing a directory have no effect, though it says that it had.
+    pub fn ignore_folder_syncs(&self) {
+        self.state().folders_unsynced = true;
     }
 
     /// Whether the power is on.
@@ -372,6 +394,9 @@ impl State {
         if self.read_only {
             return Err(Trouble::ReadOnly);
         }
+        if self.folders_unsynced && matches!(op, Op::SyncFolder { .. }) {
+            return Ok(());
+        }
         let number = self.counts.changes;
         self.counts.changes += 1;
         match &op {
@@ -403,12 +428,13 @@ impl State {
                     self.note(Op::Write { file, at, data: Arc::from(&data[..through]) });
                 }
             }
-            (Op::Sync { file }, Fault::Io | Fault::Short) => {
+            // No space for a sync, where blocks are allocated late, is as bad as an error.
+            (Op::Sync { file }, Fault::Io | Fault::Short | Fault::Full) => {
                 let seed = self.dice.bits();
                 self.note(Op::SyncFailed { file, seed });
             }
-            // Deleting and syncing need no space.
-            (op @ (Op::Delete { .. } | Op::Sync { .. } | Op::SyncFolder { .. } | Op::Resize { .. }), Fault::Full) => {
+            // These need no space.
+            (op @ (Op::Delete { .. } | Op::SyncFolder { .. } | Op::Resize { .. }), Fault::Full) => {
                 self.note(op);
                 return Ok(());
             }

@@ -10,6 +10,7 @@
 
 mod content;
 mod dice;
+mod digest;
 mod disk;
 mod model;
 mod shm;
@@ -18,6 +19,7 @@ mod vfs;
 
 pub use content::Content;
 pub use dice::Dice;
+pub use digest::digest;
 pub use disk::{Counts, Disk, Fault, Recording};
 pub use model::{Image, Model, Op, Order, Survival};
 pub use side::SideFile;

@@ -41,6 +41,10 @@ pub static VFS: LazyLock<&'static str> = LazyLock::new(|| {
         xGetSystemCall: None,
         xNextSystemCall: None,
     }));
+    // Without its count of bytes SQLite's allocator needs no lock, which tests in parallel would wait for. Whoever used
+    // SQLite before has it keep the count.
+    // SAFETY: this option takes one integer.
+    unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int) };
     // SAFETY: the table lives for ever, and every function in it has the signature SQLite calls it with.
     let code = unsafe { ffi::sqlite3_vfs_register(vfs, 0) };
     assert_eq!(code, ffi::SQLITE_OK, "the file system of the tests cannot be registered");
@@ -316,8 +320,12 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, _: c_int) -> c_int {
     // SAFETY: see `handle`.
     let own = unsafe { handle(file) };
     let done = change(own, Op::Sync { file: own.file }, ffi::SQLITE_IOERR_FSYNC);
-    if done != ffi::SQLITE_OK || !own.folder_too {
-        return done;
+    if done != ffi::SQLITE_OK {
+        // As in os_unix.c, whatever the reason.
+        return ffi::SQLITE_IOERR_FSYNC;
+    }
+    if !own.folder_too {
+        return ffi::SQLITE_OK;
     }
     own.folder_too = false;
     let folder = Arc::from(folder_of(&own.path));
@@ -382,13 +390,26 @@ unsafe extern "C" fn check_reserved_lock(file: *mut sqlite3_file, out: *mut c_in
     ffi::SQLITE_OK
 }
 
-unsafe extern "C" fn file_control(_: *mut sqlite3_file, op: c_int, argument: *mut c_void) -> c_int {
+/// Whether the disk is to swallow this pragma.
+///
+/// # Safety
+/// `file` as for [`handle`], `argument` as `SQLITE_FCNTL_PRAGMA` has it: an answer, a name and a value or null.
+unsafe fn is_swallowed(file: *mut sqlite3_file, argument: *mut c_void) -> bool {
+    let (own, words) = unsafe { (handle(file), argument.cast::<*const c_char>()) };
+    let (name, value) = unsafe { (text(*words.add(1)), text(*words.add(2))) };
+    let pragma = format!("{}={}", name.unwrap_or_default(), value.unwrap_or_default()).to_ascii_lowercase();
+    own.disk.state().deaf.contains(&pragma)
+}
+
+unsafe extern "C" fn file_control(file: *mut sqlite3_file, op: c_int, argument: *mut c_void) -> c_int {
     match op {
         ffi::SQLITE_FCNTL_HAS_MOVED => {
             // SAFETY: this control has an integer for its argument.
             unsafe { *argument.cast::<c_int>() = 0 };
             ffi::SQLITE_OK
         }
+        // SAFETY: this control has these arguments.
+        ffi::SQLITE_FCNTL_PRAGMA if unsafe { is_swallowed(file, argument) } => ffi::SQLITE_OK,
         ffi::SQLITE_FCNTL_SIZE_HINT => ffi::SQLITE_OK,
         _ => ffi::SQLITE_NOTFOUND,
     }

@@ -100,8 +100,9 @@ fn pg_backend_kill() {
 fn pool_exhaustion() {
     scenario("pool_exhaustion", &["max_connections=60"], |cluster| {
         // Strangers take every place, and the bridge's own connections are cut: for some seconds it finds none.
-        let mut strangers = cluster.server.crowd(DATABASE, 70, 4);
-        cluster.server.cut(DATABASE, "query NOT ILIKE '%pg_sleep%'");
+        let mut knife = cluster.server.cut_later(DATABASE, "query NOT ILIKE '%pg_sleep%'", 1);
+        let mut strangers = cluster.server.crowd(DATABASE, 70, 5);
+        assert!(knife.wait().unwrap().success());
         for stranger in &mut strangers {
             drop(stranger.wait());
         }

@@ -79,6 +79,7 @@ CREATE TABLE delivery (
   stumbles BIGINT NOT NULL,
   faults BIGINT NOT NULL,
   fault TEXT COLLATE "C",
+  crashes BIGINT NOT NULL DEFAULT 0, -- the process died while it was in flight (queue/crash.rs)
   lease_token BIGINT,
   lease_until BIGINT,
   lease_purpose TEXT COLLATE "C",
@@ -118,6 +119,7 @@ CREATE INDEX delivery_due_at ON delivery (due_at)
   WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
 CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_leased ON delivery (lease_until) WHERE lease_token IS NOT NULL;
+CREATE INDEX delivery_suspect ON delivery (facility, service, crashes, rank) WHERE crashes > 0;
 CREATE INDEX delivery_unfinished ON delivery (accepted_at) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_unfinished_late ON delivery (late) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_unfinished_rank ON delivery (rank, seq) WHERE state IN ('waiting', 'sending', 'unanswered');

@@ -8,7 +8,7 @@ use super::super::migrate::{MIGRATIONS, migrate};
 use super::super::open::connect;
 use super::{PostgresStore, Settings, server, settings};
 use crate::store::conformance::desk::{DAFTAR, Desk, FACILITY};
-use crate::store::{NodeTurn, OwnerChange, Store, StoreError};
+use crate::store::{NodeTurn, OwnerChange, StoreError};
 
 const TERM: NodeTurn = NodeTurn { term: Duration::from_secs(600), skew: SignedDuration::ZERO };
 

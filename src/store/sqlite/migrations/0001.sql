@@ -54,6 +54,7 @@ CREATE TABLE delivery (
   stumbles INTEGER NOT NULL,
   faults INTEGER NOT NULL,
   fault TEXT,
+  crashes INTEGER NOT NULL DEFAULT 0, -- the process died while it was in flight (queue/crash.rs)
   lease_token INTEGER,
   lease_until INTEGER,
   lease_purpose TEXT,
@@ -93,6 +94,7 @@ CREATE INDEX delivery_due_at ON delivery (due_at)
   WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
 CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_leased ON delivery (lease_until) WHERE lease_token IS NOT NULL;
+CREATE INDEX delivery_suspect ON delivery (facility, service, crashes, rank) WHERE crashes > 0;
 CREATE INDEX delivery_unfinished ON delivery (accepted_at) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_unfinished_late ON delivery (late) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_unfinished_rank ON delivery (rank, seq) WHERE state IN ('waiting', 'sending', 'unanswered');

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::queue::State;
 use crate::queue::transition::Event;
 use crate::secret::Private;
 use crate::store::conformance::desk::{
@@ -209,4 +210,20 @@ async fn a_damaged_row_stops_only_itself() {
     raw.execute("UPDATE delivery SET remote = x'0101' WHERE id = ?1", [worse.to_string()]).unwrap();
     desk.claim_only(sound, 1).await;
     assert!(desk.store.attempts(damaged).await.unwrap().is_empty(), "nothing is half claimed");
+}
+
+#[tokio::test]
+async fn an_entry_whose_payload_cannot_be_opened_is_held_for_a_person_and_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jembatan.db");
+    let desk = desk_in(folder.path());
+    let spoilt = desk.accept_one("r", DAFTAR, CARD).await;
+    let whole = desk.accept_one("s", DAFTAR, "0009900000001").await;
+    let other = Connection::open(&path).unwrap();
+    let spoil = "UPDATE entry_body SET original = x'00', current = NULL WHERE delivery = ?1";
+    assert_eq!(other.execute(spoil, [spoilt.to_string()]).unwrap(), 1);
+    desk.send_only(whole, accepted("noUrut", "A1"), 10).await;
+    assert_eq!(desk.stand(spoilt).await, (State::Held, "unreadable".to_owned()));
+    assert!(desk.claim(20).await.is_empty());
+    desk.check_tally().await;
 }
