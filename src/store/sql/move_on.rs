@@ -405,11 +405,11 @@ impl Tx<'_> {
         // As in `reclaim`: the leased are few, and sorted here.
         let mut suspects = self.select("WHERE lease_token IS NOT NULL AND lease_until < ?1", &[&i64::MAX])?;
         suspects.sort_unstable_by_key(|delivery| delivery.seq);
-        self.blame_all(&suspects, now, base)
+        self.blame_these(&suspects, now, base)
     }
 
     /// Counts a crash against these deliveries.
-    pub(super) fn blame_all(self, suspects: &[Delivery], now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
+    pub(super) fn blame_these(self, suspects: &[Delivery], now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
         let mut blamed = Blamed { suspects: suspects.len(), held: Vec::new() };
         for delivery in suspects {
             self.lose(delivery, "crashed", &Event::Crashed, now, base)?;

@@ -26,6 +26,10 @@ const FORGOTTEN: i64 = 24 * 3_600_000;
 const LOST: &str = "lease_token IS NOT NULL AND (lease_until < ?1 OR (?2 = 1 AND EXISTS (SELECT 1 FROM attempt a \
     WHERE a.token = delivery.lease_token AND (a.node IS NULL OR a.node = ?3))))";
 
+/// Leases of this node's name.
+const OWN: &str = "lease_token IS NOT NULL AND EXISTS (SELECT 1 FROM attempt a WHERE a.token = delivery.lease_token \
+    AND a.node = ?1)";
+
 impl Tx<'_> {
     fn database_clock(self) -> Result<i64, StoreError> {
         let sql = format!("SELECT {CLOCK}");
@@ -180,6 +184,20 @@ impl Tx<'_> {
         statement.query_map(params![now, all, me.name], |row| row.get(0))?.collect()
     }
 
+    /// Facilities with leases of this node's.
+    pub(super) fn own_facilities(self, me: &Node) -> Result<Vec<String>, StoreError> {
+        let sql = format!("SELECT DISTINCT facility FROM delivery WHERE {OWN} ORDER BY facility");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        statement.query_map(params![me.name], |row| row.get(0))?.collect()
+    }
+
+    /// Suspects what the last process of this name held of a facility; another node's entries did not kill it.
+    pub(super) fn blame_as(self, me: &Node, facility: &str, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
+        let suspects =
+            self.select(&format!("WHERE {OWN} AND facility = ?2 ORDER BY seq"), params![me.name, facility])?;
+        self.blame_these(&suspects, now, base)
+    }
+
     /// Puts a facility's lost leases into doubt.
     pub(super) fn reclaim_as(
         self,
@@ -194,17 +212,6 @@ impl Tx<'_> {
         let lost = self.select(&rest, params![clock, all, me.name, facility])?;
         // Settle is counted from the end of the lease; a clock that is slow must not shorten it.
         self.lose_all(&lost, now.max(instant(clock)?), base)
-    }
-
-    /// Counts a crash of this node's last process against what that process held, and nobody else's.
-    pub(super) fn blame_as(self, me: &Node, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
-        let clock = self.database_clock()?;
-        let held = self.select(
-            "WHERE lease_token IS NOT NULL AND EXISTS (SELECT 1 FROM attempt a \
-             WHERE a.token = delivery.lease_token AND a.node = ?1) ORDER BY seq",
-            params![me.name],
-        )?;
-        self.blame_all(&held, now.max(instant(clock)?), base)
     }
 }
 

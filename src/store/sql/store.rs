@@ -142,13 +142,18 @@ impl<B: Backend> Store for B {
         if !self.read(move |tx| tx.is_any_lost(now, true)).await? {
             return Ok(Blamed { suspects: 0, held: Vec::new() });
         }
-        match self.me() {
-            Some(me) => {
-                let me = me.clone();
-                self.write(Scope::Everything, move |tx| tx.blame_as(&me, now, &base)).await
-            }
-            None => self.write(Scope::Everything, move |tx| tx.blame(now, &base)).await,
+        let Some(me) = self.me() else {
+            return self.write(Scope::Everything, move |tx| tx.blame(now, &base)).await;
+        };
+        let asks = me.clone();
+        let mut blamed = Blamed { suspects: 0, held: Vec::new() };
+        for facility in self.read(move |tx| tx.own_facilities(&asks)).await? {
+            let (me, scope) = (me.clone(), Scope::Facility(facility.clone()));
+            let more = self.write(scope, move |tx| tx.blame_as(&me, &facility, now, &base)).await?;
+            blamed.suspects += more.suspects;
+            blamed.held.extend(more.held);
         }
+        Ok(blamed)
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {

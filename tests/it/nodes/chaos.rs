@@ -10,8 +10,8 @@ use crate::bridge::{Setup, card, daftar, yesterday};
 use crate::day::exactly_once;
 
 /// Entries of one batch, and of one submission of it.
-const BATCH: usize = 400;
-const PART: usize = 20;
+const BATCH: usize = 120;
+const PART: usize = 10;
 
 /// Registrations of new patients, spread over the facilities.
 fn batch(number: usize) -> Vec<Value> {
@@ -47,7 +47,8 @@ fn rate(cluster: &mut Cluster, number: usize) -> f64 {
 
 /// One scenario: a batch in peace, a batch with the fault in it, a batch in peace.
 fn scenario(name: &str, settings: &[&str], fault: impl Fn(&mut Cluster)) {
-    let mut cluster = Cluster::stopped(&["a", "b"], &Setup { seed: 5, ..Setup::default() }, settings);
+    let mut cluster =
+        Cluster::stopped(&["a", "b"], &Setup { seed: 5, timeout_ms: 5_000, ..Setup::default() }, settings);
     cluster.start(0);
     cluster.start(1);
     cluster.settled();
@@ -55,7 +56,7 @@ fn scenario(name: &str, settings: &[&str], fault: impl Fn(&mut Cluster)) {
     let before = rate(&mut cluster, 1).max(rate(&mut cluster, 2));
     let done = delivered(&cluster);
     cluster.hand_in(&batch(3), &[0, 1]);
-    cluster.until("it is at work", || (delivered(&cluster) > done + BATCH / 20).then_some(()));
+    cluster.until("it is at work", || (delivered(&cluster) > done).then_some(()));
     let began = Instant::now();
     fault(&mut cluster);
     cluster.on(0);
@@ -99,8 +100,9 @@ fn pg_backend_kill() {
 fn pool_exhaustion() {
     scenario("pool_exhaustion", &["max_connections=60"], |cluster| {
         // Strangers take every place, and the bridge's own connections are cut: for some seconds it finds none.
-        let mut strangers = cluster.server.crowd(DATABASE, 70, 4);
-        cluster.server.cut(DATABASE, "query NOT ILIKE '%pg_sleep%'");
+        let mut knife = cluster.server.cut_later(DATABASE, "query NOT ILIKE '%pg_sleep%'", 1);
+        let mut strangers = cluster.server.crowd(DATABASE, 70, 5);
+        assert!(knife.wait().unwrap().success());
         for stranger in &mut strangers {
             drop(stranger.wait());
         }

@@ -136,6 +136,27 @@ impl Server {
         (0..count).map(one).collect()
     }
 
+    /// As [`Server::cut`], some seconds later, over a connection that is made now: later there may be none left.
+    pub(crate) fn cut_later(&self, database: &str, which: &str, seconds: u32) -> Child {
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' \
+             AND pid <> pg_backend_pid() AND {which}"
+        );
+        let child = Command::new(program("psql"))
+            .args(["-X", "-q", "-U", "postgres", "-h"])
+            .arg(self.folder.path())
+            .args(["-d", database, "-c", &format!("SELECT pg_sleep({seconds})"), "-c", &sql])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = format!("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep({seconds})'");
+        while self.ask("postgres", &begun) == "0" {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child
+    }
+
     /// Ends every connection of a database but the asker's.
     pub(crate) fn cut(&self, database: &str, which: &str) -> usize {
         let sql = format!(

@@ -102,7 +102,7 @@ fn a_second_process_under_the_same_name_is_kept_out_while_the_first_lives() {
 fn polling_goes_on_where_notifications_are_cut() {
     let mut cluster = Cluster::up(&["a", "b"], &Setup::default());
     for n in 0..6 {
-        let cut = cluster.server.cut(DATABASE, "query ILIKE 'LISTEN%'");
+        let cut = cluster.server.cut(DATABASE, "(query ILIKE 'LISTEN%' OR query ILIKE 'NOTIFY%')");
         let body = submission(&format!("r-{n}"), &[daftar(&card(10 + n), yesterday())]);
         let body = {
             let mut body = body;

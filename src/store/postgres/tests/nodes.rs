@@ -33,7 +33,7 @@ async fn only_the_owner_claims_and_gives_up_only_what_is_not_in_flight() {
     let database = server::database();
     let (a, b) = (node(&database.url(), "a").await, node(&database.url(), "b").await);
     a.accept_one("r-1", DAFTAR, "0009900000001").await;
-    b.accept_one("r-2", DAFTAR, "0009900000002").await;
+    a.accept_one("r-2", DAFTAR, "0009900000002").await;
     assert!(a.claim(0).await.is_empty(), "nobody owns it yet");
     a.store.stand(TERM).await.unwrap();
     assert!(change(&a, take()).await && !change(&b, take()).await, "one holder");
@@ -118,6 +118,6 @@ async fn a_schema_is_not_contracted_while_an_older_node_lives() {
     assert!(change(&old, take()).await && old.claim(0).await.len() == 1, "the older node goes on");
     old.store.leave().await.unwrap();
     assert_eq!(migrate(&mut client, &steps).await.unwrap().version, known + 2);
-    let refused = PostgresStore::open(of_node(&database.url(), "lama")).await;
+    let refused = PostgresStore::open(of_node(&database.url(), "lain")).await;
     assert!(matches!(refused, Err(StoreError::Newer { .. })), "{refused:?}");
 }
