@@ -237,7 +237,11 @@ fn tell_changes(catalogue: &Catalogue) {
 fn run_file(config: &Config) -> PathBuf {
     match &config.store.url {
         StoreUrl::Sqlite(path) => LastRun::beside(path),
-        StoreUrl::Postgres(_) => LastRun::beside(&config.vault.path),
+        // Nodes may share a vault's folder: each has a file of its own.
+        StoreUrl::Postgres(_) => {
+            let node = config.node.name.clone().unwrap_or_else(nodes::host_name);
+            LastRun::beside(&config.vault.path.with_file_name(format!("node-{node}")))
+        }
     }
 }
 

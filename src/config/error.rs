@@ -275,6 +275,12 @@ impl Fault {
                 "a loopback or private address; only for development with remote.allow_local = true",
                 "alamat lokal atau privat; hanya untuk pengembangan dengan remote.allow_local = true",
             ),
+            _place => self.place_text(),
+        }
+    }
+
+    fn place_text(&self) -> (&'static str, &'static str) {
+        match self {
             Self::TimeOfDay => (
                 "expected a time of day such as \"20:30\", or \"\" for never",
                 "bukan jam; tulis misalnya \"20:30\", atau \"\" agar tidak pernah",
@@ -291,23 +297,7 @@ impl Fault {
                 ("this facility is listed twice: remove one", "faskes ini tercantum dua kali: hapus satu")
             }
             Self::AppCode => ("must be 1 to 8 digits, such as \"095\"", "harus 1 sampai 8 angka, misalnya \"095\""),
-            Self::Unreadable(_)
-            | Self::Syntax(_)
-            | Self::Unknown(_)
-            | Self::Secret
-            | Self::OneOf(_)
-            | Self::InboundNeedsTls
-            | Self::BasePath
-            | Self::TokenLifetime
-            | Self::Missing
-            | Self::Table
-            | Self::Tables
-            | Self::Text
-            | Self::Boolean
-            | Self::Duration
-            | Self::Size
-            | Self::Number(..)
-            | Self::Rate => ("invalid", "tidak sah"),
+            _other => ("invalid", "tidak sah"),
         }
     }
 }

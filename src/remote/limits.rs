@@ -49,7 +49,7 @@ impl Bucket {
     /// The same bucket at another rate: what was let through so far stays paid for, and a debt does not grow.
     #[must_use]
     pub fn at_rate(&self, rate_per_second: f64, burst: u32) -> Self {
-        Self { paid_at: self.paid_at, ..Self::new(rate_per_second, burst) }
+        Self { paid_at: self.paid_at, lately: self.lately.clone(), ..Self::new(rate_per_second, burst) }
     }
 
     /// Takes one token.
@@ -109,7 +109,9 @@ impl Bucket {
             *call = (*call).min(now);
         }
         let window = WINDOW.max(self.step);
-        self.lately.front().and_then(|oldest| oldest.checked_add(window).ok()).unwrap_or(now)
+        // The last `cap` of them: more are there where the rate became smaller.
+        let counts = self.lately.iter().rev().nth(self.cap.saturating_sub(1));
+        counts.and_then(|oldest| oldest.checked_add(window).ok()).unwrap_or(now)
     }
 
     fn note(&mut self, now: Timestamp) {

@@ -376,6 +376,14 @@ pass! {
         self.below.close();
     }
 
+    fn concerns(&self) -> Vec<String> {
+        self.below.concerns()
+    }
+
+    fn on_turn(&self, tell: crate::store::Tell) {
+        self.below.on_turn(tell);
+    }
+
     fn wake_ups(&self) -> watch::Receiver<u64> {
         self.below.wake_ups()
     }

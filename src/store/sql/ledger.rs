@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Tx;
-use super::db::{OptionalExtension, Row, params};
+use super::db::{OptionalExtension, Row, ToSql, params};
 use super::rows::{Millis, Parsed, Word, millis};
 use crate::audit::{self, Entry};
 use crate::secret::Private;
@@ -197,8 +197,7 @@ impl Tx<'_> {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Millis>(2)?.0))
         });
         let Some((facility, service, opened)) = open.optional()? else { return Ok(()) };
-        let count = |sql: &str, more: i64| -> Result<i64, StoreError> {
-            let values = params![facility, service, millis(opened), millis(at), more];
+        let count = |sql: &str, values: &[&dyn ToSql]| -> Result<i64, StoreError> {
             Ok(self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?)
         };
         // What ended since it opened stands in the feed, from here on.
@@ -206,23 +205,27 @@ impl Tx<'_> {
         let ended = "FROM change c JOIN delivery d ON d.id = c.delivery WHERE c.facility = ?1 AND c.cursor >= ?5 \
                      AND d.service = ?2 AND d.state NOT IN ('waiting', 'sending', 'unanswered')";
         let accepted = "SELECT count(*) FROM delivery WHERE facility = ?1 AND service = ?2 \
-                        AND accepted_at BETWEEN ?3 AND ?4 AND ?5 = ?5";
-        let unfinished = "SELECT coalesce(sum(count), 0) FROM tally WHERE facility = ?1 AND service = ?2 \
-                          AND state IN ('waiting', 'sending', 'unanswered') AND ?3 = ?3 AND ?4 = ?4 AND ?5 = ?5";
+                        AND accepted_at BETWEEN ?3 AND ?4";
+        let unfinished = "SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM tally WHERE facility = ?1 AND service = ?2 \
+                          AND state IN ('waiting', 'sending', 'unanswered')";
         let finished = format!(
             "SELECT count(DISTINCT d.id) {ended} AND d.state <> 'cancelled' AND d.accepted_at <= ?4 AND d.updated_at >= ?3"
         );
         let waiting_late = "SELECT count(*) FROM delivery WHERE facility = ?1 AND service = ?2 \
-                            AND state IN ('waiting', 'sending', 'unanswered') AND late BETWEEN ?3 AND ?4 AND ?5 = ?5";
+                            AND state IN ('waiting', 'sending', 'unanswered') AND late BETWEEN ?3 AND ?4";
         let ended_late =
             format!("SELECT count(DISTINCT d.id) {ended} AND d.late BETWEEN ?3 AND ?4 AND d.updated_at > d.late");
-        let affected = count(unfinished, 0)? + count(&finished, since)?;
-        let late = count(waiting_late, 0)? + count(&ended_late, since)?;
+        let (opened, closed) = (millis(opened), millis(at));
+        let feed = params![facility, service, opened, closed, since];
+        let span = params![facility, service, opened, closed];
+        let affected = count(unfinished, params![facility, service])? + count(&finished, feed)?;
+        let late = count(waiting_late, span)? + count(&ended_late, feed)?;
+        let accepted = count(accepted, span)?;
         self.connection
             .prepare_cached(
                 "UPDATE outage SET closed_at = ?2, closed_by = ?3, accepted = ?4, affected = ?5, late = ?6 WHERE id = ?1",
             )?
-            .execute(params![id, millis(at), actor, count(accepted, 0)?, affected, late])?;
+            .execute(params![id, closed, actor, accepted, affected, late])?;
         self.log(&outage_line(at, actor, "outage.close", id, ""))
     }
 

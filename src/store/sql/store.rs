@@ -215,6 +215,10 @@ impl<B: Backend> Store for B {
     }
 
     async fn change_outage(&self, change: OutageChange) -> Result<OutageRow, StoreError> {
+        if matches!(change, OutageChange::Close { .. }) {
+            // What ended meanwhile is counted from the feed.
+            self.number_feed().await?;
+        }
         let scope = scope_of_outage(&change);
         self.write(scope, move |tx| tx.change_outage(&change)).await
     }

@@ -309,7 +309,7 @@ fn killed_as_often_as_the_environment_says() {
             }
             let seed = first + lane * 1_000_000 + round;
             let kills = usize::try_from(left.min(each)).unwrap();
-            let done = holds(Plan { seed, kills, moods: seed % 3 != 0, at_syncs: seed % 2 == 0 });
+            let done = holds(Plan { seed, kills, moods: !seed.is_multiple_of(3), at_syncs: seed.is_multiple_of(2) });
             sum.kills += done.kills;
             sum.starts += done.starts;
             sum.acknowledged += done.acknowledged;

@@ -240,7 +240,7 @@ async fn a_contraction_waits_until_no_older_node_is_alive() {
         .chain(["-- expand\nCREATE TABLE wide (x BIGINT)", "-- contract\nDROP TABLE wide"])
         .collect();
     let now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-    client.batch_execute(&format!("INSERT INTO node VALUES ('old', 1, {now}), ('new', 3, {now})")).await.unwrap();
+    client.batch_execute(&format!("INSERT INTO node (name, version, program, boot, seen_at, until_at, skew) VALUES ('old', 1, 'p', 'a', {now}, {now}, 0), ('new', 3, 'p', 'b', {now}, {now}, 0)")).await.unwrap();
     let migrated = migrate::migrate(&mut client, &steps).await.unwrap();
     assert_eq!((migrated.fresh, migrated.version), (false, 2));
     client.batch_execute(&format!("UPDATE node SET seen_at = {now} - 60001 WHERE name = 'old'")).await.unwrap();
