@@ -25,10 +25,13 @@ async fn reconcile(bench: &Arc<Bench>) -> BTreeSet<(usize, String, String)> {
     let hub = &bench.hub;
     let mut shown = BTreeSet::new();
     let Some(process) = bench.ready() else { return shown };
+    // Also days of which the store knows nothing: what a restored backup forgot was at BPJS all the same.
     let days: BTreeSet<(usize, jiff::civil::Date)> = {
         let model = hub.model();
+        let planned = model.plan.entries.iter().map(|planned| (planned.facility, planned.day));
         let all = model.plan.entries.iter().zip(&model.entries);
-        all.filter_map(|(planned, entry)| Some((planned.facility, entry.last.as_ref()?.service_date?))).collect()
+        let known = all.filter_map(|(planned, entry)| Some((planned.facility, entry.last.as_ref()?.service_date?)));
+        planned.chain(known).collect()
     };
     for (site, day) in days {
         let facility = hub.sites[site].code.to_owned();

@@ -70,6 +70,8 @@ pub(super) struct Options {
     pub(super) kills: u64,
     /// One store call meets a full or failing disk.
     pub(super) disk: u64,
+    /// The end of one attempt stands still until its lease has run out, and is recorded after that.
+    pub(super) stalls: u64,
     /// Steps of the wall clock.
     pub(super) steps: u64,
     /// How far they go.
@@ -93,6 +95,7 @@ impl Options {
         let hidden = some(500, &[50, 200, 500]);
         let (episodes, kills) = (some(500, &[1, 2, 4]), some(600, &[1, 2, 3, 6]));
         let (disk, steps) = (some(250, &[2, 5, 20]), some(300, &[1, 2, 4]));
+        let stalls = some(250, &[10, 50]);
         let long = size == Size::Long;
         let hour = 3600;
         let span = if long {
@@ -124,6 +127,7 @@ impl Options {
             longest: Duration::from_secs(longest),
             kills,
             disk,
+            stalls,
             steps,
             step_most: Duration::from_secs(dice.pick(&[1, 30, 120, hour, 26 * hour])),
             restore: kills > 0 && some(150, &[1]) == 1,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::hub::Hub;
-use super::store::{Watched, on_the_spot};
+use super::store::{Moment, Watched, on_the_spot};
 use crate::audit;
 use crate::catalogue::Operation;
 use crate::queue::transition::Event;
@@ -115,6 +115,7 @@ pub(super) fn claimed(own: &Watched, claimed: &[Claimed], now: Timestamp) {
                 may_be_sent(own, place, one, now);
                 see(hub, place, &one.delivery);
                 hub.model().entries[place].sending = Some(one.attempt);
+                own.life.moment(Moment::Claimed);
             }
         }
     }
@@ -163,6 +164,10 @@ pub(super) fn recorded(own: &Watched, of: &Recorded, after: Option<&Delivery>) {
     let Some(after) = after else {
         return hub.event("recorded too late", place, 0);
     };
+    let holder = hub.model().entries[place].last.as_ref().and_then(|last| last.progress.lease);
+    if holder.is_none_or(|lease| lease.token != of.token) {
+        hub.broken("only the holder records", format!("entry {place}: the end of an attempt that had lost its lease"));
+    }
     let at = hub.millis();
     match &of.event {
         Event::Ended(outcome) => {
@@ -186,6 +191,7 @@ pub(super) fn recorded(own: &Watched, of: &Recorded, after: Option<&Delivery>) {
             hub.event(finding.word(), place, 1);
             if matches!(finding, Finding::Absent) {
                 count_absent(hub, place);
+                own.life.moment(Moment::Absent);
             }
         }
         _other => {}
@@ -275,7 +281,29 @@ pub(super) fn chain(store: &dyn Store, hub: &Hub) {
 pub(super) fn moved(own: &Watched, what: &'static str, count: usize) {
     if count > 0 {
         own.hub.event(what, count, 0);
+        let sending = sent_with_lease(&own.hub);
         refresh_all(own.below.as_ref(), &own.hub);
+        doubt_lost(&own.hub, &sending);
+    }
+}
+
+/// Entries whose send holds a lease.
+fn sent_with_lease(hub: &Hub) -> Vec<usize> {
+    let model = hub.model();
+    let sends = |last: &Delivery| last.progress.lease.is_some_and(|lease| lease.purpose == Purpose::Send);
+    let all = model.entries.iter().enumerate();
+    all.filter(|(_, entry)| entry.last.as_ref().is_some_and(sends)).map(|(place, _)| place).collect()
+}
+
+/// Whoever lost the lease of a send may be at BPJS, whatever the bridge makes of it.
+fn doubt_lost(hub: &Hub, sending: &[usize]) {
+    let at = hub.millis();
+    let mut model = hub.model();
+    for &place in sending {
+        let entry = &mut model.entries[place];
+        if entry.last.as_ref().is_some_and(|last| last.progress.lease.is_none()) {
+            (entry.sending, entry.doubt, entry.absent, entry.declared) = (None, Some(at), 0, false);
+        }
     }
 }
 

@@ -35,6 +35,15 @@ use crate::store::{
     Recorded, Redate, Settlement, SharedStore, Standing, StandingAsk, Store, StoreError, SubmissionRow, Totals,
 };
 
+/// A moment at which a death proves most: chance alone rarely finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// A look-up that found nothing is on disk, the send that follows is not.
+    Absent,
+    /// The intention to send is on disk.
+    Claimed,
+}
+
 /// One life of the process.
 #[derive(Debug)]
 pub(super) struct Life {
@@ -42,6 +51,9 @@ pub(super) struct Life {
     /// Calls left until it dies, negative: it does not; and whether it dies after the commit.
     left: AtomicI64,
     after: AtomicBool,
+    /// It dies when this moment comes, after its commit.
+    awaits: Mutex<Option<Moment>>,
+    fatal_now: AtomicBool,
     /// The store said that a commit's outcome is unknown: nothing more is written.
     closed: AtomicBool,
     pub(super) ended: Notify,
@@ -53,6 +65,8 @@ impl Life {
             dead: AtomicBool::new(false),
             left: AtomicI64::new(-1),
             after: AtomicBool::new(false),
+            awaits: Mutex::new(None),
+            fatal_now: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             ended: Notify::new(),
         })
@@ -62,6 +76,19 @@ impl Life {
     pub(super) fn doom(&self, calls: i64, after: bool) {
         self.after.store(after, Ordering::Relaxed);
         self.left.store(calls, Ordering::Relaxed);
+    }
+
+    /// It dies when this moment comes next.
+    pub(super) fn await_moment(&self, moment: Moment) {
+        *self.awaits.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
+    }
+
+    /// This moment is here: whoever waits for it dies once the step is done.
+    pub(super) fn moment(&self, moment: Moment) {
+        let mut awaits = self.awaits.lock().unwrap_or_else(PoisonError::into_inner);
+        if awaits.take_if(|awaited| *awaited == moment).is_some() {
+            self.fatal_now.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn end(&self) {
@@ -145,6 +172,17 @@ impl Watched {
         }
     }
 
+    /// What has the end of an attempt in its hands stands still past its lease: somebody else looked up meanwhile.
+    async fn stall(&self) {
+        let options = &self.hub.options;
+        let dice = Dice::new(options.seed ^ self.hub.millis().wrapping_mul(0x9E37_79B9), "stall");
+        if self.hub.faulty() && dice.strikes(options.stalls) {
+            self.hub.event("stalled past the lease", 0, 0);
+            let lease = options.request_timeout + std::time::Duration::from_secs(30);
+            tokio::time::sleep(lease + dice.millis(0, 120_000)).await;
+        }
+    }
+
     async fn die(&self) -> ! {
         self.life.end();
         std::future::pending::<()>().await;
@@ -216,7 +254,7 @@ impl Watched {
         } else if let Err(StoreError::Full(_)) = &result {
             self.hub.event("disk full", 0, 0);
         }
-        if after {
+        if after || self.life.fatal_now.swap(false, Ordering::Relaxed) {
             self.hub.event("killed after a commit", 0, 0);
             self.die().await;
         }
@@ -332,6 +370,7 @@ pass! {
     }
 
     async fn record(&self, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
+        self.stall().await;
         let of = recorded.clone();
         self.call("record", true, self.below.record(recorded), |own, after| steps::recorded(own, &of, after.as_ref())).await
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::network::Weather;
 use super::run::Bench;
+use super::store::Moment;
 use crate::simulator::DownMode;
 use crate::simulator::faults::{Fault, Kind};
 
@@ -132,12 +133,14 @@ pub(super) async fn deaths(bench: Arc<Bench>) {
         bench.back_up();
         tokio::time::sleep(dice.millis(0, span / 2)).await;
         let Some(process) = bench.ready() else { continue };
-        if dice.strikes(250) {
-            hub.event("killed at a time", 0, 0);
-            process.life.end();
-        } else {
-            let calls = doom(&dice);
-            process.life.doom(calls, dice.strikes(500));
+        match dice.below(8) {
+            0 | 1 => {
+                hub.event("killed at a time", 0, 0);
+                process.life.end();
+            }
+            2 => process.life.await_moment(Moment::Absent),
+            3 => process.life.await_moment(Moment::Claimed),
+            _ => process.life.doom(doom(&dice), dice.strikes(500)),
         }
     }
 }

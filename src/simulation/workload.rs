@@ -24,6 +24,8 @@ pub(super) struct Planned {
     pub(super) mark: Option<String>,
     /// Whose it is.
     pub(super) card: String,
+    /// The day of service.
+    pub(super) day: Date,
     /// What it comes after, by place in the plan.
     pub(super) after: Vec<usize>,
     pub(super) payload: Value,
@@ -138,6 +140,7 @@ impl Maker<'_> {
             facility: draft.facility,
             mark,
             card: draft.card.clone(),
+            day: draft.day,
             after: after.to_vec(),
             payload,
             faulty: false,
