@@ -286,7 +286,10 @@ fn observe(live: &Arc<Live>, clock: &Clock) -> Observe {
 /// The last process died without a word: what was in flight is suspected of having killed it (`queue::crash`).
 async fn blame(shared: &Shared) -> Result<(), StoreError> {
     let blamed = shared.store.blame(shared.parts.clock.now(), shared.base()).await?;
-    tracing::warn!(suspects = blamed.suspects, "the last run ended without a word: what was in flight is tried alone");
+    if blamed.suspects > 0 {
+        let suspects = blamed.suspects;
+        tracing::warn!(suspects, "the last run ended without a word: what was in flight is tried alone");
+    }
     for id in blamed.held {
         tracing::error!(delivery.id = %id, "set aside: the process died three times while it worked on it");
     }

@@ -64,7 +64,7 @@ struct OnDisk {
 
 impl OnDisk {
     fn new(catalogue: &Arc<Catalogue>, seed: u64) -> Self {
-        let order = if seed % 2 == 0 { Order::Strict } else { Order::Journaled };
+        let order = if seed.is_multiple_of(2) { Order::Strict } else { Order::Journaled };
         Self { disk: crashfs::Disk::new(order, seed), catalogue: Arc::clone(catalogue), open: None, backup: None }
     }
 

@@ -87,9 +87,9 @@ fn feed(bench: &Arc<Bench>) {
     }
 }
 
-/// What is at BPJS now, by mark, against what the bridge says.
-fn exactly_once(hub: &Hub, shown: &BTreeSet<(usize, String, String)>) {
-    let mut alive: BTreeMap<RowName, Option<String>> = BTreeMap::new();
+/// What our side made at BPJS and is there now.
+fn alive(hub: &Hub) -> BTreeMap<RowName, Option<String>> {
+    let mut alive = BTreeMap::new();
     for (site, simulator) in hub.bpjs.iter().enumerate() {
         simulator.look(|world| {
             for (family, id, mark, origin) in rows_of(world) {
@@ -99,6 +99,12 @@ fn exactly_once(hub: &Hub, shown: &BTreeSet<(usize, String, String)>) {
             }
         });
     }
+    alive
+}
+
+/// What is at BPJS now, by mark, against what the bridge says.
+fn exactly_once(hub: &Hub, shown: &BTreeSet<(usize, String, String)>) {
+    let alive = alive(hub);
     let model = hub.model();
     let mut owned: BTreeMap<RowName, usize> = BTreeMap::new();
     let mut broken = Vec::new();

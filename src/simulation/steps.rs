@@ -91,7 +91,7 @@ pub(super) fn see(hub: &Hub, place: usize, now: &Delivery) {
     }
 }
 
-fn operation<'a>(hub: &'a Hub, place: usize) -> Option<&'a Operation> {
+fn operation(hub: &Hub, place: usize) -> Option<&Operation> {
     let name = hub.model().plan.entries[place].operation;
     hub.catalogue.operation(name)
 }

@@ -39,7 +39,7 @@ pub(super) fn moods(bench: &Bench) {
     if options.mood > 0 {
         let chance = share(options.mood, MOODS.len() as u64);
         faults.extend(MOODS.map(|kind| Fault { probability: Some(chance), ..Fault::new("write", kind) }));
-        let slow = Fault::new("*", Kind::Slow).lasting(u64::try_from(options.latency * 2).unwrap_or(0));
+        let slow = Fault::new("*", Kind::Slow).lasting(options.latency * 2);
         faults.push(Fault { probability: Some(chance), ..slow });
     }
     if options.hidden > 0 {
@@ -146,5 +146,5 @@ pub(super) async fn deaths(bench: Arc<Bench>) {
 }
 
 fn doom(dice: &Dice) -> i64 {
-    i64::try_from(dice.pick(&[0, 1, 2, 3, 5, 8, 13, 30])).unwrap_or(0)
+    dice.pick(&[0, 1, 2, 3, 5, 8, 13, 30])
 }

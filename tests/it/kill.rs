@@ -69,7 +69,7 @@ fn killed_again_and_again(seed: u64) {
     let odd: Vec<&Value> = all.iter().filter(|one| one["state"] != "delivered").collect();
     assert!(odd.is_empty(), "{odd:#?}");
     exactly_once(&bridge, &all);
-    let looked = bridge.logs().matches("looked up before anything else happens").count();
+    let looked = bridge.logs().matches("what was in flight is tried alone").count();
     assert!(looked > 0, "no kill met an attempt in flight: the test shows nothing");
 }
 

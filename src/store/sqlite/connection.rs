@@ -6,40 +6,6 @@ use rusqlite::{CachedStatement, Connection};
 use crate::store::StoreError;
 use crate::store::sql::db::{Columns, Db, Each, Row, ToSql, ValueRef};
 
-/// What statements did, for the tests that hold them to their indexes.
-#[cfg(test)]
-pub(super) mod steps {
-    use std::collections::BTreeMap;
-    use std::sync::{Mutex, PoisonError};
-
-    use rusqlite::{Connection, Statement, StatementStatus};
-
-    /// Steps of SQLite's machine, by database file and statement.
-    static TAKEN: Mutex<BTreeMap<String, BTreeMap<String, i64>>> = Mutex::new(BTreeMap::new());
-
-    pub(super) fn note(connection: &Connection, sql: &str, statement: &Statement<'_>) {
-        let steps = i64::from(statement.reset_status(StatementStatus::VmStep));
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = taken.entry(connection.path().unwrap_or_default().to_owned()).or_default();
-        *here.entry(sql.to_owned()).or_default() += steps;
-    }
-
-    /// What was done on a file since the last call.
-    pub(in crate::store::sqlite) fn of(path: &std::path::Path) -> BTreeMap<String, i64> {
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.remove(path.to_str().unwrap_or_default()).unwrap_or_default()
-    }
-
-    /// Every statement that was run on any file.
-    pub(in crate::store::sqlite) fn statements() -> Vec<String> {
-        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<String> = taken.values().flat_map(BTreeMap::keys).cloned().collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    }
-}
-
 /// A parameter on its way into a statement.
 struct Bound<'v>(ValueRef<'v>);
 
@@ -105,5 +71,39 @@ impl Columns for rusqlite::Row<'_> {
 
     fn index_of(&self, name: &str) -> Result<usize, StoreError> {
         Ok(self.as_ref().column_index(name)?)
+    }
+}
+
+/// What statements did, for the tests that hold them to their indexes.
+#[cfg(test)]
+pub(super) mod steps {
+    use std::collections::BTreeMap;
+    use std::sync::{Mutex, PoisonError};
+
+    use rusqlite::{Connection, Statement, StatementStatus};
+
+    /// Steps of SQLite's machine, by database file and statement.
+    static TAKEN: Mutex<BTreeMap<String, BTreeMap<String, i64>>> = Mutex::new(BTreeMap::new());
+
+    pub(super) fn note(connection: &Connection, sql: &str, statement: &Statement<'_>) {
+        let steps = i64::from(statement.reset_status(StatementStatus::VmStep));
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = taken.entry(connection.path().unwrap_or_default().to_owned()).or_default();
+        *here.entry(sql.to_owned()).or_default() += steps;
+    }
+
+    /// What was done on a file since the last call.
+    pub(in crate::store::sqlite) fn of(path: &std::path::Path) -> BTreeMap<String, i64> {
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.remove(path.to_str().unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Every statement that was run on any file.
+    pub(in crate::store::sqlite) fn statements() -> Vec<String> {
+        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<String> = taken.values().flat_map(BTreeMap::keys).cloned().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }

@@ -160,7 +160,7 @@ impl Walk {
     }
 
     fn starts_again(&mut self) {
-        for point in ["start.beside", "start.named", "reclaim.written", "reclaim.committed"] {
+        for point in ["start.beside", "start.named", "reclaim.committed"] {
             self.die_at(point, 1, |_| {});
         }
         for point in ["retire.written", "redate.written"] {
@@ -188,6 +188,9 @@ impl Walk {
         }
         self.field.bridge.fault(Fault::new("write", Kind::Slow).lasting(120));
         self.die_at("send.waiting", n, Self::patients);
+        // As after a power cut: without this file nobody is suspected, and what was in flight is reclaimed.
+        fs::remove_file(self.field.bridge.home().join("state/jembatan.db.run")).unwrap();
+        self.die_at("reclaim.written", 1, |_| {});
         self.field.bridge.simulator.clear_faults();
         self.field.bridge.fault(Fault::new("write", Kind::LandThenReset).times(20 * n));
         for point in ["lookup.before", "lookup.answered"] {

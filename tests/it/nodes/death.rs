@@ -191,7 +191,7 @@ fn a_node_that_comes_back_looks_its_own_entries_up_at_once() {
     cluster.until("it has landed", || (cluster.bridge.ledger("pendaftaran").len() == 1).then_some(()));
     cluster.kill(0);
     cluster.start(0);
-    assert!(cluster.logs(0).contains("looked up before anything else happens"), "{}", cluster.logs(0));
+    assert!(cluster.logs(0).contains("what was in flight is tried alone"), "{}", cluster.logs(0));
     let entry = cluster.bridge.finished(&id)["daftar"].clone();
     assert_eq!((&entry["state"], &entry["how"]), (&"delivered".into(), &"adopted".into()), "{entry:#}");
 }
