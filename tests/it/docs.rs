@@ -73,8 +73,12 @@ fn every_rule_of_the_agreement_stands_on_the_page_with_tests_that_exist() {
     for folder in ["src", "tests/it"] {
         everything(&root.join(folder), &mut code);
     }
-    for name in page.lines().flat_map(tests_named) {
-        assert!(code.contains(&format!("fn {name}(")), "docs/kontrak.md names a test that is not there: {name}");
+    let proof = std::fs::read_to_string(root.join("docs/proof.md")).unwrap();
+    for name in page.lines().chain(proof.lines()).flat_map(tests_named) {
+        assert!(
+            code.contains(&format!("fn {name}(")),
+            "docs/kontrak.md or proof.md names a test that is not there: {name}"
+        );
     }
     let contracts = jembatan::contract::Contracts::load(Path::new("bontang-2024.toml"), None).unwrap();
     let profile = contracts.profiles().next().unwrap();

@@ -1,6 +1,6 @@
 //! The embedded store: SQLite in WAL mode, `synchronous=FULL`, one writer with group commit.
 //!
-//! Job: the [`Store`] trait on one file. Invariants: one writer owns the only writing connection; jobs that wait
+//! Job: the [`Store`](super::Store) trait on one file. Invariants: one writer owns the only writing connection; jobs that wait
 //! share one COMMIT, each in its own savepoint; a failed COMMIT poisons the store (the process must stop and reopen);
 //! the file is created under `synchronous=EXTRA` so that no file system order can undo it; an instance lock keeps a
 //! second process out. Neighbours: `daemon` opens it. What it does not do: retry, decide, read the clock.
