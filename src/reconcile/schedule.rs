@@ -191,11 +191,16 @@ impl Schedule {
     /// Works the list off; facilities with an open outage wait.
     async fn work(&self, not_before: &mut BTreeMap<(String, Date), Timestamp>) -> Result<(), StoreError> {
         let (store, clock) = (&self.reconciler.store, &self.reconciler.clock);
+        // The evidence of outages is large: it is read only where something may be done.
+        let wanted: Vec<DayRow> = store.days("").await?.into_iter().filter(|row| row.done.is_none()).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
         let totals = store.totals(clock.now()).await?;
         let outages = store.outages(OUTAGES).await?;
         let open: BTreeSet<&str> =
             outages.iter().filter(|row| row.closed_at.is_none()).map(|row| row.facility.as_str()).collect();
-        for row in store.days("").await? {
+        for row in wanted {
             let (now, key) = (clock.now(), (row.facility.clone(), row.day));
             let waits = not_before.get(&key).is_some_and(|at| *at > now) || open.contains(row.facility.as_str());
             let served = self.places.iter().any(|place| place.facility == row.facility) && (self.ours)(&row.facility);

@@ -135,6 +135,8 @@ fn config(hub: &Hub) -> RemoteConfig {
         rate_per_second: options.rate.map(f64::from),
         connect_timeout: Duration::from_secs(1),
         request_timeout: options.request_timeout,
+        // An outage of days is probed some hundred times, not eighty thousand.
+        circuit_retry_max: Duration::from_secs(15).max(options.longest / 100),
         ..RemoteConfig::default()
     }
 }

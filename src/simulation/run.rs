@@ -42,6 +42,8 @@ pub(super) struct Bench {
     lives: AtomicU64,
     /// The length of the longest episode in force, milliseconds.
     waiting: Mutex<Vec<Duration>>,
+    /// The number of events when it was looked at last, and since when it is that.
+    still: Mutex<(u64, Duration)>,
 }
 
 /// Runs one seed to its end.
@@ -54,7 +56,8 @@ pub(super) fn run(options: Options, whole: bool) -> Outcome {
         let backup = Mutex::new((false, false));
         let began = tokio::time::Instant::now();
         let (process, lives, waiting) = (Mutex::new(None), AtomicU64::new(0), Mutex::new(Vec::new()));
-        let bench = Arc::new(Bench { hub, machine, began, process, disk, backup, lives, waiting });
+        let still = Mutex::new((0, Duration::ZERO));
+        let bench = Arc::new(Bench { hub, machine, began, process, disk, backup, lives, waiting, still });
         bench.live().await;
         bench.outcome()
     })
@@ -100,7 +103,8 @@ impl Bench {
         }
         self.calm();
         let until = tokio::time::Instant::now() + CALM_MOST;
-        while !hub.is_broken() && !self.is_over() {
+        // The end asks the process: one that died at the last moment is started again first.
+        while !hub.is_broken() && !(self.is_over() && self.ready().is_some()) {
             if tokio::time::Instant::now() > until {
                 hub.broken("everything final", self.what_is_left());
                 break;
@@ -250,8 +254,19 @@ impl Bench {
             (true, false) => Duration::from_secs(4),
             (true, true) => Duration::ZERO,
         };
+        let idle = self.idle() / 20;
         let calm = if self.hub.faulty() { Duration::ZERO } else { Duration::from_millis(500) };
-        options.slack.max(long).max(quiet).max(calm)
+        options.slack.max(long).max(quiet).max(calm).max(idle.min(Duration::from_mins(2)))
+    }
+
+    /// For how long nothing has happened at all.
+    fn idle(&self) -> Duration {
+        let (steps, now) = (self.hub.notes().steps, self.hub.passed());
+        let mut still = self.still.lock().unwrap_or_else(PoisonError::into_inner);
+        if still.0 != steps {
+            *still = (steps, now);
+        }
+        now.saturating_sub(still.1)
     }
 
     /// While nothing happens, timers are looked at rarely; otherwise as the options say.
