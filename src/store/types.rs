@@ -587,7 +587,7 @@ impl QueuedRow {
 pub struct Totals {
     /// Deliveries by facility, service and state.
     pub counts: Vec<Counts>,
-    /// Acceptance of the oldest unfinished delivery.
+    /// When the oldest unfinished delivery was accepted: of those accepted first in each state the earliest.
     pub oldest_unfinished: Option<Timestamp>,
     /// The oldest instant at which something was due and nobody took it.
     pub oldest_due: Option<Timestamp>,

@@ -248,6 +248,11 @@ fn functions_fit_a_screen() {
         };
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| is_fn(line)) {
             let indent = line.len() - line.trim_start().len();
+            // A declaration has no body.
+            let opens = lines.iter().skip(at).find(|line| line.ends_with('{') || line.ends_with(';'));
+            if opens.is_some_and(|line| line.ends_with(';')) {
+                continue;
+            }
             let close = format!("{}}}", " ".repeat(indent));
             let end = lines.iter().skip(at).position(|line| line.starts_with(&close));
             if let Some(length) = end.filter(|length| *length > FUNCTION_MAX) {
@@ -314,11 +319,21 @@ fn every_long_lived_task_has_a_heart_and_everybody_else_who_spawns_is_known() {
         ("src/http/reconciliations.rs", 1, "a reconciliation that outlives its client"),
         ("src/status/watchdog.rs", 1, "the watchdog itself: the service manager watches it"),
         ("src/store/sqlite/writer.rs", 1, "the writing thread: its turns are its heart, store.writer"),
-        ("src/store/postgres/open.rs", 1, "what listens: its turns are its heart, store.writer"),
+        (
+            "src/store/postgres/open.rs",
+            3,
+            "what listens: its turns are its heart, store.writer; connections, which end by themselves",
+        ),
+        (
+            "src/store/postgres/name.rs",
+            1,
+            "the connection that holds the node's name: `nodes` has a heart and sees it go",
+        ),
     ];
     let mut found = BTreeMap::new();
     for (name, _, code) in files() {
-        let ours = !["src/cli", "src/simulator", "src/clock.rs"].iter().any(|other| name.starts_with(other));
+        let ours =
+            !["src/cli", "src/simulator", "src/simulation", "src/clock.rs"].iter().any(|other| name.starts_with(other));
         let spawns = code.matches("spawn(").count() - code.matches("fn spawn(").count();
         // A call of the daemon's own, which registers: `tasks.spawn(name, …)`.
         let ours_to_watch = code.matches("tasks.spawn(").count();

@@ -44,7 +44,9 @@ pub(crate) async fn promise_10_duplicates_that_arrive_together_answer_as_the_fir
     }
     let answers: Vec<_> = futures_util::future::join_all(calls).await.iter().map(row).collect();
     let count = |word| answers.iter().filter(|(said, _)| *said == word).count();
-    assert_eq!((count("new"), count("same"), count("conflict")), (1, 29, 10));
+    // Whose body came first is nobody's promise where several write at once: the others of it are the same, the rest conflict.
+    let said = (count("new"), count("same"), count("conflict"));
+    assert!(said == (1, 29, 10) || said == (1, 9, 30), "{said:?}");
     assert!(answers.iter().all(|(_, id)| *id == answers[0].1), "all name the first");
     assert_eq!(desk.store.deliveries(DeliveryFilter { limit: 10, ..Default::default() }).await.unwrap().items.len(), 2);
     desk.check_tally().await;

@@ -265,7 +265,13 @@ impl State {
         let dates = || self.unfinished().filter_map(|entry| entry.delivery.deadline.late);
         Totals {
             counts: counted.collect(),
-            oldest_unfinished: self.unfinished().map(|entry| entry.delivery.accepted_at).min(),
+            oldest_unfinished: [Stand::Waiting, Stand::Sending, Stand::Unanswered]
+                .into_iter()
+                .filter_map(|state| {
+                    let of = self.unfinished().filter(|entry| entry.delivery.progress.state == state);
+                    of.min_by_key(|entry| entry.delivery.seq).map(|entry| entry.delivery.accepted_at)
+                })
+                .min(),
             oldest_due: self.dues().map(|(_, due)| due).filter(|due| *due <= now).min(),
             nearest_deadline: dates().filter(|late| *late >= now).min(),
             late: i64::try_from(dates().filter(|late| *late < now).count()).unwrap_or(i64::MAX),

@@ -110,6 +110,7 @@ impl Tx<'_> {
             .filter(|(_, here)| !here.is_empty())
             .collect();
         if declared.is_empty() {
+            failpoint!("redate.written");
             return Ok(0);
         }
         let (mut moved, mut place) = (0, Walk::default());

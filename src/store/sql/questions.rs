@@ -457,9 +457,13 @@ impl Tx<'_> {
             Ok(found.map(|at| at.0))
         };
         let mut totals = Totals { counts: self.counts()?, ..Totals::default() };
-        // Each is one step into an index, however many entries there are.
-        let oldest = "SELECT min(accepted_at) FROM delivery WHERE state IN ('waiting', 'sending', 'unanswered')";
-        totals.oldest_unfinished = instant(oldest, params![])?;
+        // Lane by lane and state by state: each is one step into an index, however many entries there are.
+        for state in [State::Waiting, State::Sending, State::Unanswered] {
+            let first =
+                "SELECT min(accepted_at) FROM delivery WHERE seq = (SELECT min(seq) FROM delivery WHERE state = ?1)";
+            let first = instant(first, params![state.word()])?;
+            totals.oldest_unfinished = earlier(totals.oldest_unfinished, first);
+        }
         for (facility, service) in self.lanes()? {
             let due = "SELECT min(due_at) FROM delivery WHERE facility = ?1 AND service = ?2 \
                        AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL";

@@ -128,15 +128,13 @@ CREATE INDEX delivery_suspect ON delivery (facility, service, crashes, rank) WHE
 CREATE INDEX delivery_unfinished ON delivery (facility, service, late, rank, seq)
   WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_last ON delivery (marked, last) WHERE state = 'waiting' AND last IS NOT NULL AND past_last = 0;
--- How old the oldest unfinished is.
-CREATE INDEX delivery_oldest ON delivery (accepted_at) WHERE state IN ('waiting', 'sending', 'unanswered');
 -- What came in during an outage.
 CREATE INDEX delivery_accepted ON delivery (facility, service, accepted_at);
 -- Journals and books by day of service; a patient's visits; the SIM's marks.
 CREATE INDEX delivery_day ON delivery (facility, service_date);
 CREATE INDEX delivery_patient ON delivery (lane, service_date);
 CREATE INDEX delivery_mark ON delivery (facility, service_date) WHERE mark IS NOT NULL;
--- Listings.
+-- Listings; the oldest unfinished.
 CREATE INDEX delivery_state ON delivery (state, seq);
 -- The gateway's keys.
 CREATE INDEX delivery_natural_key ON delivery (natural_key) WHERE natural_key IS NOT NULL;
