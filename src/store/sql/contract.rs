@@ -109,12 +109,11 @@ impl Tx<'_> {
             .map(|(facility, _)| (facility.clone(), circumstances(&facility, &events, &outages, &plans)))
             .filter(|(_, here)| !here.is_empty())
             .collect();
-        if declared.is_empty() {
-            failpoint!("redate.written");
-            return Ok(0);
-        }
         let (mut moved, mut place) = (0, Walk::default());
-        while let Some((some, next)) = self.some_of(&DATED, place)? {
+        // Nothing declared: nothing is read.
+        while !declared.is_empty()
+            && let Some((some, next)) = self.some_of(&DATED, place)?
+        {
             for delivery in some.iter().filter(|delivery| delivery.service_date.is_some()) {
                 let deadline = declared.get(&delivery.facility).and_then(|here| redate(delivery, here, now));
                 if let Some(deadline) = deadline {
