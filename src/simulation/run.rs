@@ -104,7 +104,7 @@ impl Bench {
         self.calm();
         let until = tokio::time::Instant::now() + CALM_MOST;
         // The end asks the process: one that died at the last moment is started again first.
-        while !hub.is_broken() && !(self.is_over() && self.ready().is_some()) {
+        while !(hub.is_broken() || self.is_over() && self.ready().is_some()) {
             if tokio::time::Instant::now() > until {
                 hub.broken("everything final", self.what_is_left());
                 break;
