@@ -4,6 +4,7 @@
 
 mod antrean_inbound;
 mod api;
+mod bodies;
 mod books;
 mod breaks;
 mod bridge;
