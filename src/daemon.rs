@@ -25,7 +25,7 @@ use crate::intake::{self, Intake};
 use crate::keep::{Keep, prefetch::Prefetch};
 use crate::observe::{Observe, Seen};
 use crate::push::Push;
-use crate::queue::BootId;
+use crate::queue::{BootId, DeliveryId};
 use crate::reconcile::day::{Order, Reconciler};
 use crate::reconcile::period::Turns;
 use crate::reconcile::schedule::{Place, Schedule};
@@ -47,6 +47,7 @@ mod inbound;
 mod last_run;
 mod nodes;
 mod tasks;
+mod trail;
 
 pub use database::postgres_settings;
 pub use housekeeping::free_bytes;
@@ -184,7 +185,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let clients = Clients::open(&config.vault.path)?;
     let contracts = Arc::new(Contracts::load(&config.contract.profile, config.contract.next.as_deref())?);
     let (store, opened) = database::open(&config, &vault, &catalogue).await?;
-    let (last_run, before) = LastRun::begin(run_file(&config));
+    let run_file = run_file(&config);
+    let trail = trail::beside(&run_file);
+    let (last_run, before) = LastRun::begin(run_file);
     let boot = BootId::new(now, &parts.chance.ten());
     let live = Arc::new(Live::new(now, config.store.min_free));
     let transport = transport(&config, &parts)?;
@@ -219,8 +222,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         parts,
     };
     if before == Before::Crashed {
-        blame(&shared).await?;
+        blame(&shared, trail::left(&trail)).await?;
     }
+    store.leave_trail(Arc::new(trail::Trail::begin(&trail)));
     prepare_store(&shared, opened).await?;
     run(shared, store, opened).await
 }
@@ -284,8 +288,13 @@ fn observe(live: &Arc<Live>, clock: &Clock) -> Observe {
 }
 
 /// The last process died without a word: what was in flight is suspected of having killed it (`queue::crash`).
-async fn blame(shared: &Shared) -> Result<(), StoreError> {
-    let blamed = shared.store.blame(shared.parts.clock.now(), shared.base()).await?;
+/// As is what a claim was opening, `opened`.
+async fn blame(shared: &Shared, opened: Vec<DeliveryId>) -> Result<(), StoreError> {
+    let now = shared.parts.clock.now();
+    let mut blamed = shared.store.blame_opened(opened, now, shared.base()).await?;
+    let flying = shared.store.blame(now, shared.base()).await?;
+    blamed.suspects += flying.suspects;
+    blamed.held.extend(flying.held);
     if blamed.suspects > 0 {
         let suspects = blamed.suspects;
         tracing::warn!(suspects, "the last run ended without a word: what was in flight is tried alone");

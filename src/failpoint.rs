@@ -5,7 +5,8 @@
 //! separated by commas; `n` counts the passes of this process from 1, `*` means every one. Actions: `kill` (SIGKILL to
 //! itself), `abort`, `panic`, `stall` (this task or thread never goes on), `error` (the step fails, where it can) and
 //! `break` (for the control of the harness: the named rule is broken). `JEMBATAN_FAILPOINT_TRACE=file` appends a line a pass.
-//! `JEMBATAN_POISON=marker:action` makes every entry whose name has the marker kill whoever works on it.
+//! `JEMBATAN_POISON=marker:action` makes every entry whose name has the marker kill whoever works on it,
+//! `JEMBATAN_POISON_CLAIM` whoever claims it, `JEMBATAN_POISON_DOOR` whoever reads it before it is accepted.
 //! What it does not do: decide, or touch anything when nothing is armed.
 
 /// A named place. `failpoint!("name")` in a thread or between two awaits, `failpoint!(await "name")` where a stall must
@@ -33,7 +34,7 @@ macro_rules! failpoint {
 }
 
 #[cfg(feature = "failpoints")]
-pub use armed::{BREAKS, LOOPS, STEPS, is_broken, meanwhile, pass, poisoned, reach};
+pub use armed::{BREAKS, LOOPS, STEPS, is_broken, meanwhile, pass, poisoned, poisoned_at_claim, poisoned_at_the_door, reach};
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -221,21 +222,24 @@ mod armed {
         }
     }
 
-    /// An entry that kills whoever works on it: `JEMBATAN_POISON=marker:action` arms every entry whose name has the marker.
-    pub fn poisoned(name: &str) {
-        static POISON: LazyLock<Option<(String, Action)>> = LazyLock::new(|| {
-            let spec = std::env::var("JEMBATAN_POISON").ok()?;
-            let (marker, action) = spec.split_once(':')?;
-            let action = match action {
-                "abort" => Action::Abort,
-                "panic" => Action::Panic,
-                "kill" => Action::Kill,
-                "hang" => Action::Stall,
-                _ => std::process::exit(2),
-            };
-            Some((marker.to_owned(), action))
-        });
-        if let Some((marker, action)) = &*POISON
+    /// A marker in the name of an entry, and what happens to whoever meets it.
+    type Poison = LazyLock<Option<(String, Action)>>;
+
+    fn poison_of(variable: &str) -> Option<(String, Action)> {
+        let spec = std::env::var(variable).ok()?;
+        let (marker, action) = spec.split_once(':')?;
+        let action = match action {
+            "abort" => Action::Abort,
+            "panic" => Action::Panic,
+            "kill" => Action::Kill,
+            "hang" => Action::Stall,
+            _ => std::process::exit(2),
+        };
+        Some((marker.to_owned(), action))
+    }
+
+    fn meet(poison: &Poison, name: &str) {
+        if let Some((marker, action)) = &**poison
             && name.contains(marker)
         {
             // Not the task alone: whoever runs it stands still.
@@ -244,6 +248,24 @@ mod armed {
             }
             die(name, *action);
         }
+    }
+
+    /// An entry that kills whoever works on it: `JEMBATAN_POISON=marker:action` arms every entry whose name has the marker.
+    pub fn poisoned(name: &str) {
+        static POISON: Poison = LazyLock::new(|| poison_of("JEMBATAN_POISON"));
+        meet(&POISON, name);
+    }
+
+    /// An entry that kills the claim that opens it, inside its transaction.
+    pub fn poisoned_at_claim(name: &str) {
+        static POISON: Poison = LazyLock::new(|| poison_of("JEMBATAN_POISON_CLAIM"));
+        meet(&POISON, name);
+    }
+
+    /// An entry that kills the intake that checks it.
+    pub fn poisoned_at_the_door(name: &str) {
+        static POISON: Poison = LazyLock::new(|| poison_of("JEMBATAN_POISON_DOOR"));
+        meet(&POISON, name);
     }
 
     /// Runs `work`; the point is passed once it has been under way for a moment without an end.

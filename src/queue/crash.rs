@@ -7,6 +7,10 @@
 //! An entry reaches [`CRASHES_BEFORE_HELD`] only if the process died three times in a row while it was in flight, at the
 //! second and third time as the only suspect, without one recorded end of a send in between.
 //!
+//! The claim itself may kill (its transaction is then as if it had never been): the store says of each entry that it opens
+//! it, to a file beside the database that outlives the process ([`crate::store::Trail`]), and whoever stands there after a
+//! crash is counted too, without being opened ([`super::transition::Event::CrashedAtClaim`]).
+//!
 //! What clears it: a recorded end of a send, *delivered* however it came about, a person's `retry`, `release`, `amend` or
 //! `resolve`. A look-up that comes to no finding does not: an entry whose send kills the process is looked up after every
 //! crash. A clean stop and a machine that went down (a power cut) count for nothing; `daemon` tells them apart.

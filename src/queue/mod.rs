@@ -21,6 +21,7 @@ pub use delivery::{
     State, SubmissionId, Why,
 };
 pub use outcome::{Finding, Outcome, Suspicion};
+pub use reasons::is_damaged;
 
 #[cfg(test)]
 mod tests;

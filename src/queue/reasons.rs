@@ -1,6 +1,6 @@
 //! Why a delivery stands where it stands, in words for people (Indonesian), for the moves of [`super::transition`].
 
-use super::delivery::{DeliveryId, HeldCode, Why};
+use super::delivery::{DeliveryId, HeldCode, Progress, Why};
 use crate::catalogue::{Refusal, Who};
 use crate::secret::Private;
 
@@ -28,16 +28,34 @@ pub(super) const fn held_texts(code: HeldCode) -> (&'static str, Who, &'static s
             "Periksa isi entri, perbaiki dengan 'amend', atau laporkan ke BPJS beserta pesannya.",
         ),
         HeldCode::Unreadable => (
-            "Isi entri ini di basis data tidak dapat dibuka.",
+            "Isi entri ini di basis data rusak dan tidak dapat dibuka; ia tidak dikirim.",
             Who::It,
-            "Pulihkan basis data dari cadangan dengan kuncinya, atau serahkan ulang entri ini dari SIM lalu 'cancel'.",
+            "Periksa di aplikasi BPJS; pulihkan basis data dari cadangan dengan kuncinya, atau serahkan ulang entri ini dari SIM lalu 'cancel'.",
         ),
         HeldCode::Crashed => (
             "Program berhenti mendadak tiga kali sewaktu mengerjakan entri ini, jadi entri ini disisihkan; yang lain berjalan terus.",
             Who::It,
-            "Laporkan kepada pembuat program beserta log; periksa di aplikasi BPJS, lalu 'resolve', atau 'retry' setelah program diperbarui.",
+            "Bila proses dimatikan orang (kill -9) atau kehabisan memori (journalctl -k), entri ini tidak bersalah: 'retry'. \
+             Selain itu laporkan kepada pembuat program beserta log; periksa di aplikasi BPJS, lalu 'resolve', atau 'retry' \
+             setelah program diperbarui.",
         ),
     }
+}
+
+impl Why {
+    /// Of a delivery whose own row is damaged.
+    #[must_use]
+    pub fn unreadable_row() -> Self {
+        let (meaning, who, next) = held_texts(HeldCode::Unreadable);
+        let (meaning, next) = (meaning.to_owned(), next.to_owned());
+        Self { code: HeldCode::Unreadable.word().to_owned(), message: Private::default(), meaning, who, next }
+    }
+}
+
+/// Whether its row is damaged and nobody has been told yet: it must be held before anything is done with it.
+#[must_use]
+pub fn is_damaged(progress: &Progress) -> bool {
+    !progress.state.is_final() && progress.why.as_ref().is_some_and(|why| why.code == HeldCode::Unreadable.word())
 }
 
 pub(super) fn why_of(refusal: &Refusal) -> Why {

@@ -204,6 +204,7 @@ fn events() -> Vec<(&'static str, Event)> {
     all.extend([
         ("lease lost", Event::LeaseLost),
         ("crashed", Event::Crashed),
+        ("crashed at the claim", Event::CrashedAtClaim),
         ("payload unreadable", Event::Unreadable),
         ("gate open", Event::Gated(Gate::Open { adopted: false })),
         ("gate open, parent adopted", Event::Gated(Gate::Open { adopted: true })),

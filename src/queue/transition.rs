@@ -84,7 +84,9 @@ pub enum Event {
     LeaseLost,
     /// The process died, or the attempt panicked, while it was worked on.
     Crashed,
-    /// Its payload cannot be opened, so that nothing can be sent or looked up.
+    /// The process died while it was about to be taken: nothing of that was written, and nothing was sent.
+    CrashedAtClaim,
+    /// Its payload or its row cannot be opened, so that nothing can be sent or looked up.
     Unreadable,
     /// Its neighbours changed.
     Gated(Gate),
@@ -172,6 +174,12 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
         }
         Event::LeaseLost => lease_lost(&mut next, now, policy)?,
         Event::Crashed => crashed(&mut next, now, policy)?,
+        Event::CrashedAtClaim => {
+            require(!old.state.is_final() && old.lease.is_none(), old)?;
+            if crash::count(&mut next) {
+                held(&mut next, HeldCode::Crashed, Private::new(String::new()));
+            }
+        }
         Event::Unreadable => {
             require(!old.state.is_final() && old.lease.is_none(), old)?;
             held(&mut next, HeldCode::Unreadable, Private::new(String::new()));

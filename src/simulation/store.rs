@@ -389,6 +389,11 @@ pass! {
         self.call("blame", true, self.below.blame(now, base), counted).await
     }
 
+    async fn blame_opened(&self, ids: Vec<DeliveryId>, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        let counted = |own: &Self, blamed: &Blamed| steps::moved(own, "blamed for a crash", blamed.suspects);
+        self.call("blame_opened", true, self.below.blame_opened(ids, now, base), counted).await
+    }
+
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
         self.call("expire", true, self.below.expire(now, limit, base), |own, count| steps::moved(own, "expiry", *count)).await
     }
@@ -421,6 +426,10 @@ pass! {
 
     fn on_turn(&self, tell: crate::store::Tell) {
         self.below.on_turn(tell);
+    }
+
+    fn leave_trail(&self, trail: Arc<dyn crate::store::Trail>) {
+        self.below.leave_trail(trail);
     }
 
     fn wake_ups(&self) -> watch::Receiver<u64> {

@@ -80,6 +80,7 @@ pub async fn gather(store: &dyn Store, live: &Live, lanes: &[(String, String)], 
         outages: open_outages(&rows),
         nearest_late: rows.totals.nearest_deadline,
         late: rows.totals.late,
+        unreadable: rows.totals.unreadable,
         outlook: outlook(&rows, now),
         bookings: rows.bookings.iter().map(|row| row.count).sum(),
     };

@@ -42,7 +42,7 @@ words! {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// `store`, `vault`, `clock`, `workers`, `backlog`, `deadline`, `credentials.<facility>.<service>`,
+    /// `store`, `vault`, `clock`, `workers`, `backlog`, `deadline`, `unreadable` where entries are damaged, `credentials.<facility>.<service>`,
     /// `circuit.<facility>.<service>`, `disk`, `outage`, `nodes` and `owner.<facility>` where several nodes share the
     /// database, `antrean_inbound` where Mobile JKN is listened to.
     pub name: String,
@@ -122,6 +122,8 @@ pub struct Facts {
     pub nearest_late: Option<Timestamp>,
     /// Unfinished entries that are late.
     pub late: i64,
+    /// Entries whose row or payload is damaged.
+    pub unreadable: i64,
     /// What will be late at the present rate.
     pub outlook: Vec<Outlook>,
     /// Bookings for today, cancelled ones too, where Mobile JKN is listened to.
@@ -144,6 +146,7 @@ pub struct Outlook {
 pub fn judge(facts: &Facts, now: Timestamp) -> Report {
     let mut checks = vec![store(facts), vault(facts), clock(facts), workers(facts, now), backlog(facts, now)];
     checks.push(deadline(facts, now));
+    checks.extend(unreadable(facts));
     checks.extend(facts.lanes.iter().map(credentials));
     checks.extend(facts.lanes.iter().map(circuit));
     checks.push(disk(facts));
@@ -249,6 +252,18 @@ fn deadline(facts: &Facts, now: Timestamp) -> Check {
     check("deadline", level, None, detail)
 }
 
+/// Damaged entries are held, never sent and never silent; nothing is said where there are none.
+fn unreadable(facts: &Facts) -> Option<Check> {
+    let count = facts.unreadable;
+    let detail = || {
+        format!(
+            "{count} entri rusak di basis data dan tidak dikirim. Lihat: jembatan queue list --why unreadable; periksa disk, \
+             pulihkan dari cadangan, atau serahkan ulang dari SIM lalu 'jembatan queue cancel'."
+        )
+    };
+    (count > 0).then(|| check("unreadable", Level::Degraded, None, detail()))
+}
+
 fn credentials(lane: &Lane) -> Check {
     let name = format!("credentials.{}.{}", lane.facility, lane.service);
     match lane.refused_since {
@@ -340,7 +355,7 @@ fn verdict(facts: &Facts, checks: &[Check]) -> Verdict {
         check.status > Level::Ok
             && (matches!(
                 name,
-                "store" | "vault" | "clock" | "workers" | "backlog" | "disk" | "antrean_inbound" | "nodes"
+                "store" | "vault" | "clock" | "workers" | "backlog" | "unreadable" | "disk" | "antrean_inbound" | "nodes"
             ) || name.starts_with("credentials.")
                 || name.starts_with("owner."))
     };

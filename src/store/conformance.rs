@@ -7,6 +7,7 @@ pub(crate) mod antrean;
 pub(crate) mod claims;
 pub(crate) mod contract;
 pub(crate) mod crashes;
+pub(crate) mod damaged;
 pub(crate) mod desk;
 pub(crate) mod gates;
 pub(crate) mod gateway;
@@ -52,6 +53,8 @@ macro_rules! for_every_case {
             crashes::suspects_are_tried_one_at_a_time_and_not_in_the_first_seconds_of_a_run,
             crashes::a_persons_retry_begins_the_count_anew,
             crashes::a_panicked_attempt_counts_as_a_crash,
+            crashes::who_kills_the_claim_three_times_is_held_without_being_opened,
+            crashes::who_is_unknown_held_by_somebody_or_final_is_not_blamed_for_a_claim,
             lanes::promise_4_a_patient_is_served_in_order,
             lanes::promise_4_no_item_blocks_another_patient,
             lanes::promise_4_an_entry_for_tomorrow_does_not_block_todays,

@@ -174,6 +174,10 @@ pub trait Store: antrean::AntreanStore {
     /// (`queue::crash`); asked once, at a start that follows a crash, before anything is claimed.
     async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError>;
 
+    /// Counts a crash of the last process against deliveries that a claim was about to open ([`Trail`]) and that nobody holds;
+    /// none of them is opened for that. Who is unknown, held by somebody or final is passed over.
+    async fn blame_opened(&self, ids: Vec<DeliveryId>, now: Timestamp, base: Base) -> Result<Blamed, StoreError>;
+
     /// Expires waiting deliveries whose last date has passed, at most `limit`: what is not in doubt first, then by last date;
     /// returns how many moved.
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError>;
@@ -429,12 +433,25 @@ pub trait Store: antrean::AntreanStore {
     /// the first who asks is told.
     fn on_turn(&self, tell: Tell);
 
+    /// Whom a claim tells which entry it opens, before it does: what is said there must outlive the process. Only the first
+    /// who asks is told.
+    fn leave_trail(&self, trail: Arc<dyn Trail>);
+
     /// Stops writing after what waits; later writes answer [`StoreError::Closed`].
     fn close(&self);
 }
 
 /// See [`Store::on_turn`].
 pub type Tell = Box<dyn Fn() + Send + Sync>;
+
+/// See [`Store::leave_trail`]. Several claims may be under way at a time.
+pub trait Trail: Send + Sync {
+    /// This entry is about to be opened; answers the place that [`Trail::leave`] takes.
+    fn enter(&self, id: DeliveryId) -> usize;
+
+    /// What was opened at this place is closed again.
+    fn leave(&self, place: usize);
+}
 
 /// A handle on the store that stages share.
 pub type SharedStore = Arc<dyn Store>;

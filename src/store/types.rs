@@ -595,6 +595,8 @@ pub struct Totals {
     pub nearest_deadline: Option<Timestamp>,
     /// Unfinished deliveries that are late; of a lane with more than ten thousand, that many.
     pub late: i64,
+    /// Deliveries that stand where they stand because their row or their payload is damaged.
+    pub unreadable: i64,
     /// Bytes of the database files.
     pub bytes: u64,
 }

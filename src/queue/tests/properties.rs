@@ -64,6 +64,7 @@ impl Witness {
             | Event::Looked { .. }
             | Event::LeaseLost
             | Event::Crashed
+            | Event::CrashedAtClaim
             | Event::Unreadable
             | Event::Gated(_)
             | Event::Retry

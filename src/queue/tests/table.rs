@@ -125,6 +125,7 @@ fn nobody_touches_what_is_being_sent_or_looked_up() {
                 | Event::DeclareAbsent
                 | Event::Amend
                 | Event::Expire
+                | Event::CrashedAtClaim
                 | Event::Unreadable
                 | Event::Gated(_)
                 | Event::Claimed(_)

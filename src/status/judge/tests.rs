@@ -27,6 +27,7 @@ fn well() -> Facts {
         outages: Vec::new(),
         nearest_late: None,
         late: 0,
+        unreadable: 0,
         outlook: Vec::new(),
         bookings: 0,
     }
@@ -234,4 +235,13 @@ fn entries_that_will_be_late_at_the_present_rate_are_foretold() {
     let deadline = report.checks.iter().find(|check| check.name == "deadline").unwrap();
     assert!(deadline.detail.contains("Menurut laju sekarang 7 entri akan terlambat."), "{}", deadline.detail);
     assert_eq!(deadline.status, Level::Ok, "a forecast alone alarms nobody");
+}
+
+#[test]
+fn damaged_entries_are_told_with_what_to_do_and_are_ours() {
+    let report = judge(&Facts { unreadable: 2, ..well() }, now());
+    let check = report.checks.iter().find(|check| check.name == "unreadable").expect("it is told");
+    assert_eq!((check.status, report.status, report.verdict), (Level::Degraded, Level::Degraded, Verdict::Us));
+    assert!(check.detail.starts_with("2 entri rusak") && check.detail.contains("queue list --why unreadable"));
+    assert!(!judge(&well(), now()).checks.iter().any(|check| check.name == "unreadable"));
 }

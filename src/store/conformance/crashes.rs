@@ -100,3 +100,34 @@ pub(crate) async fn a_panicked_attempt_counts_as_a_crash(desk: &Desk) {
     }
     assert_eq!(desk.stand(id).await, (State::Held, "crashed".to_owned()));
 }
+
+pub(crate) async fn who_kills_the_claim_three_times_is_held_without_being_opened(desk: &Desk) {
+    let [first, poison, child] = {
+        let [first, poison, _] = three(desk).await;
+        let behind = desk.accept_one("later", EDIT, "0009900000001").await;
+        [first, poison, behind]
+    };
+    for round in 1..=3 {
+        let blamed = desk.store.blame_opened(vec![poison], at(10 * round), desk.base()).await.unwrap();
+        let held = if round == 3 { vec![poison] } else { vec![] };
+        assert_eq!((blamed.suspects, blamed.held), (1, held), "crash {round}");
+    }
+    assert_eq!(desk.stand(poison).await, (State::Held, "crashed".to_owned()));
+    assert!(desk.store.attempts(poison).await.unwrap().is_empty(), "nothing was sent");
+    let others = names(&desk.claim(100).await);
+    assert!(others.contains(&first) && others.contains(&child) && !others.contains(&poison), "{others:?}");
+    assert_eq!(crashes(desk, first).await, 0);
+    let again = desk.act(poison, Event::Retry, 5000).await;
+    assert_eq!((again.progress.state, again.progress.crashes), (State::Waiting, 0));
+    desk.check_tally().await;
+}
+
+pub(crate) async fn who_is_unknown_held_by_somebody_or_final_is_not_blamed_for_a_claim(desk: &Desk) {
+    let [sent, flying, _] = three(desk).await;
+    let claimed = desk.claim(10).await;
+    desk.end(&claimed[0], refused(), 11).await;
+    let unknown = desk.id();
+    let blamed = desk.store.blame_opened(vec![sent, flying, unknown], at(12), desk.base()).await.unwrap();
+    assert_eq!((blamed.suspects, blamed.held), (0, vec![]));
+    assert_eq!((crashes(desk, sent).await, crashes(desk, flying).await), (0, 0));
+}

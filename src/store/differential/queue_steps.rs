@@ -339,6 +339,11 @@ pub(super) async fn time_and_crashes(world: &mut World) -> Done {
                 world.tell("blame".to_owned());
                 world.same("blame", async |store, _| store.blame(now, base).await).await?;
             }
+            if world.once_in(4) {
+                let ids: Vec<DeliveryId> = world.some(&world.deliveries).into_iter().map(|(id, _)| id).collect();
+                world.tell(format!("blame opened {ids:?}"));
+                world.same("blame opened", async |store, _| store.blame_opened(ids.clone(), now, base).await).await?;
+            }
             let all = world.once_in(3);
             world.tell(format!("reclaim all={all}"));
             world.same("reclaim", async |store, _| store.reclaim(now, all, base).await).await?;

@@ -222,7 +222,8 @@ shown! {
     ClientCount { client, operation, state, why, count }
     Counts { facility, service, state, how, count }
     Totals {
-        counts, oldest_unfinished, oldest_due, nearest_deadline, late, bytes but "what it takes is a store's own",
+        counts, oldest_unfinished, oldest_due, nearest_deadline, late, unreadable,
+        bytes but "what it takes is a store's own",
     }
     LaneLoad { facility, service, delivered, queue }
     QueuedRow { id, seq as "delivery", rank, late, due_at }

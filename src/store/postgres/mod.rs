@@ -188,6 +188,10 @@ impl Backend for PostgresStore {
         drop(self.shared.turn.set(tell));
     }
 
+    fn mark_trail(&self, trail: Arc<dyn super::Trail>) {
+        drop(self.shared.common.trail.set(trail));
+    }
+
     fn shut(&self) {
         self.shared.closed.cancel();
     }

@@ -75,7 +75,7 @@ impl PostgresStore {
         let restored = home(&client, &sealer, migrated.fresh).await?;
         drop(client);
         let shared = Arc::new(Shared {
-            common: sql::Shared { sealer, catalogue },
+            common: sql::Shared::new(sealer, catalogue),
             texts: Arc::new(Texts::default()),
             pool,
             writes: Semaphore::new(CONNECTIONS - FOR_QUESTIONS),

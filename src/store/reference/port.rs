@@ -1,5 +1,7 @@
 //! The port: each method of the trait is one function of the state.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -83,6 +85,10 @@ impl Store for ReferenceStore {
 
     async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
         self.write_if(|state| state.blame(now, &base), |blamed| blamed.suspects > 0)
+    }
+
+    async fn blame_opened(&self, ids: Vec<DeliveryId>, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        self.write_if(|state| state.blame_opened(&ids, now, &base), |blamed| blamed.suspects > 0)
     }
 
     async fn expire(&self, now: Timestamp, limit: usize, base: Base) -> Result<usize, StoreError> {
@@ -342,6 +348,11 @@ impl Store for ReferenceStore {
     /// There is nobody that could stall.
     fn on_turn(&self, tell: Tell) {
         drop(tell);
+    }
+
+    /// A claim in memory does not outlive its process.
+    fn leave_trail(&self, trail: Arc<dyn Trail>) {
+        drop(trail);
     }
 
     /// There is no writer that could be stopped.

@@ -466,6 +466,24 @@ impl State {
         Ok(blamed)
     }
 
+    pub(super) fn blame_opened(
+        &mut self,
+        ids: &[DeliveryId],
+        now: Timestamp,
+        base: &Base,
+    ) -> Result<Blamed, StoreError> {
+        let mut blamed = Blamed { suspects: 0, held: Vec::new() };
+        for id in ids {
+            let Some(&number) = self.numbers.get(id) else { continue };
+            if self.apply(number, &Event::CrashedAtClaim, now, base)?.is_err() {
+                continue;
+            }
+            blamed.suspects += 1;
+            blamed.held.extend(self.entry(*id).filter(|after| after.delivery.progress.state == Stand::Held).map(|_| *id));
+        }
+        Ok(blamed)
+    }
+
     fn lose(&mut self, number: i64, how: &str, event: &Event, now: Timestamp, base: &Base) -> Result<(), StoreError> {
         let lease = self.entries.get(&number).and_then(|entry| entry.delivery.progress.lease);
         let end = AttemptEnd { outcome: how.to_owned(), ..AttemptEnd::default() };

@@ -1,5 +1,7 @@
 //! Claiming: lease what is due, with the attempt's row, before a byte leaves.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use jiff::Timestamp;
 
 use super::Tx;
@@ -7,7 +9,7 @@ use super::db::{OptionalExtension, params};
 use super::rows::{Millis, Parsed, millis};
 use crate::catalogue::RemoteIds;
 use crate::queue::transition::{Event, next_step, transition};
-use crate::queue::{Delivery, DeliveryId, Lease, Purpose, crash};
+use crate::queue::{Delivery, DeliveryId, Lease, Purpose, crash, is_damaged};
 use crate::secret::Private;
 use crate::store::{ClaimAsk, Claimed, Given, StoreError};
 
@@ -35,20 +37,11 @@ impl Tx<'_> {
             if claimed.len() >= limit {
                 break;
             }
-            let delivery = match self.delivery(id) {
-                Ok(Some(delivery)) => delivery,
-                Ok(None) => continue,
-                // One unreadable row must not stop the others: it stays where it is, and the log says so.
-                Err(StoreError::Unreadable(why)) => {
-                    tracing::error!(delivery.id = %id, why, "row unreadable");
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            match self.lease(&delivery, ask) {
-                Ok(lease) => claimed.extend(lease),
-                Err(StoreError::Unreadable(why)) => self.set_aside(&delivery, &why, ask)?,
-                Err(error) => return Err(error),
+            let _opening = self.shared.opening(id);
+            // What one entry does to whoever opens it must not stop the others.
+            match catch_unwind(AssertUnwindSafe(|| self.take(id, ask))) {
+                Ok(taken) => claimed.extend(taken?),
+                Err(_panic) => self.set_aside(id, "it panicked", ask)?,
             }
         }
         failpoint!("claim.written");
@@ -82,13 +75,37 @@ impl Tx<'_> {
         rows.collect::<Result<_, _>>()
     }
 
-    /// What cannot be opened is shown to a person; the others go on.
-    fn set_aside(self, delivery: &Delivery, why: &str, ask: &ClaimAsk) -> Result<(), StoreError> {
-        tracing::error!(delivery.id = %delivery.id, why, "row unreadable: for a person");
-        match self.apply(delivery, &Event::Unreadable, ask.now, &ask.base) {
+    /// Opens one that is due and leases it; what is damaged is set aside.
+    fn take(self, id: DeliveryId, ask: &ClaimAsk) -> Result<Option<Claimed>, StoreError> {
+        let leased = match self.delivery(id) {
+            Ok(None) => return Ok(None),
+            Ok(Some(delivery)) if is_damaged(&delivery.progress) => Err(StoreError::Unreadable("row".to_owned())),
+            Ok(Some(delivery)) => self.lease(&delivery, ask),
+            Err(error) => Err(error),
+        };
+        match leased {
+            Err(StoreError::Unreadable(why)) => self.set_aside(id, &why, ask).map(|()| None),
+            leased => leased,
+        }
+    }
+
+    /// What cannot be opened is shown to a person; the others go on. Nothing of it is opened for that.
+    fn set_aside(self, id: DeliveryId, why: &str, ask: &ClaimAsk) -> Result<(), StoreError> {
+        tracing::error!(delivery.id = %id, why, "unreadable: for a person");
+        let delivery = match self.unopened(id) {
+            Ok(Some(delivery)) => delivery,
+            Ok(None) => return Ok(()),
+            // Not even its state can be read: it stays where it is, overdue in the eyes of health.
+            Err(StoreError::Unreadable(why)) => {
+                tracing::error!(delivery.id = %id, why, "and it cannot be held");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        match self.apply(&delivery, &Event::Unreadable, ask.now, &ask.base) {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(illegal)) => {
-                tracing::error!(delivery.id = %delivery.id, %illegal, "and it cannot be held");
+                tracing::error!(delivery.id = %id, %illegal, "and it cannot be held");
                 Ok(())
             }
             // An operation that no catalogue knows any more: it waits for the catalogue.
@@ -131,6 +148,8 @@ impl Tx<'_> {
             return Ok(None);
         }
         let policy = self.policy(&delivery.operation, &ask.base)?;
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::poisoned_at_claim(&delivery.entry_ref);
         let (payload, given) = (self.payload(delivery)?, self.given(delivery)?);
         let purpose = next_step(&delivery.progress, ask.now, &policy);
         let probe = Event::Claimed(Lease { token: 0, until: ask.lease_until, purpose });

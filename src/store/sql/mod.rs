@@ -22,11 +22,11 @@ mod questions;
 mod rows;
 mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
-use super::{Sealer, SealingError, StoreError};
+use super::{Sealer, SealingError, StoreError, Trail};
 use crate::catalogue::Catalogue;
 use crate::queue::DeliveryId;
 
@@ -39,6 +39,31 @@ pub(super) struct Shared {
     pub(super) sealer: Sealer,
     /// For the policies of transitions.
     pub(super) catalogue: Arc<Catalogue>,
+    /// Told which entries are being opened, if anybody is.
+    pub(super) trail: OnceLock<Arc<dyn Trail>>,
+}
+
+impl Shared {
+    pub(super) const fn new(sealer: Sealer, catalogue: Arc<Catalogue>) -> Self {
+        Self { sealer, catalogue, trail: OnceLock::new() }
+    }
+
+    /// Says that a claim opens this entry, until the guard goes.
+    fn opening(&self, id: DeliveryId) -> Opening<'_> {
+        let trail = self.trail.get().map(|trail| (&**trail, trail.enter(id)));
+        Opening(trail)
+    }
+}
+
+/// An entry is being opened.
+struct Opening<'t>(Option<(&'t dyn Trail, usize)>);
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        if let Some((trail, place)) = self.0 {
+            trail.leave(place);
+        }
+    }
 }
 
 /// A connection inside a transaction (or a reader), with what is needed to read and write rows.
@@ -145,6 +170,9 @@ pub(super) trait Backend: Send + Sync + 'static {
 
     /// See [`super::Store::on_turn`].
     fn tell_turns(&self, tell: super::Tell);
+
+    /// See [`super::Store::leave_trail`].
+    fn mark_trail(&self, trail: Arc<dyn Trail>);
 
     /// See [`super::Store::close`].
     fn shut(&self);

@@ -11,7 +11,7 @@ use super::rows::{Parsed, Word, millis};
 use crate::catalogue::{Kind, Operation};
 use crate::queue::gate::{Gate, Neighbour, judge};
 use crate::queue::transition::{Event, Illegal, Policy, Recovery, transition};
-use crate::queue::{Delivery, DeliveryId, Finding, How, Outcome, State};
+use crate::queue::{Delivery, DeliveryId, Finding, How, Outcome, State, is_damaged};
 use crate::store::{Act, Acted, AttemptEnd, Base, Blamed, Recorded, Refused, StoreError};
 
 /// An id at BPJS: operation that made it, scope, value.
@@ -422,6 +422,23 @@ impl Tx<'_> {
         Ok(blamed)
     }
 
+    /// Counts a crash against one that a claim was about to open, without opening it: BPJS's last words about it may go.
+    pub(super) fn blame_opened(self, id: DeliveryId, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
+        let nobody = Blamed { suspects: 0, held: Vec::new() };
+        let delivery = match self.unopened(id) {
+            Ok(Some(delivery)) => delivery,
+            Ok(None) | Err(StoreError::Unreadable(_)) => return Ok(nobody),
+            Err(error) => return Err(error),
+        };
+        Ok(match self.apply(&delivery, &Event::CrashedAtClaim, now, base)? {
+            Err(_final_or_held_by_somebody) => nobody,
+            Ok(after) => {
+                let held = (after.progress.state == State::Held).then_some(id);
+                Blamed { suspects: 1, held: held.into_iter().collect() }
+            }
+        })
+    }
+
     /// Ends the attempt of a holder that is gone, and moves its delivery on.
     fn lose(
         self,
@@ -435,8 +452,12 @@ impl Tx<'_> {
             let end = AttemptEnd { outcome: how.to_owned(), ..AttemptEnd::default() };
             self.end_attempt(delivery, lease.token, &end, now)?;
         }
-        if let Err(illegal) = self.apply(delivery, event, now, base)? {
-            return Err(StoreError::Database(format!("{}: {illegal}", delivery.id)));
+        let moved = self.apply(delivery, event, now, base)?;
+        let moved = moved.map_err(|illegal| StoreError::Database(format!("{}: {illegal}", delivery.id)))?;
+        if is_damaged(&delivery.progress) && !moved.progress.state.is_final() {
+            // Whatever the doubt says, what is damaged is a person's first.
+            drop(self.apply(&moved, &Event::Unreadable, now, base)?);
+            return Ok(());
         }
         self.regate(delivery.id, now, base)
     }

@@ -138,6 +138,17 @@ fn fits(asked: &DeliveryFilter, row: &Row<'_>) -> Result<bool, StoreError> {
     Ok(is_late == wanted)
 }
 
+/// What was read, or nothing where it is damaged.
+fn readable<T>(delivery: &Delivery, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(StoreError::Unreadable(why)) => {
+            tracing::error!(delivery.id = %delivery.id, why, "unreadable in part");
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
 impl Tx<'_> {
     pub(super) fn submission_of(row: &Row<'_>) -> Result<SubmissionRow, StoreError> {
         let warnings: String = row.get("warnings")?;
@@ -373,9 +384,12 @@ impl Tx<'_> {
     pub(super) fn journal_row(self, delivery: Delivery) -> Result<JournalRow, StoreError> {
         let submission = self.submission(delivery.submission)?;
         let (reference, client) = submission.map(|row| (row.reference, row.client)).unwrap_or_default();
-        let payload = self.entry_body(delivery.id)?.map(|body| body.current).unwrap_or_default();
-        let patient = self.patient(&delivery)?.map(Private::new);
-        Ok(JournalRow { payload, reference, client, patient, given: self.given(&delivery)?, delivery })
+        // What is damaged counts in the journal like its neighbours, and keeps none of them from being read.
+        let payload = readable(&delivery, self.entry_body(delivery.id))?.flatten();
+        let payload = payload.map(|body| body.current).unwrap_or_default();
+        let patient = readable(&delivery, self.patient(&delivery))?.flatten().map(Private::new);
+        let given = readable(&delivery, self.given(&delivery))?.unwrap_or_default();
+        Ok(JournalRow { payload, reference, client, patient, given, delivery })
     }
 
     fn patient(self, delivery: &Delivery) -> Result<Option<Value>, StoreError> {
@@ -464,6 +478,8 @@ impl Tx<'_> {
             let first = instant(first, params![state.word()])?;
             totals.oldest_unfinished = earlier(totals.oldest_unfinished, first);
         }
+        let unreadable = "SELECT count(*) FROM delivery WHERE why_code = 'unreadable'";
+        totals.unreadable = self.connection.prepare_cached(unreadable)?.query_row(params![], |row| row.get(0))?;
         for (facility, service) in self.lanes()? {
             let due = "SELECT min(due_at) FROM delivery WHERE facility = ?1 AND service = ?2 \
                        AND state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL";

@@ -78,6 +78,32 @@ fn word<T>(word: Word<T>) -> T {
     word.0
 }
 
+/// How much of a row is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// All of it; what does not open or parse is an error.
+    Whole,
+    /// What is not sealed; what does not parse and may be absent is absent.
+    Plain,
+}
+
+impl Reading {
+    fn some<T>(self, column: Result<Option<T>, StoreError>) -> Result<Option<T>, StoreError> {
+        match (self, column) {
+            (Self::Plain, Err(StoreError::Unreadable(_))) => Ok(None),
+            (Self::Whole | Self::Plain, column) => column,
+        }
+    }
+}
+
+/// Says of a delivery that its row is damaged, where no person has to do with it yet; elsewhere the reason it has stands.
+fn damaged(mut delivery: Delivery) -> Delivery {
+    if matches!(delivery.progress.state, State::Waiting | State::Sending | State::Unanswered | State::Delivered) {
+        delivery.progress.why = Some(Why::unreadable_row());
+    }
+    delivery
+}
+
 impl Tx<'_> {
     pub(super) fn delivery(self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
         let sql = format!("SELECT {DELIVERY} FROM delivery WHERE id = ?1");
@@ -94,10 +120,31 @@ impl Tx<'_> {
         rows.map(|row| row?).collect()
     }
 
+    /// The delivery as far as it can be told without opening anything that is sealed: for a start that follows a crash.
+    pub(super) fn unopened(self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let sql = format!("SELECT {DELIVERY} FROM delivery WHERE id = ?1");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let found = statement.query_row([id.to_string()], |row| Ok(self.read(row, Reading::Plain))).optional()?;
+        found.transpose()
+    }
+
+    /// A row that is damaged is read as far as it goes and says so: it must neither vanish from a listing nor keep its
+    /// neighbours from being read.
     pub(super) fn delivery_of(self, row: &Row<'_>) -> Result<Delivery, StoreError> {
+        match self.read(row, Reading::Whole) {
+            Err(StoreError::Unreadable(why)) => {
+                let delivery = damaged(self.read(row, Reading::Plain)?);
+                tracing::error!(delivery.id = %delivery.id, why, "row unreadable in part");
+                Ok(delivery)
+            }
+            read => read,
+        }
+    }
+
+    fn read(self, row: &Row<'_>, reading: Reading) -> Result<Delivery, StoreError> {
         let id: DeliveryId = row.get::<_, Parsed<_>>("id")?.0;
         let facility: String = row.get("facility")?;
-        let progress = self.progress_of(row, id, &facility)?;
+        let progress = self.progress_of(row, id, &facility, reading)?;
         Ok(Delivery {
             id,
             seq: row.get("seq")?,
@@ -106,8 +153,8 @@ impl Tx<'_> {
             operation: row.get("operation")?,
             lane: Private::new(row.get("lane")?),
             occurred_at: row.get::<_, Option<Millis>>("occurred_at")?.map(|at| at.0),
-            service_date: row.get::<_, Option<Parsed<Date>>>("service_date")?.map(|day| day.0),
-            mark: row.get::<_, Option<Word<Mark>>>("mark")?.map(word),
+            service_date: reading.some(row.get::<_, Option<Parsed<Date>>>("service_date"))?.map(|day| day.0),
+            mark: reading.some(row.get::<_, Option<Word<Mark>>>("mark"))?.map(word),
             accepted_at: row.get::<_, Millis>("accepted_at")?.0,
             deadline: Deadline {
                 rule: row.get("rule")?,
@@ -120,10 +167,16 @@ impl Tx<'_> {
         })
     }
 
-    fn progress_of(self, row: &Row<'_>, id: DeliveryId, facility: &str) -> Result<Progress, StoreError> {
+    fn progress_of(
+        self,
+        row: &Row<'_>,
+        id: DeliveryId,
+        facility: &str,
+        reading: Reading,
+    ) -> Result<Progress, StoreError> {
         let at = |name: &str| row.get::<_, Option<Millis>>(name).map(|at| at.map(|at| at.0));
-        let kind = row.get::<_, Option<Word<BlockedKind>>>("blocked_kind")?.map(word);
-        let blocker = row.get::<_, Option<Parsed<DeliveryId>>>("blocked_id")?.map(|id| id.0);
+        let kind = reading.some(row.get::<_, Option<Word<BlockedKind>>>("blocked_kind"))?.map(word);
+        let blocker = reading.some(row.get::<_, Option<Parsed<DeliveryId>>>("blocked_id"))?.map(|id| id.0);
         let token: Option<i64> = row.get("lease_token")?;
         let purpose = row.get::<_, Option<Word<Purpose>>>("lease_purpose")?.map(word);
         let lease = match (token, at("lease_until")?, purpose) {
@@ -138,11 +191,11 @@ impl Tx<'_> {
             blocked: kind.zip(blocker).map(|(kind, id)| Blocked { kind, id }),
             doubt: Doubt {
                 marked: row.get("marked")?,
-                question: row.get::<_, Option<Word<Question>>>("question")?.map(word),
+                question: reading.some(row.get::<_, Option<Word<Question>>>("question"))?.map(word),
                 since: at("doubt_since")?,
                 absent: row.get("absent")?,
                 absent_begun: at("absent_begun")?,
-                absent_boot: row.get::<_, Option<Parsed<BootId>>>("absent_boot")?.map(|boot| boot.0),
+                absent_boot: reading.some(row.get::<_, Option<Parsed<BootId>>>("absent_boot"))?.map(|boot| boot.0),
             },
             past_last: row.get("past_last")?,
             attempts: row.get("attempts")?,
@@ -151,26 +204,44 @@ impl Tx<'_> {
             fault: row.get("fault")?,
             crashes: row.get("crashes")?,
             lease,
-            why: self.why_of(row, id, facility)?,
-            remote: Private::new(self.remote_of(row, id, facility)?),
+            why: self.why_of(row, id, facility, reading)?,
+            remote: Private::new(self.remote_of(row, id, facility, reading)?),
             updated_at: row.get::<_, Millis>("updated_at")?.0,
         })
     }
 
-    fn why_of(self, row: &Row<'_>, id: DeliveryId, facility: &str) -> Result<Option<Why>, StoreError> {
+    fn why_of(
+        self,
+        row: &Row<'_>,
+        id: DeliveryId,
+        facility: &str,
+        reading: Reading,
+    ) -> Result<Option<Why>, StoreError> {
         let Some(code) = row.get::<_, Option<String>>("why_code")? else { return Ok(None) };
-        let message = self.unseal::<String>(facility, "why", &id.to_string(), row.get("why_message")?)?;
+        let message = match reading {
+            Reading::Whole => self.unseal::<String>(facility, "why", &id.to_string(), row.get("why_message")?)?,
+            Reading::Plain => None,
+        };
         Ok(Some(Why {
             code,
             message: Private::new(message.unwrap_or_default()),
             meaning: row.get::<_, Option<String>>("why_meaning")?.unwrap_or_default(),
-            who: row.get::<_, Option<Word<Who>>>("why_who")?.map_or(Who::It, word),
+            who: reading.some(row.get::<_, Option<Word<Who>>>("why_who"))?.map_or(Who::It, word),
             next: row.get::<_, Option<String>>("why_next")?.unwrap_or_default(),
         }))
     }
 
-    fn remote_of(self, row: &Row<'_>, id: DeliveryId, facility: &str) -> Result<RemoteIds, StoreError> {
-        let ids = self.unseal::<RemoteIds>(facility, "remote", &id.to_string(), row.get("remote")?)?;
+    fn remote_of(
+        self,
+        row: &Row<'_>,
+        id: DeliveryId,
+        facility: &str,
+        reading: Reading,
+    ) -> Result<RemoteIds, StoreError> {
+        let ids = match reading {
+            Reading::Whole => self.unseal::<RemoteIds>(facility, "remote", &id.to_string(), row.get("remote")?)?,
+            Reading::Plain => None,
+        };
         Ok(ids.unwrap_or_default())
     }
 

@@ -1,5 +1,7 @@
 //! Every backend is a store: each method is one job in one transaction, and says what it touches.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,7 +23,7 @@ use crate::store::{
     KeptTotals, LaneLoad, LaneStop, ListName, ListSummary, MemberName, NewRows, NewSubmission, NodeTurn, Nodes,
     NumberForm, OutageChange, OutageEffect, OutagePlan, OutageRow, OwnerChange, Page, PauseRow, Prerequisite,
     ProvisionalId, ReconciliationRow, Recorded, Redate, Settlement, Standing, StandingAsk, Store, StoreError,
-    SubmissionRow, Tell, Totals,
+    SubmissionRow, Tell, Totals, Trail,
 };
 
 fn scope_of_outage(change: &OutageChange) -> Scope {
@@ -150,6 +152,16 @@ impl<B: Backend> Store for B {
         for facility in self.read(move |tx| tx.own_facilities(&asks)).await? {
             let (me, scope) = (me.clone(), Scope::Facility(facility.clone()));
             let more = self.write(scope, move |tx| tx.blame_as(&me, &facility, now, &base)).await?;
+            blamed.suspects += more.suspects;
+            blamed.held.extend(more.held);
+        }
+        Ok(blamed)
+    }
+
+    async fn blame_opened(&self, ids: Vec<DeliveryId>, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
+        let mut blamed = Blamed { suspects: 0, held: Vec::new() };
+        for id in ids {
+            let more = self.write(Scope::Delivery(id), move |tx| tx.blame_opened(id, now, &base)).await?;
             blamed.suspects += more.suspects;
             blamed.held.extend(more.held);
         }
@@ -488,6 +500,10 @@ impl<B: Backend> Store for B {
 
     fn on_turn(&self, tell: Tell) {
         self.tell_turns(tell);
+    }
+
+    fn leave_trail(&self, trail: Arc<dyn Trail>) {
+        self.mark_trail(trail);
     }
 
     fn close(&self) {

@@ -134,6 +134,10 @@ impl Backend for SqliteStore {
         self.writer.on_turn(tell);
     }
 
+    fn mark_trail(&self, trail: Arc<dyn super::Trail>) {
+        drop(self.shared.common.trail.set(trail));
+    }
+
     fn shut(&self) {
         self.close();
     }

@@ -66,7 +66,7 @@ impl SqliteStore {
         let look_first = meta(&connection, LOOK_FIRST)?;
         let (upgraded, restored) = (look_first.as_deref() == Some(UPGRADED), look_first.as_deref() == Some(RESTORED));
         let writer = Writer::start(connection, progress, &medium)?;
-        let common = sql::Shared { sealer, catalogue };
+        let common = sql::Shared::new(sealer, catalogue);
         let shared = Arc::new(Shared { common, path, medium, readers: Mutex::new(Vec::new()) });
         Ok((Self { writer, shared, _lock: lock }, Opened { fresh, upgraded, restored }))
     }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::*;
+use crate::queue::DeliveryId;
+use crate::store::conformance::damaged::{self, Ruin, for_every_damage};
 use crate::store::conformance::desk::{CARD, DAFTAR, at};
 use crate::store::{AuditEntry, PauseRow, Store};
 
@@ -300,3 +302,28 @@ async fn a_server_that_goes_away_and_comes_back_is_served_on() {
     assert_eq!(store.pauses().await.unwrap().len(), 2);
     assert!(store.fatal().borrow().is_none());
 }
+
+/// A second program that damages rows of the database.
+struct Hand(String);
+
+impl Ruin for Hand {
+    async fn ruin(&self, column: &str, id: DeliveryId, text: Option<&str>) {
+        let (table, column) = column.split_once('.').unwrap();
+        let key = if table == "delivery" { "id" } else { "delivery" };
+        let value = text.map_or_else(|| "'\\x0101'::bytea".to_owned(), |text| format!("'{text}'"));
+        let sql = format!("UPDATE {table} SET {column} = {value} WHERE {key} = '{id}'");
+        assert_eq!(raw(&self.0).await.execute(&sql, &[]).await.unwrap(), 1);
+    }
+}
+
+macro_rules! damage {
+    ($($case:ident,)*) => {$(
+        #[tokio::test]
+        async fn $case() {
+            let database = server::database();
+            let desk = Desk::new(Arc::new(open(&database.url()).await.0));
+            damaged::$case(&desk, &Hand(database.url())).await;
+        }
+    )*};
+}
+for_every_damage!(damage);

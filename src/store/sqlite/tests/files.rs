@@ -1,11 +1,13 @@
 //! What lies on the disk: whose it is, who may read it, what can be read from it.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use super::*;
-use crate::queue::State;
+use crate::queue::{DeliveryId, State};
 use crate::queue::transition::Event;
 use crate::secret::Private;
+use crate::store::conformance::damaged::{self, Ruin, for_every_damage};
 use crate::store::conformance::desk::{
     self, CARD, DAFTAR, FACILITY, KUNJUNGAN, OBAT, accepted, at, no_answer, refused,
 };
@@ -197,20 +199,29 @@ async fn promise_11_everything_is_there_after_closing_and_opening() {
     desk.check_tally().await;
 }
 
-#[tokio::test]
-async fn a_damaged_row_stops_only_itself() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("jembatan.db");
-    let desk = desk_in(folder.path());
-    let damaged = desk.accept_one("r", DAFTAR, CARD).await;
-    let worse = desk.accept_one("w", DAFTAR, "0009900000002").await;
-    let sound = desk.accept_one("s", DAFTAR, "0009900000001").await;
-    let raw = Connection::open(&path).unwrap();
-    raw.execute("UPDATE entry_body SET original = x'0101' WHERE delivery = ?1", [damaged.to_string()]).unwrap();
-    raw.execute("UPDATE delivery SET remote = x'0101' WHERE id = ?1", [worse.to_string()]).unwrap();
-    desk.claim_only(sound, 1).await;
-    assert!(desk.store.attempts(damaged).await.unwrap().is_empty(), "nothing is half claimed");
+/// A second program that damages rows of the file.
+struct Hand(PathBuf);
+
+impl Ruin for Hand {
+    async fn ruin(&self, column: &str, id: DeliveryId, text: Option<&str>) {
+        let (table, column) = column.split_once('.').unwrap();
+        let key = if table == "delivery" { "id" } else { "delivery" };
+        let value = text.map_or_else(|| "x'0101'".to_owned(), |text| format!("'{text}'"));
+        let sql = format!("UPDATE {table} SET {column} = {value} WHERE {key} = ?1");
+        assert_eq!(Connection::open(&self.0).unwrap().execute(&sql, [id.to_string()]).unwrap(), 1);
+    }
 }
+
+macro_rules! damage {
+    ($($case:ident,)*) => {$(
+        #[tokio::test]
+        async fn $case() {
+            let folder = tempfile::tempdir().unwrap();
+            damaged::$case(&desk_in(folder.path()), &Hand(folder.path().join("jembatan.db"))).await;
+        }
+    )*};
+}
+for_every_damage!(damage);
 
 #[tokio::test]
 async fn an_entry_whose_payload_cannot_be_opened_is_held_for_a_person_and_the_others_go_on() {
