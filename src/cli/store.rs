@@ -11,9 +11,10 @@ use serde_json::json;
 use super::Language;
 use super::root::CliError;
 use super::words::table;
+use crate::clock::Clock;
 use crate::config::{Config, StoreUrl};
 use crate::daemon;
-use crate::store::postgres::moving::{Arrived, Moved, has_arrived, take_in};
+use crate::store::postgres::moving::{Arrived, By, Moved, has_arrived, take_in};
 use crate::store::sqlite::moving::Source;
 use crate::vault::KeyAccess;
 
@@ -78,7 +79,8 @@ pub fn run(args: &StoreArgs, config: &Config, language: Language) -> Result<(), 
         return give_up(&source, may, language);
     }
     source.begin().context("meta")?;
-    let moved = runtime.block_on(take_in(&source, settings()?, |one| {
+    let by = By { actor: actor(), at: Clock::system().now(), from: format!("sqlite:{}", from.display()) };
+    let moved = runtime.block_on(take_in(&source, settings()?, &by, |one| {
         if !args.json {
             eprintln!("{}: {}", one.table, one.sum.rows);
         }
@@ -92,6 +94,11 @@ pub fn run(args: &StoreArgs, config: &Config, language: Language) -> Result<(), 
     source.done().context("meta")?;
     tell(&moved, args.json, language);
     Ok(())
+}
+
+/// Who runs this, as the system knows: nobody else has to do with two stopped databases.
+fn actor() -> String {
+    format!("operator (uid {})", rustix::process::getuid().as_raw())
 }
 
 /// Opens the source again, if the target has nothing of it.

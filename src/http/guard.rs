@@ -1,5 +1,6 @@
 //! What every request passes: host, request id, time, headers of the answer; then the table's roles.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
 
 use super::App;
 use super::auth::authenticate;
@@ -23,7 +25,11 @@ pub(super) async fn wrap(State(app): State<Arc<App>>, request: Request, next: Ne
     let id = format!("{:016x}", app.chance.bits());
     let response = match check_host(&app, request.headers()) {
         Err(problem) => problem.into_response(),
-        Ok(()) => next.run(request).await,
+        // One request that panics costs that request alone; the panic hook has logged where.
+        Ok(()) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_panic) => panicked().into_response(),
+        },
     };
     finish(response, &id)
 }
@@ -31,6 +37,13 @@ pub(super) async fn wrap(State(app): State<Arc<App>>, request: Request, next: Ne
 /// The request did not arrive, or was not done, in time.
 pub(super) fn too_slow() -> Problem {
     Problem::new(Kind::TooSlow, "Permintaan tidak selesai pada waktunya. Kirim ulang permintaan yang sama.")
+}
+
+/// Nothing is known of how far it came: the same body again is the same submission.
+fn panicked() -> Problem {
+    let detail = "Jembatan gagal mengolah permintaan ini; tidak ada yang dapat dipastikan telah disimpan. Kirim ulang isi \
+                  yang sama sekali lagi; bila gagal lagi, jangan diulang: laporkan kepada pembuat program beserta log.";
+    Problem::new(Kind::Internal, detail)
 }
 
 fn finish(response: Response, id: &str) -> Response {

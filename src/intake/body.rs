@@ -66,6 +66,8 @@ pub fn read(body: &Value) -> Result<SubmissionBody, Vec<Fault>> {
         check_patient(patient, &mut faults);
     }
     let entries = read_entries(map.get("entries"), &mut faults);
+    #[cfg(feature = "failpoints")]
+    entries.iter().for_each(|entry| crate::failpoint::poisoned_at_the_door(&entry.reference));
     match (facility, reference) {
         (Some(facility), Some(reference)) if faults.is_empty() => Ok(SubmissionBody {
             facility,

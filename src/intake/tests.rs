@@ -314,3 +314,81 @@ proptest! {
         prop_assert_eq!(canonical(&forward), canonical(&backward));
     }
 }
+
+static SHIPPED: std::sync::LazyLock<Catalogue> = std::sync::LazyLock::new(|| Catalogue::shipped().unwrap());
+
+/// A submission with odd values where something is expected, and an odd payload for a real operation.
+fn odd_submission(operations: Vec<&'static str>) -> impl Strategy<Value = Value> {
+    let names = prop::sample::select(vec!["facility", "ref", "patient", "entries", "asing"]);
+    let member = prop::sample::select(vec!["ref", "operation", "occurred_at", "after", "mark", "payload", "asing"]);
+    let operation = prop::sample::select(operations);
+    (names, member, operation, any_json(), any_json(), any_json()).prop_map(
+        |(name, member, operation, outer, inner, payload)| {
+            let mut first = entry("a", operation, &[], &payload);
+            first[member] = inner;
+            let second = entry("b", operation, &["a"], &json!({ "noKartu": payload }));
+            let mut body = json!({ "facility": "0114A026", "ref": "s", "entries": [first, second] });
+            if name != "entries" || outer.is_array() {
+                body[name] = outer;
+            }
+            body
+        },
+    )
+}
+
+fn operations() -> Vec<&'static str> {
+    SHIPPED.operations().map(|operation| operation.name.as_str()).collect()
+}
+
+/// Whatever a client sends, the reader answers: nothing it does panics.
+fn read_whole(bytes: &[u8]) {
+    let Ok(value) = json::read(bytes) else { return };
+    let Ok(body) = read(&value) else { return };
+    for one in &body.entries {
+        let Some(operation) = SHIPPED.operation(&one.operation) else { continue };
+        let payload = one.payload.expose();
+        drop(payload_faults(operation, payload, "/entries/0/payload"));
+        drop((about(&SHIPPED, operation, payload), natural_key(operation, payload)));
+        let _named = (card_of(operation, payload), payload_date(operation, payload));
+    }
+    let names = body.entries.iter().map(|one| {
+        let before = |name: &String| match meaning(&body, name) {
+            after::Name::Own(place) => Some(Before::Own(place)),
+            after::Name::Earlier(..) | after::Name::Unknown => None,
+        };
+        one.after.iter().filter_map(before).collect()
+    });
+    let names: Vec<Vec<Before>> = names.collect();
+    drop(order(&body, &names));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        read_whole(&bytes);
+    }
+
+    #[test]
+    fn no_submission_makes_the_reader_panic(body in odd_submission(operations())) {
+        read_whole(body.to_string().as_bytes());
+    }
+
+    #[test]
+    fn no_damaged_submission_makes_the_reader_panic(
+        body in odd_submission(operations()),
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in any::<bool>(),
+    ) {
+        let mut bytes = body.to_string().into_bytes();
+        let place = place.index(bytes.len());
+        if cut {
+            bytes.truncate(place);
+        } else {
+            bytes[place] = byte;
+        }
+        read_whole(&bytes);
+    }
+}

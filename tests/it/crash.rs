@@ -5,6 +5,7 @@
 mod check;
 mod controls;
 mod disk;
+mod door;
 mod kills;
 #[cfg(feature = "failpoints")]
 mod points;

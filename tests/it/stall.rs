@@ -4,6 +4,7 @@
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use jembatan::simulator::faults::{Fault, Kind};
 use serde_json::{Value, json};
 
 use crate::bridge::{Bridge, FACILITY, Setup, card, daftar, is_final, submission, whole_visit, yesterday};
@@ -216,6 +217,72 @@ fn defect_10_an_entry_that_kills_the_process_three_times_is_set_aside_and_the_ot
         assert_eq!(bridge.entry_in(&poisoned, "racun", "delivered")["state"], "delivered");
         crate::day::exactly_once(&bridge, &bridge.deliveries());
     }
+}
+
+/// The claim's transaction leaves nothing of a crash inside it; whom it was opening stands in a file of its own.
+#[test]
+fn an_entry_that_kills_the_claim_itself_is_set_aside_after_three_crashes_and_the_others_go_on() {
+    for (action, crashes, code) in [("abort", 3, "crashed"), ("panic", 0, "unreadable")] {
+        let mut bridge = Bridge::stopped(&Setup::default());
+        bridge.env.push(("JEMBATAN_POISON_CLAIM".to_owned(), format!("racun:{action}")));
+        bridge.start();
+        let (ids, poisoned) = hand_in_with_poison(&bridge);
+        let_go(&bridge);
+        let restarts = supervise(&mut bridge, Duration::from_secs(120), |bridge| {
+            let all = all_of(bridge);
+            all.len() == 19 && all.iter().all(is_final)
+        });
+        assert_eq!(restarts, crashes, "{action}\n{}", bridge.logs());
+        let entry = bridge.entries(&poisoned)["racun"].clone();
+        assert_eq!((&entry["state"], &entry["why"]["code"]), (&json!("held"), &json!(code)), "{entry:#}");
+        assert_eq!(bridge.attempts(&entry), Vec::<Value>::new(), "nothing was ever sent");
+        for id in &ids {
+            let entries = bridge.entries(id);
+            assert!(entries.values().all(|one| one["state"] == "delivered"), "{action}: {entries:#?}");
+        }
+        assert!(bridge.terminate().0.success());
+        bridge.env.retain(|(name, _)| name != "JEMBATAN_POISON_CLAIM");
+        bridge.start();
+        assert_eq!(bridge.act(&entry, "retry", &json!({})).status, 200);
+        assert_eq!(bridge.entry_in(&poisoned, "racun", "delivered")["state"], "delivered");
+        crate::day::exactly_once(&bridge, &bridge.deliveries());
+    }
+}
+
+/// Told to end, by the manager or by hand, is no crash, however often and whatever is in flight; three kills by hand while
+/// the same entry is in flight are, and the reason says what to do.
+#[test]
+fn a_restart_never_counts_as_a_crash_and_three_kills_by_hand_are_told_as_such() {
+    let mut bridge = Bridge::up();
+    bridge.fault(Fault::new("write", Kind::TimeoutBeforeLand).lasting(60_000));
+    let id = bridge.submit(&submission("a", &[daftar(&card(1), yesterday())]));
+    let in_flight = |bridge: &Bridge| {
+        bridge.until("it is in flight", ALARM, || {
+            let entry = bridge.entries(&id)["daftar"].clone();
+            (entry["state"] == "sending").then_some(())
+        });
+    };
+    for _ in 0..4 {
+        in_flight(&bridge);
+        assert!(bridge.terminate().0.success());
+        bridge.start();
+        let entry = bridge.entries(&id)["daftar"].clone();
+        assert_ne!(entry["state"], "held", "{entry:#}");
+        assert!(!bridge.logs().contains("the last run ended without a word"), "{}", bridge.logs());
+    }
+    for _ in 0..3 {
+        in_flight(&bridge);
+        bridge.kill_9();
+        bridge.start();
+    }
+    let entry = bridge.entry_in(&id, "daftar", "held");
+    assert_eq!(entry["why"]["code"], "crashed", "{entry:#}");
+    let next = entry["why"]["next"].as_str().unwrap_or_default();
+    assert!(next.contains("kill -9") && next.contains("'retry'"), "{next}");
+    bridge.simulator.clear_faults();
+    assert_eq!(bridge.act(&entry, "retry", &json!({})).status, 200);
+    bridge.entry_in(&id, "daftar", "delivered");
+    crate::day::exactly_once(&bridge, &bridge.deliveries());
 }
 
 #[test]

@@ -10,12 +10,14 @@ use std::io::Cursor;
 use std::pin::pin;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Transaction};
 
 use super::open::{Settings, connect};
 use super::{PostgresStore, errors};
+use crate::audit;
 use crate::store::moving::{Cell, Sum, Table, in_order};
 use crate::store::sqlite::moving::Source;
 use crate::store::{Store as _, StoreError};
@@ -34,6 +36,17 @@ pub struct Arrived {
     pub sum: Sum,
 }
 
+/// Who moves, for the security log.
+#[derive(Debug, Clone)]
+pub struct By {
+    /// Who.
+    pub actor: String,
+    /// When.
+    pub at: Timestamp,
+    /// The source, for people: its path.
+    pub from: String,
+}
+
 /// What a move found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Moved {
@@ -48,7 +61,12 @@ pub enum Moved {
 /// # Errors
 /// [`StoreError::Busy`] if a node lives on the target, [`StoreError::Database`] if the target has rows already or the two
 /// sides do not agree (nothing is kept then), [`StoreError::Unknown`] if the answer to COMMIT was lost: run it again.
-pub async fn take_in(source: &Source, settings: Settings, mut tell: impl FnMut(&Arrived)) -> Result<Moved, StoreError> {
+pub async fn take_in(
+    source: &Source,
+    settings: Settings,
+    by: &By,
+    mut tell: impl FnMut(&Arrived),
+) -> Result<Moved, StoreError> {
     let mut client = prepared(settings).await?;
     let failed = |error: tokio_postgres::Error| errors::of(&error);
     let transaction = client.transaction().await.map_err(failed)?;
@@ -74,6 +92,7 @@ pub async fn take_in(source: &Source, settings: Settings, mut tell: impl FnMut(&
         tell(&one);
         arrived.push(one);
     }
+    log(&transaction, by, &name, &arrived).await?;
     for (key, value) in source.notes()?.into_iter().chain([(FROM.to_owned(), name)]) {
         note(&transaction, &key, &value).await?;
     }
@@ -194,6 +213,33 @@ fn cell(row: &Row, n: usize) -> Result<Cell<'_>, StoreError> {
         Some(_) | None => row.try_get::<_, Option<&str>>(n).map_err(unread)?.map(Cell::Text),
     };
     Ok(cell.unwrap_or(Cell::Null))
+}
+
+/// The next row of the security log that has just arrived: who moved what from where, and how much of it.
+async fn log(transaction: &Transaction<'_>, by: &By, name: &str, arrived: &[Arrived]) -> Result<(), StoreError> {
+    let failed = |error: tokio_postgres::Error| errors::of(&error);
+    let head = transaction.query_opt("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", &[]).await;
+    let (last, previous) = match head.map_err(failed)? {
+        Some(row) => (row.try_get::<_, i64>(0).map_err(failed)?, row.try_get::<_, String>(1).map_err(failed)?),
+        None => (0, audit::genesis()),
+    };
+    let counts = arrived.iter().map(|one| format!("{} {}", one.table, one.sum.rows)).collect::<Vec<_>>().join(", ");
+    let mut entry = audit::Entry {
+        seq: last + 1,
+        at: by.at,
+        actor: by.actor.clone(),
+        action: "store.migrate".to_owned(),
+        object: by.from.clone(),
+        detail: format!("basis data {name} dipindahkan ke PostgreSQL; baris: {counts}"),
+        hash: String::new(),
+    };
+    // As it is read again: in whole milliseconds.
+    entry.hash = audit::link(&previous, &entry);
+    let at = entry.at.as_millisecond();
+    let sql = "INSERT INTO audit (seq, at, actor, action, object, detail, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let row: [&(dyn ToSql + Sync); 7] =
+        [&entry.seq, &at, &entry.actor, &entry.action, &entry.object, &entry.detail, &entry.hash];
+    transaction.execute(sql, &row).await.map(|_| ()).map_err(failed)
 }
 
 async fn note(transaction: &Transaction<'_>, key: &str, value: &str) -> Result<(), StoreError> {

@@ -119,11 +119,11 @@ impl Tx<'_> {
                 if let Some(deadline) = deadline {
                     self.move_dates(delivery, &deadline)?;
                     moved += 1;
+                    failpoint!("redate.written");
                 }
             }
             place = next;
         }
-        failpoint!("redate.written");
         Ok(moved)
     }
 

@@ -497,8 +497,8 @@ impl Tx<'_> {
         }
         for (id, submission) in &over {
             self.retire_one(id, submission)?;
+            failpoint!("retire.written");
         }
-        failpoint!("retire.written");
         Ok(over.len())
     }
 

@@ -29,8 +29,12 @@ fn succeeds(command: &str, arguments: &[&str]) -> bool {
 }
 
 impl Mount {
-    /// Puts `mib` MiB under the state of this field: ext4 in a file, else tmpfs; none where nothing may be mounted.
+    /// Puts `mib` MiB under the state of this field: ext4 in a file, else tmpfs; none where nothing may be mounted (or
+    /// `JEMBATAN_NO_MOUNT` is set): the test then goes on with the preloaded library.
     fn under(field: &Field, mib: u32) -> Option<Self> {
+        if std::env::var_os("JEMBATAN_NO_MOUNT").is_some() {
+            return None;
+        }
         let (state, home) = (field.bridge.state(), field.bridge.home().to_owned());
         let (kept, image) = (home.join("kept"), home.join("disk.ext4"));
         fs::rename(&state, &kept).unwrap();
@@ -135,7 +139,12 @@ fn a_disk_that_refuses_writes_for_a_while_loses_nothing_and_is_no_crash() {
 #[test]
 fn a_real_disk_filled_by_somebody_else_turns_health_red_and_loses_nothing() {
     let field = Field::fresh(32, false);
-    let Some(mount) = Mount::under(&field, 24) else { return };
+    let Some(mount) = Mount::under(&field, 24) else {
+        // Health measures the room past the library: what is refused and recorded is tested all the same.
+        let env = preload::disk(&field.bridge, "");
+        let full = |field: &Field| preload::now(&field.bridge, "write:4-:ENOSPC,truncate:*:ENOSPC");
+        return filled_and_freed(field, env, full, |field| preload::now(&field.bridge, ""));
+    };
     let state = mount.0.clone();
     filled_and_freed(
         field,
@@ -158,7 +167,7 @@ fn a_real_disk_filled_by_somebody_else_turns_health_red_and_loses_nothing() {
 #[test]
 fn a_real_disk_that_fills_while_accepting_still_records_every_outcome() {
     let mut field = Field::fresh(33, false);
-    let Some(mount) = Mount::under(&field, 40) else { return };
+    let Some(mount) = Mount::under(&field, 40) else { return fills_in_the_library(field) };
     field.bridge.env.push(("JEMBATAN__STORE__MIN_FREE".to_owned(), "8 MiB".to_owned()));
     field.start();
     field.bridge.simulator.down(DownMode::Refuse, None);
@@ -183,6 +192,33 @@ fn a_real_disk_that_fills_while_accepting_still_records_every_outcome() {
         let log = fs::metadata(mount.0.join("jembatan.db-wal")).map_or(0, |log| log.len());
         (log <= 16 << 20 && disk_check(&field)["status"] == "ok").then_some(())
     });
+    field.sim.close();
+    field.bridge.kill_9();
+    field.withdraw("penuh", &card(90_000));
+    let done = field.judged();
+    println!("accepted before it was full: {accepted}; {done:?}");
+    assert!(done.problems.is_empty(), "{:#?}", done.problems);
+}
+
+/// As below the mount, with a disk that is full from some write of the SIM's own on.
+fn fills_in_the_library(mut field: Field) {
+    field.spawn(preload::disk(&field.bridge, ""));
+    field.sim.allow(6);
+    wait_acknowledged(&field, 6);
+    field.bridge.simulator.down(DownMode::Refuse, None);
+    preload::now(&field.bridge, "write:40-:ENOSPC");
+    field.sim.allow(120);
+    let refused = field.bridge.until("the SIM has filled it", PATIENCE, || {
+        let answer = field.bridge.try_submit(&whole_visit("penuh", &card(90_000), yesterday()))?;
+        (answer.status == 503).then_some(answer)
+    });
+    assert!(refused.body["detail"].to_string().contains("Kosongkan disk"), "{refused:?}");
+    let accepted = check::count(&check::database(&field.bridge), "SELECT count(*) FROM submission");
+    assert!(accepted >= 6, "{accepted}");
+    field.bridge.simulator.up();
+    preload::now(&field.bridge, "");
+    field.bridge.until("what was accepted is delivered", PATIENCE, || (unfinished(&field.bridge) == 0).then_some(()));
+    assert!(field.bridge.ended().is_none(), "a full disk is no reason to die");
     field.sim.close();
     field.bridge.kill_9();
     field.withdraw("penuh", &card(90_000));
@@ -258,18 +294,21 @@ fn a_disk_that_turns_read_only_ends_the_process_with_the_remedy_until_it_is_writ
 #[test]
 fn a_real_read_only_disk_at_the_start_is_named_with_its_remedy() {
     let mut field = Field::fresh(39, false);
-    let Some(mount) = Mount::under(&field, 24) else { return };
+    let mount = Mount::under(&field, 24);
     field.start();
     field.sim.allow(4);
     wait_acknowledged(&field, 4);
     field.bridge.kill_9();
-    if !mount.again("ro") {
-        return;
-    }
-    field.spawn(Vec::new());
+    // A mount that cannot be made read-only is none.
+    let mount = mount.filter(|mount| mount.again("ro"));
+    let env = match mount {
+        Some(_) => Vec::new(),
+        None => preload::disk(&field.bridge, "write:*:EROFS,sync:*:EROFS,open:*:EROFS,truncate:*:EROFS,rename:*:EROFS"),
+    };
+    field.spawn(env);
     let said = ended_saying(&mut field);
     assert!(said.contains("hanya dapat dibaca") && said.contains("mulai lagi dengan sendirinya"), "{said}");
-    assert!(mount.again("rw"));
+    assert!(mount.as_ref().is_none_or(|mount| mount.again("rw")));
     let done = field.judged();
     assert!(done.problems.is_empty(), "{:#?}", done.problems);
 }

@@ -163,9 +163,39 @@ impl Walk {
         for point in ["start.beside", "start.named", "reclaim.committed"] {
             self.die_at(point, 1, |_| {});
         }
-        for point in ["retire.written", "redate.written"] {
-            self.die_at(point, 1, |_| {});
+    }
+
+    /// Dates that a declared disaster moves, payloads whose time has passed: both are written only where there are any.
+    fn old_and_moved(&mut self) {
+        self.die_at("redate.written", 1, Self::disaster);
+        // Declared, and not yet reckoned: the next start does it, and dies of it.
+        self.die_at("redate.written", 1, |_| {});
+        let aged = {
+            let kept = rusqlite::Connection::open(self.field.bridge.state().join("jembatan.db")).unwrap();
+            let long_ago = "UPDATE delivery SET updated_at = updated_at - 40000000000 WHERE id IN \
+                            (SELECT id FROM delivery WHERE state = 'delivered' AND retired = 0 ORDER BY seq LIMIT 3)";
+            kept.execute(long_ago, []).unwrap()
+        };
+        assert!(aged > 1, "{aged}");
+        self.die_at("retire.written", 1, |_| {});
+        self.die_at("retire.written", 2, |_| {});
+        let kept = super::check::database(&self.field.bridge);
+        assert_eq!(super::check::count(&kept, "SELECT count(*) FROM delivery WHERE retired = 1"), 0, "not committed");
+    }
+
+    /// Pauses, hands in, and declares that nothing could be sent yesterday from nine to twelve.
+    fn disaster(&mut self) {
+        self.raw("POST", "/v1/pauses", &json!({ "facility": FACILITY, "reason": "uji" }));
+        let (card, day) = (self.own_card(), yesterday());
+        let mut entry = daftar(&card, day);
+        entry["occurred_at"] = json!(format!("{day}T08:00:00+08:00"));
+        let body = submission(&format!("tahan-{card}"), &[entry]);
+        if self.field.bridge.try_submit(&body).is_some_and(|told| told.status == 202) {
+            self.want(format!("pendaftaran/{card}"));
         }
+        let event = json!({ "kind": "force_majeure", "facility": FACILITY, "reason": "banjir (uji)",
+            "at": format!("{day}T09:00:00+08:00"), "until": format!("{day}T12:00:00+08:00") });
+        self.raw("POST", "/v1/obligations/events", &event);
     }
 
     /// The way of an entry, at its n-th pass.
@@ -298,6 +328,7 @@ fn killed_at_every_durable_step_nothing_is_lost_and_nothing_is_twice() {
         walk.starts_again();
     }
     walk.around();
+    walk.old_and_moved();
     walk.restored();
     let mut met = walk.end();
     // The rule that expires entries looks every twenty seconds: a test of its own.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, DATABASE, FACILITIES, entries, spread_day_in_doubt};
 use super::server::Server;
-use crate::bridge::{PATIENCE, Setup, is_final};
+use crate::bridge::{PATIENCE, Setup, is_final, yesterday};
 use crate::day::exactly_once;
 
 /// A bridge on SQLite with a day's work in every state: delivered, refused, held behind it, waiting in an outage,
@@ -54,6 +54,17 @@ fn migrate(cluster: &Cluster, more: &[&str]) -> (Option<i32>, String, String) {
     let mut arguments = vec!["store", "migrate", "--to", &url];
     arguments.extend(more);
     cluster.bridge.cli_says(&arguments, "")
+}
+
+/// A command with the configuration of the nodes.
+fn on_postgres(cluster: &Cluster, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jembatan"));
+    command.args(arguments).arg("--config").arg(cluster.bridge.config()).stdin(Stdio::null());
+    command.envs(cluster.nodes[0].env.iter().cloned());
+    command.env("JEMBATAN__HTTP__LISTEN", format!("127.0.0.1:{}", cluster.nodes[0].port));
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 #[test]
@@ -103,7 +114,26 @@ fn a_day_in_every_state_moves_to_postgres_and_goes_on_without_loss_or_double() {
     assert!(all.iter().any(|one| one["state"] == "refused") && all.iter().any(|one| one["how"] == "adopted"));
     exactly_once(&cluster.bridge, &all);
     let log = cluster.bridge.get("/v1/audit?limit=1000");
-    assert!(log["items"].as_array().is_some_and(|rows| rows.len() > 1), "the security log has moved too: {log:#}");
+    let lines = log["items"].as_array().cloned().unwrap_or_default();
+    let moves: Vec<&Value> = lines.iter().filter(|line| line["action"] == "store.migrate").collect();
+    assert!(lines.len() > 2 && moves.len() == 1, "the security log has moved too, and says so once: {log:#}");
+    let (from, said) = (moves[0]["object"].as_str().unwrap(), moves[0]["detail"].as_str().unwrap());
+    assert!(moves[0]["actor"].as_str().is_some_and(|actor| actor.starts_with("operator")), "{log:#}");
+    assert!(from.starts_with("sqlite:/") && said.contains(&format!("delivery {}", entries(&day))), "{from}: {said}");
+    // The chain goes on over the move without a break, and the day compares with BPJS entry for entry.
+    let (code, out, err) = on_postgres(&cluster, &["audit", "verify", "--json"]);
+    assert!(code == Some(0) && out.contains("\"ok\":true"), "{code:?} {out} {err}");
+    let delivered = all.iter().filter(|one| one["state"] == "delivered").count() as u64;
+    let mut equal = 0;
+    for facility in FACILITIES {
+        let body = json!({ "facility": facility, "date": yesterday().to_string() });
+        let told = cluster.bridge.call("POST", "/v1/reconciliations", Some(&body));
+        assert_eq!((told.status, &told.body["complete"]), (200, &json!(true)), "{told:?}");
+        let count = |class: &str| told.body["counts"][class].as_u64().unwrap();
+        assert_eq!((count("only_bpjs"), count("unanswered")), (0, 0), "{:#}", told.body);
+        equal += count("equal");
+    }
+    assert_eq!(equal, delivered, "everything delivered is there");
     assert_eq!(FACILITIES.len(), cluster.owned(0) + cluster.owned(1));
 }
 
