@@ -34,7 +34,9 @@ macro_rules! failpoint {
 }
 
 #[cfg(feature = "failpoints")]
-pub use armed::{BREAKS, LOOPS, STEPS, is_broken, meanwhile, pass, poisoned, poisoned_at_claim, poisoned_at_the_door, reach};
+pub use armed::{
+    BREAKS, LOOPS, STEPS, is_broken, meanwhile, pass, poisoned, poisoned_at_claim, poisoned_at_the_door, reach,
+};
 
 #[cfg(feature = "failpoints")]
 mod armed {

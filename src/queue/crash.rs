@@ -5,7 +5,8 @@
 //! that was in flight ([`super::transition::Event::Crashed`]): a *suspect*. Suspects are then tried one at a time, and
 //! not in the first seconds of a run ([`QUIET`]), so that a process which dies of something else accuses nobody again.
 //! An entry reaches [`CRASHES_BEFORE_HELD`] only if the process died three times in a row while it was in flight, at the
-//! second and third time as the only suspect, without one recorded end of a send in between.
+//! second and third time as the only suspect, without one recorded end of a send in between. A SIGKILL by hand and
+//! the OOM killer look like a crash from here: the reason that a held entry shows says what to do then.
 //!
 //! The claim itself may kill (its transaction is then as if it had never been): the store says of each entry that it opens
 //! it, to a file beside the database that outlives the process ([`crate::store::Trail`]), and whoever stands there after a

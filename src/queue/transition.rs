@@ -173,13 +173,7 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
             looked(&mut next, finding, *begun, now, policy);
         }
         Event::LeaseLost => lease_lost(&mut next, now, policy)?,
-        Event::Crashed => crashed(&mut next, now, policy)?,
-        Event::CrashedAtClaim => {
-            require(!old.state.is_final() && old.lease.is_none(), old)?;
-            if crash::count(&mut next) {
-                held(&mut next, HeldCode::Crashed, Private::new(String::new()));
-            }
-        }
+        Event::Crashed | Event::CrashedAtClaim => crashed(&mut next, event, now, policy)?,
         Event::Unreadable => {
             require(!old.state.is_final() && old.lease.is_none(), old)?;
             held(&mut next, HeldCode::Unreadable, Private::new(String::new()));
@@ -457,8 +451,12 @@ fn lease_lost(next: &mut Progress, now: Timestamp, policy: &Policy) -> Result<()
 }
 
 /// As a lost lease, and it is counted: who did it three times is set aside. What may be at BPJS stays in doubt.
-fn crashed(next: &mut Progress, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
-    lease_lost(next, now, policy)?;
+fn crashed(next: &mut Progress, event: &Event, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
+    if matches!(event, Event::CrashedAtClaim) {
+        require(!next.state.is_final() && next.lease.is_none(), next)?;
+    } else {
+        lease_lost(next, now, policy)?;
+    }
     if crash::count(next) {
         held(next, HeldCode::Crashed, Private::new(String::new()));
     }

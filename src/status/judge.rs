@@ -355,7 +355,15 @@ fn verdict(facts: &Facts, checks: &[Check]) -> Verdict {
         check.status > Level::Ok
             && (matches!(
                 name,
-                "store" | "vault" | "clock" | "workers" | "backlog" | "unreadable" | "disk" | "antrean_inbound" | "nodes"
+                "store"
+                    | "vault"
+                    | "clock"
+                    | "workers"
+                    | "backlog"
+                    | "unreadable"
+                    | "disk"
+                    | "antrean_inbound"
+                    | "nodes"
             ) || name.starts_with("credentials.")
                 || name.starts_with("owner."))
     };

@@ -20,9 +20,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("contract", &["words"]),
     ("catalogue", &["contract", "secret", "words"]),
     ("queue", &["catalogue", "contract", "secret", "words"]),
-    ("store", &["audit", "catalogue", "chance", "contract", "queue", "secret", "words"]),
+    ("store", &["audit", "catalogue", "chance", "contract", "failpoint", "queue", "secret", "words"]),
     ("remote", &["catalogue", "clock", "config", "protocol", "queue", "secret", "vault", "words"]),
-    ("intake", &["catalogue", "chance", "clock", "config", "contract", "queue", "secret", "store"]),
+    ("intake", &["catalogue", "chance", "clock", "config", "contract", "failpoint", "queue", "secret", "store"]),
     (
         "push",
         &["catalogue", "chance", "clock", "failpoint", "observe", "protocol", "queue", "remote", "secret", "store"],

@@ -3,7 +3,7 @@
 
 use super::desk::*;
 use crate::queue::transition::Event;
-use crate::queue::{DeliveryId, State};
+use crate::queue::{DeliveryId, Purpose, State};
 use crate::store::{DeliveryFilter, NewEntry, StoreError};
 
 /// Sets a column (`table.column`) of a delivery's row to what no key opens, or to this text.
@@ -60,7 +60,8 @@ pub(crate) async fn what_is_due_and_damaged_is_held_listed_and_counted(desk: &De
 }
 
 pub(crate) async fn what_is_damaged_while_it_is_sent_is_held_in_doubt(desk: &Desk, ruin: &impl Ruin) {
-    let [lost, crashed] = [desk.accept_one("a", DAFTAR, CARD).await, desk.accept_one("b", DAFTAR, "0009900000001").await];
+    let [lost, crashed] =
+        [desk.accept_one("a", DAFTAR, CARD).await, desk.accept_one("b", DAFTAR, "0009900000001").await];
     assert_eq!(desk.claim(1).await.len(), 2);
     ruin.ruin("delivery.remote", lost, None).await;
     assert_eq!(desk.store.reclaim(at(2), true, desk.base()).await.unwrap(), 2, "a start is not kept from starting");
@@ -74,6 +75,8 @@ pub(crate) async fn what_is_damaged_while_it_is_sent_is_held_in_doubt(desk: &Des
     // A person's retry looks first.
     desk.act(lost, Event::Retry, 200).await;
     assert_eq!(desk.state(lost).await, State::Unanswered);
+    let looking = desk.claim(1000).await;
+    assert_eq!(looking.iter().map(|one| (one.delivery.id, one.purpose)).collect::<Vec<_>>(), [(lost, Purpose::LookUp)]);
     desk.check_tally().await;
 }
 

@@ -479,7 +479,9 @@ impl State {
                 continue;
             }
             blamed.suspects += 1;
-            blamed.held.extend(self.entry(*id).filter(|after| after.delivery.progress.state == Stand::Held).map(|_| *id));
+            blamed
+                .held
+                .extend(self.entry(*id).filter(|after| after.delivery.progress.state == Stand::Held).map(|_| *id));
         }
         Ok(blamed)
     }

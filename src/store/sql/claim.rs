@@ -103,7 +103,7 @@ impl Tx<'_> {
             Err(error) => return Err(error),
         };
         match self.apply(&delivery, &Event::Unreadable, ask.now, &ask.base) {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => self.forget_remote(id),
             Ok(Err(illegal)) => {
                 tracing::error!(delivery.id = %id, %illegal, "and it cannot be held");
                 Ok(())

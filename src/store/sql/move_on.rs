@@ -422,7 +422,7 @@ impl Tx<'_> {
         Ok(blamed)
     }
 
-    /// Counts a crash against one that a claim was about to open, without opening it: BPJS's last words about it may go.
+    /// Counts a crash against one that a claim was about to open, without opening it.
     pub(super) fn blame_opened(self, id: DeliveryId, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
         let nobody = Blamed { suspects: 0, held: Vec::new() };
         let delivery = match self.unopened(id) {
@@ -457,7 +457,7 @@ impl Tx<'_> {
         if is_damaged(&delivery.progress) && !moved.progress.state.is_final() {
             // Whatever the doubt says, what is damaged is a person's first.
             drop(self.apply(&moved, &Event::Unreadable, now, base)?);
-            return Ok(());
+            return self.forget_remote(delivery.id);
         }
         self.regate(delivery.id, now, base)
     }

@@ -268,12 +268,16 @@ impl Tx<'_> {
         Ok(self.shared.sealer.seal(facility, column, row, value)?)
     }
 
-    /// Writes what changed, if the row is still at the revision that was read. This is the only UPDATE of a state.
+    /// Writes what changed, if the row is still at the revision that was read. This is the only UPDATE of a state. A sealed
+    /// column that did not change is not touched: it may not have been opened ([`Tx::unopened`]).
     pub(super) fn update(self, delivery: &Delivery, next: &Progress) -> Result<(), StoreError> {
         let id = delivery.id.to_string();
         let (doubt, why) = (&next.doubt, next.why.as_ref());
-        let message = why.map(|why| self.seal(&delivery.facility, "why", &id, why.message.expose())).transpose()?;
-        let remote = (!next.remote.expose().is_empty())
+        let (why_changed, remote_changed) =
+            (next.why != delivery.progress.why, next.remote.expose() != delivery.progress.remote.expose());
+        let message = why.filter(|_| why_changed);
+        let message = message.map(|why| self.seal(&delivery.facility, "why", &id, why.message.expose())).transpose()?;
+        let remote = (remote_changed && !next.remote.expose().is_empty())
             .then(|| self.seal(&delivery.facility, "remote", &id, next.remote.expose()))
             .transpose()?;
         let mut statement = self.connection.prepare_cached(
@@ -281,7 +285,8 @@ impl Tx<'_> {
              marked = ?9, question = ?10, doubt_since = ?11, absent = ?12, absent_begun = ?13, absent_boot = ?14, \
              attempts = ?15, stumbles = ?16, faults = ?17, fault = ?18, lease_token = ?19, lease_until = ?20, \
              lease_purpose = ?21, why_code = ?22, why_who = ?23, why_meaning = ?24, why_next = ?25, \
-             why_message = ?26, remote = ?27, updated_at = ?28, past_last = ?29, \
+             why_message = CASE WHEN ?31 = 1 THEN ?26 ELSE why_message END, \
+             remote = CASE WHEN ?32 = 1 THEN ?27 ELSE remote END, updated_at = ?28, past_last = ?29, \
              crashes = ?30 WHERE id = ?1 AND revision = ?2",
         )?;
         let changed = statement.execute(params![
@@ -315,8 +320,17 @@ impl Tx<'_> {
             millis(next.updated_at),
             next.past_last,
             next.crashes,
+            why_changed,
+            remote_changed,
         ])?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Database(format!("delivery {id} changed meanwhile"))) }
+    }
+
+    /// What it has of remote ids opens under no key and is let go; an unfinished entry has none of BPJS's. The state is not
+    /// touched.
+    pub(super) fn forget_remote(self, id: DeliveryId) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached("UPDATE delivery SET remote = NULL WHERE id = ?1")?;
+        statement.execute([id.to_string()]).map(|_| ())
     }
 
     /// Its payload was destroyed; the state is not touched.

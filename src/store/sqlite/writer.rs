@@ -7,6 +7,7 @@
 //! inline one on its callers' ([`Running`]).
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -226,7 +227,9 @@ fn in_savepoint<T>(
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     said(connection, "SAVEPOINT job")?;
-    let result = job(connection);
+    // A job that panics costs itself alone: what it wrote is rolled back, its neighbours and the writer go on.
+    let result = catch_unwind(AssertUnwindSafe(|| job(connection)))
+        .unwrap_or_else(|_panic| Err(StoreError::Database("a job of the store panicked".to_owned())));
     let back = if result.is_ok() { Ok(()) } else { said(connection, "ROLLBACK TO job") };
     // An error that already rolled the transaction back leaves no savepoint; the COMMIT then tells.
     match (result, back.and_then(|()| said(connection, "RELEASE job"))) {

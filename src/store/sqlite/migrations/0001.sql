@@ -110,7 +110,7 @@ CREATE INDEX delivery_day ON delivery (facility, service_date);
 CREATE INDEX delivery_patient ON delivery (lane, service_date);
 CREATE INDEX delivery_mark ON delivery (facility, service_date) WHERE mark IS NOT NULL;
 -- What is damaged: health counts it.
-CREATE INDEX delivery_unreadable ON delivery (seq) WHERE why_code = 'unreadable';
+CREATE INDEX delivery_unreadable ON delivery (why_code) WHERE why_code = 'unreadable';
 -- Listings; the oldest unfinished.
 CREATE INDEX delivery_state ON delivery (state, seq);
 -- The gateway's keys.

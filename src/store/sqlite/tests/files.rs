@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use super::*;
-use crate::queue::{DeliveryId, State};
 use crate::queue::transition::Event;
+use crate::queue::{DeliveryId, State};
 use crate::secret::Private;
 use crate::store::conformance::damaged::{self, Ruin, for_every_damage};
 use crate::store::conformance::desk::{
