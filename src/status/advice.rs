@@ -60,7 +60,7 @@ fn side(report: &Report) -> &'static str {
 }
 
 /// (what goes on meanwhile, what to do), for the first thing that is wrong in this order.
-const SENTENCES: [(&str, &str, &str); 7] = [
+const SENTENCES: [(&str, &str, &str); 8] = [
     (
         "store",
         "Entri baru tidak dapat diterima. Entri yang sudah diterima tetap tersimpan.",
@@ -95,6 +95,11 @@ const SENTENCES: [(&str, &str, &str); 7] = [
         "backlog",
         "Entri tetap diterima, tetapi pengiriman tersendat.",
         "Petugas TI: jalankan «jembatan check» dan lihat log layanan.",
+    ),
+    (
+        "unreadable",
+        "Entri lain tetap diterima dan dikirim. Ada entri yang rusak di basis data: ia ditahan dan tidak dikirim.",
+        "Petugas TI: «jembatan queue list --why unreadable», lalu periksa disk dan cadangan.",
     ),
 ];
 

@@ -72,6 +72,9 @@ pub(crate) async fn what_is_damaged_while_it_is_sent_is_held_in_doubt(desk: &Des
     ruin.ruin("delivery.remote", crashed, None).await;
     assert_eq!(desk.store.blame(at(101), desk.base()).await.unwrap().suspects, 1);
     assert_eq!(desk.stand(crashed).await, (HELD, "unreadable".to_owned()));
+    // What BPJS said at one attempt is gone, that there was one is not.
+    ruin.ruin("attempt.detail", lost, None).await;
+    assert_eq!(desk.store.attempts(lost).await.unwrap().len(), 1);
     // A person's retry looks first.
     desk.act(lost, Event::Retry, 200).await;
     assert_eq!(desk.state(lost).await, State::Unanswered);

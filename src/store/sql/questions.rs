@@ -1,6 +1,7 @@
 //! Questions: listings, counts, the changes feed, the journal.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
@@ -139,10 +140,10 @@ fn fits(asked: &DeliveryFilter, row: &Row<'_>) -> Result<bool, StoreError> {
 }
 
 /// What was read, or nothing where it is damaged.
-fn readable<T>(delivery: &Delivery, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+fn readable<T>(of: &dyn Display, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match read {
         Err(StoreError::Unreadable(why)) => {
-            tracing::error!(delivery.id = %delivery.id, why, "unreadable in part");
+            tracing::error!(of = %of, why, "unreadable in part");
             Ok(None)
         }
         read => read.map(Some),
@@ -261,8 +262,10 @@ impl Tx<'_> {
 
     fn attempt_of(self, facility: &str, row: &Row<'_>) -> Result<AttemptRecord, StoreError> {
         let token: i64 = row.get("token")?;
-        let detail = self.unseal::<String>(facility, "attempt", &token.to_string(), row.get("detail")?)?;
-        let answer = self.unseal::<Value>(facility, "answer", &token.to_string(), row.get("answer")?)?;
+        // The words of an attempt that are damaged are gone; that it was made is not.
+        let detail = self.unseal::<String>(facility, "attempt", &token.to_string(), row.get("detail")?);
+        let answer = self.unseal::<Value>(facility, "answer", &token.to_string(), row.get("answer")?);
+        let (detail, answer) = (readable(&token, detail)?.flatten(), readable(&token, answer)?.flatten());
         Ok(AttemptRecord {
             number: row.get("number")?,
             purpose: row.get::<_, Word<Purpose>>("purpose")?.0,
@@ -385,10 +388,10 @@ impl Tx<'_> {
         let submission = self.submission(delivery.submission)?;
         let (reference, client) = submission.map(|row| (row.reference, row.client)).unwrap_or_default();
         // What is damaged counts in the journal like its neighbours, and keeps none of them from being read.
-        let payload = readable(&delivery, self.entry_body(delivery.id))?.flatten();
+        let payload = readable(&delivery.id, self.entry_body(delivery.id))?.flatten();
         let payload = payload.map(|body| body.current).unwrap_or_default();
-        let patient = readable(&delivery, self.patient(&delivery))?.flatten().map(Private::new);
-        let given = readable(&delivery, self.given(&delivery))?.unwrap_or_default();
+        let patient = readable(&delivery.id, self.patient(&delivery))?.flatten().map(Private::new);
+        let given = readable(&delivery.id, self.given(&delivery))?.unwrap_or_default();
         Ok(JournalRow { payload, reference, client, patient, given, delivery })
     }
 

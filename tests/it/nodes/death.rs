@@ -10,6 +10,8 @@ use jembatan::simulator::faults::{Fault, Kind};
 use serde_json::Value;
 
 use super::cluster::{Cluster, DATABASE, FACILITIES, entries, spread_day_in_doubt};
+#[cfg(feature = "failpoints")]
+use crate::bridge::is_final;
 use crate::bridge::{Setup, card, daftar, submission, whole_visit, yesterday};
 use crate::day::exactly_once;
 
@@ -194,4 +196,46 @@ fn a_node_that_comes_back_looks_its_own_entries_up_at_once() {
     assert!(cluster.logs(0).contains("what was in flight is tried alone"), "{}", cluster.logs(0));
     let entry = cluster.bridge.finished(&id)["daftar"].clone();
     assert_eq!((&entry["state"], &entry["how"]), (&"delivered".into(), &"adopted".into()), "{entry:#}");
+}
+
+/// The file that says whom a claim was opening stands beside the node, the count in the shared database.
+#[cfg(feature = "failpoints")]
+#[test]
+fn an_entry_that_kills_the_claim_of_its_node_is_set_aside_and_the_others_go_on() {
+    let mut cluster = Cluster::stopped(&["a"], &Setup::default(), &[]);
+    cluster.nodes[0].env.push(("JEMBATAN_POISON_CLAIM".to_owned(), "racun:abort".to_owned()));
+    cluster.start(0);
+    cluster.settled();
+    cluster.bridge.pause(FACILITIES[0], true);
+    let ids: Vec<String> =
+        (0..4).map(|n| cluster.bridge.submit(&whole_visit(&format!("s{n}"), &card(n), yesterday()))).collect();
+    let mut poison = daftar(&card(99), yesterday());
+    poison["ref"] = Value::from("racun");
+    let poisoned = cluster.bridge.submit(&submission("p", &[poison]));
+    let resume = serde_json::json!({ "facility": FACILITIES[0], "reason": "uji" });
+    // The node may die before it has answered.
+    drop(cluster.bridge.raw("DELETE", "/v1/pauses", &cluster.bridge.operator, Some(&resume)));
+    let (began, mut restarts) = (std::time::Instant::now(), 0);
+    loop {
+        assert!(began.elapsed() < Duration::from_secs(120), "{}", cluster.logs(0));
+        if cluster.has_ended(0) {
+            restarts += 1;
+            assert!(restarts < 8, "a restart loop\n{}", cluster.logs(0));
+            cluster.kill(0);
+            cluster.spawn(0);
+        }
+        let all = cluster.bridge.raw("GET", "/v1/deliveries?limit=100", &cluster.bridge.operator, None);
+        let all = all.and_then(|told| told.body["items"].as_array().cloned()).unwrap_or_default();
+        if all.len() == 13 && all.iter().all(is_final) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(restarts, 3, "three crashes and no more\n{}", cluster.logs(0));
+    let entry = cluster.bridge.entries(&poisoned)["racun"].clone();
+    assert_eq!((entry["state"].as_str(), entry["why"]["code"].as_str()), (Some("held"), Some("crashed")), "{entry:#}");
+    assert!(cluster.bridge.attempts(&entry).is_empty(), "nothing was ever sent");
+    for id in &ids {
+        assert!(cluster.bridge.entries(id).values().all(|one| one["state"] == "delivered"));
+    }
 }
