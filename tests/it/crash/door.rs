@@ -8,7 +8,7 @@ use crate::bridge::{Bridge, card, daftar, submission, whole_visit, yesterday};
 use crate::gateway::client::Local;
 
 /// The largest body that is read, as `config/jembatan.example.toml` has it.
-const LARGEST: usize = 1024 * 1024;
+const LARGEST: usize = 256 * 1024;
 
 fn nested(open: &str, inside: &str, close: &str, levels: usize) -> String {
     format!("{}{inside}{}", open.repeat(levels), close.repeat(levels))
@@ -22,7 +22,7 @@ fn monsters() -> Vec<String> {
         body.replacen("\"keluhan\":\"", &format!("\"asing\":{payload},\"keluhan\":\""), 1)
     };
     let mut all = Vec::new();
-    for levels in [1, 60, 120, 122, 123, 126, 127, 128, 5000, 100_000] {
+    for levels in [1, 60, 120, 122, 123, 126, 127, 128, 5000, 40_000] {
         all.push(nested("[", "1", "]", levels));
         all.push(nested("{\"a\":", "1", "}", levels));
         all.push(within(&nested("[", "1", "]", levels)));
@@ -36,7 +36,7 @@ fn monsters() -> Vec<String> {
     all.push(within(&format!("\"{}\"", "a".repeat(LARGEST - 1000))));
     all.push(within(&format!("\"{}\"", "\\u0000".repeat((LARGEST - 1000) / 6))));
     all.push(within(&format!("1{}", "0".repeat(LARGEST - 1000))));
-    let keys: String = (0..60_000).map(|n| format!("\"k{n}\":0,")).collect();
+    let keys: String = (0..20_000).map(|n| format!("\"k{n}\":0,")).collect();
     all.push(within(&format!("{{{keys}\"z\":0}}")));
     let after: Vec<String> = (0..100).map(|n| format!("e{n}")).collect();
     let entries: Vec<Value> = (0..100)
@@ -61,12 +61,13 @@ fn the_deepest_and_the_largest_bodies_are_answered_and_the_process_lives() {
     let (mut refused, mut sent) = (0, 0);
     for body in monsters() {
         let length = body.len();
+        assert!(length <= LARGEST, "a larger one is refused unread: {length}");
         let status = post(&bridge, "/v1/submissions", body);
         assert!((400..500).contains(&status), "{length} bytes: {status}");
         refused += 1;
     }
     let local = Local::added(&bridge, "sim-lama");
-    for body in monsters().into_iter().filter(|body| body.len() <= LARGEST) {
+    for body in monsters() {
         let length = body.len();
         let mut headers = local.headers();
         headers.push(("Content-Type".to_owned(), "text/plain".to_owned()));
@@ -74,7 +75,7 @@ fn the_deepest_and_the_largest_bodies_are_answered_and_the_process_lives() {
         assert!(told.as_ref().is_some_and(|(status, ..)| (400..500).contains(status)), "{length} bytes: {told:?}");
         sent += 1;
     }
-    assert!(refused > 40 && sent > 30, "{refused}, {sent}");
+    assert!(refused > 40 && sent == refused, "{refused}, {sent}");
     assert!(bridge.ended().is_none(), "it lives\n{}", bridge.logs());
     let id = bridge.submit(&whole_visit("a", &card(2), yesterday()));
     assert!(bridge.finished(&id).values().all(|one| one["state"] == "delivered"));

@@ -356,6 +356,23 @@ fn killed_while_entries_expire_each_is_expired_or_delivered_and_none_is_gone() {
     assert!(walk.field.bridge.ledger("kegiatan").is_empty());
 }
 
+/// A panic inside one job of the writer is rolled back with that job; the writer and the process go on.
+#[test]
+fn a_job_of_the_store_that_panics_costs_itself_alone() {
+    let mut field = Field::fresh(15, false);
+    field.sim.allow(10);
+    field.spawn(vec![("JEMBATAN_FAILPOINT".to_owned(), "claim.written:3:panic".to_owned())]);
+    field.bridge.until("the panic", REACHED, || field.bridge.logs().contains("panicked").then_some(()));
+    field.bridge.until("everything is answered and final", REACHED, || {
+        let acknowledged = field.sim.desk.acknowledged.load(std::sync::atomic::Ordering::SeqCst);
+        (acknowledged >= 10 && super::check::unfinished(&field.bridge) == 0).then_some(())
+    });
+    assert!(field.bridge.ended().is_none(), "it lives");
+    field.bridge.kill_9();
+    let done = field.judged();
+    assert!(done.problems.is_empty(), "{:#?}", done.problems);
+}
+
 /// An armed name that does not exist must not pass for a point that was never met.
 #[test]
 fn a_misspelled_failpoint_is_no_start() {
@@ -394,7 +411,7 @@ fn every_loop_passes_its_failpoint() {
 /// the next start goes on.
 #[test]
 fn a_failed_commit_or_a_dead_writer_ends_the_process_and_the_next_start_goes_on() {
-    for (spec, word) in [("commit.before:8:error", "its outcome is unknown"), ("claim.written:3:panic", "panicked")] {
+    for (spec, word) in [("commit.before:8:error", "its outcome is unknown"), ("commit.after:8:panic", "panicked")] {
         let mut field = Field::fresh(14, false);
         field.sim.allow(10);
         field.spawn(vec![("JEMBATAN_FAILPOINT".to_owned(), spec.to_owned())]);
