@@ -484,13 +484,7 @@ fn gated(next: &mut Progress, gate: Gate, turn: Turn, now: Timestamp, policy: &P
     Ok(())
 }
 
-fn try_again(
-    next: &mut Progress,
-    event: &Event,
-    turn: Turn,
-    now: Timestamp,
-    policy: &Policy,
-) -> Result<(), Illegal> {
+fn try_again(next: &mut Progress, event: &Event, turn: Turn, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
     let released = matches!(event, Event::Release);
     match next.state {
         State::Held => {}

@@ -216,6 +216,16 @@ impl Model {
         }
     }
 
+    /// Another entry of the patient that is in hand.
+    pub(super) fn in_hand(&self, place: usize) -> Option<usize> {
+        let (planned, own) = (&self.plan.entries[place], self.entries[place].last.as_ref()?);
+        self.plan.entries.iter().zip(&self.entries).position(|(other, entry)| {
+            let Some(last) = entry.last.as_ref().filter(|_| !entry.forgotten) else { return false };
+            let same = other.facility == planned.facility && last.lane == own.lane && last.id != own.id;
+            same && last.progress.lease.is_some()
+        })
+    }
+
     /// What stands in the way of sending this entry now, if anything does: an earlier unfinished entry of the patient, or
     /// any of the patient's that is under way. Only what was dated ahead of BPJS's day when it was accepted is passed, and
     /// only by what was accepted before that day began.

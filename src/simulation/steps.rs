@@ -104,6 +104,10 @@ pub(super) fn claimed(own: &Watched, claimed: &[Claimed]) {
         match one.purpose {
             Purpose::LookUp => {
                 hub.event("claimed to look up", place, 0);
+                let other = hub.model().in_hand(place);
+                if let Some(other) = other {
+                    hub.broken("order per patient", format!("{place} is looked up while {other} is in hand"));
+                }
                 see(hub, place, &one.delivery);
                 let at = hub.millis();
                 hub.model().entries[place].look_begun = at;

@@ -67,6 +67,7 @@ macro_rules! for_every_case {
             turns::promise_4_what_comes_after_an_entry_ahead_of_its_day_is_passed_like_it,
             turns::promise_4_a_clock_that_was_set_back_lets_nobody_pass_and_locks_nobody,
             turns::promise_4_what_comes_back_waits_for_what_is_under_way,
+            turns::promise_4_a_look_up_waits_while_another_of_the_patient_is_in_hand,
             turns::promise_4_a_turn_is_kept,
             turns::promise_9_a_retry_just_before_its_day_does_not_send_an_entry_early,
             lanes::promise_7_refused_credentials_stop_the_lane_until_a_newer_version,

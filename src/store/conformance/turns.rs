@@ -157,6 +157,19 @@ pub(crate) async fn promise_4_what_comes_back_waits_for_what_is_under_way(desk: 
     assert_eq!(looking.purpose, Purpose::LookUp, "the verdict is old by now");
 }
 
+/// What was set aside in doubt is looked up again at a person's word, but not while a neighbour is being sent.
+pub(crate) async fn promise_4_a_look_up_waits_while_another_of_the_patient_is_in_hand(desk: &Desk) {
+    let ids = desk.accept("r", vec![desk.entry("a", OBAT), desk.entry("b", OBAT), desk.entry("c", OBAT)]).await;
+    desk.send_only(ids[0], no_answer(), 1).await;
+    desk.act(ids[0], hold(), 2).await;
+    let sending = desk.claim_only(ids[1], 3).await;
+    assert_eq!(desk.act(ids[0], Event::Retry, 100).await.progress.state, State::Unanswered);
+    assert!(desk.claim(101).await.is_empty(), "its look-up would find the other's row, which nobody owns yet");
+    desk.end(&sending, accepted("kdObatSK", "1"), 102).await;
+    assert_eq!(desk.claim_only(ids[0], 103).await.purpose, Purpose::LookUp);
+    assert_eq!(desk.blocked(ids[2]).await, Some(("order", ids[0])));
+}
+
 /// Turns are taken once: whatever happens to an entry, it keeps its own.
 pub(crate) async fn promise_4_a_turn_is_kept(desk: &Desk) {
     let ids = desk.accept("r", vec![desk.entry("a", DAFTAR), ahead(desk, "besok", 1)]).await;

@@ -11,7 +11,9 @@ use crate::catalogue::{Kind, Operation, Refusal, Who, at};
 use crate::contract::Circumstance;
 use crate::queue::gate::{Gate, Neighbour, judge};
 use crate::queue::transition::{Event, Illegal, Policy, Recovery, next_step, transition};
-use crate::queue::{BootId, Delivery, DeliveryId, Finding, Lease, Outcome, Progress, State as Stand, Turn, crash};
+use crate::queue::{
+    BootId, Delivery, DeliveryId, Finding, Lease, Outcome, Progress, Purpose, State as Stand, Turn, crash,
+};
 use crate::secret::Private;
 use crate::store::{
     Acceptance, Act, Acted, AttemptEnd, Base, Blamed, ClaimAsk, Claimed, Given, NewEntry, NewSubmission, Recorded,
@@ -201,22 +203,29 @@ impl State {
         self.entries.change(&number, |entry| entry.delivery.progress = next);
     }
 
-    /// One pass in order of turns finds everybody once, with everything before settled.
+    /// Judges whatever comes after it and its whole lane: those before it wait while it is under way. A judgement sets
+    /// nobody under way, so from there on only what is behind can change, and one pass in order of turns finds everybody
+    /// once, with everything before settled.
     fn judge_around(&mut self, number: i64, now: Timestamp, base: &Base) -> Result<(), StoreError> {
-        let mut pending = self.around(number);
+        let mut pending = self.near(number, |_| true);
         while let Some((_, next)) = pending.pop_first() {
             if self.judge_one(next, now, base)? {
-                pending.extend(self.around(next));
+                let turn = self.turn_of(next);
+                pending.extend(self.near(next, |other| Some(other) > turn));
             }
         }
         Ok(())
     }
 
-    /// Its lane and what comes after it.
-    fn around(&self, number: i64) -> BTreeSet<(Timestamp, i64)> {
+    fn turn_of(&self, number: i64) -> Option<(Timestamp, i64)> {
+        self.entries.get(&number).map(|entry| (entry.delivery.turn.at, number))
+    }
+
+    /// The others of its lane, and what comes after it.
+    fn near(&self, number: i64, fits: impl Fn((Timestamp, i64)) -> bool) -> BTreeSet<(Timestamp, i64)> {
         let lane = self.entries.get(&number).and_then(|entry| self.lanes.get(entry.delivery.lane.expose()));
         let all = lane.into_iter().chain(self.children.get(&number)).flatten().filter(|other| **other != number);
-        all.filter_map(|other| Some((self.entries.get(other)?.delivery.turn.at, *other))).collect()
+        all.filter_map(|other| self.turn_of(*other)).filter(|turn| fits(*turn)).collect()
     }
 
     /// Judges one delivery and, if that changed it, everything behind it.
@@ -299,12 +308,22 @@ impl State {
         in_order.iter().find(|(crashes, ..)| *crashes > 0).filter(|_| may_try).map(|(.., number)| *number)
     }
 
+    /// Whether another of its lane is in hand: a look-up then could find that one's row.
+    fn is_lane_in_hand(&self, own: &Delivery) -> bool {
+        let lane = self.lanes.get(own.lane.expose()).into_iter().flatten();
+        let mut others = lane.filter(|number| **number != own.seq).filter_map(|number| self.entries.get(number));
+        others.any(|other| other.delivery.progress.lease.is_some())
+    }
+
     /// Leases one; none if it may no longer be claimed, because of another one claimed with it.
     fn lease(&mut self, number: i64, ask: &ClaimAsk) -> Result<Option<Claimed>, StoreError> {
         let Some(entry) = self.entries.get(&number) else { return Ok(None) };
         let Some(payload) = entry.payload().cloned() else { return Ok(None) };
         let (progress, given) = (&entry.delivery.progress, self.given(entry));
         let purpose = next_step(progress, ask.now, &self.policy(&entry.delivery.operation, &ask.base)?);
+        if purpose == Purpose::LookUp && self.is_lane_in_hand(&entry.delivery) {
+            return Ok(None);
+        }
         let lease = Lease { token: self.tokens + 1, until: ask.lease_until, purpose };
         if !may_be_claimed(progress) || self.apply(number, &Event::Claimed(lease), ask.now, &ask.base)?.is_err() {
             return Ok(None);

@@ -128,9 +128,9 @@ impl Tx<'_> {
             let mut statement = self.connection.prepare_cached("SELECT turn, opens FROM delivery WHERE id = ?1")?;
             before.extend(statement.query_row([parent.to_string()], turn_of).optional()?);
         }
-        let mut statement = self.connection.prepare_cached(
-            "SELECT turn FROM delivery WHERE lane = ?1 AND opens IS NULL ORDER BY turn DESC LIMIT 1",
-        )?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT turn FROM delivery WHERE lane = ?1 AND opens IS NULL ORDER BY turn DESC LIMIT 1")?;
         let last = statement.query_row([lane], |row| row.get::<_, Millis>(0)).optional()?;
         Ok(Turn::taken(new.accepted_at, entry.due_at, &before, last.map(|at| at.0)))
     }

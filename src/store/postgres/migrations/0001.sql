@@ -134,7 +134,7 @@ CREATE INDEX delivery_last ON delivery (marked, last) WHERE state = 'waiting' AN
 CREATE INDEX delivery_accepted ON delivery (facility, service, accepted_at);
 -- Journals and books by day of service; a patient's visits and last turn; the SIM's marks.
 CREATE INDEX delivery_day ON delivery (facility, service_date);
-CREATE INDEX delivery_patient ON delivery (lane, turn);
+CREATE INDEX delivery_patient ON delivery (lane, opens, turn);
 CREATE INDEX delivery_mark ON delivery (facility, service_date) WHERE mark IS NOT NULL;
 -- Listings; the oldest unfinished.
 CREATE INDEX delivery_state ON delivery (state, seq);
