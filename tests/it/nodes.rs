@@ -1,5 +1,6 @@
 //! Several nodes on one PostgreSQL: built binaries, a real server, the simulator as BPJS.
 
+mod away;
 mod chaos;
 mod cluster;
 mod death;

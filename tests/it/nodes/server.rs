@@ -159,11 +159,16 @@ impl Server {
 
     /// Ends every connection of a database but the asker's.
     pub(crate) fn cut(&self, database: &str, which: &str) -> usize {
+        self.cut_from(database, database, which)
+    }
+
+    /// The same, asked over another database: this one may let nobody in.
+    pub(crate) fn cut_from(&self, asked: &str, database: &str, which: &str) -> usize {
         let sql = format!(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{database}' \
              AND pid <> pg_backend_pid() AND {which}"
         );
-        self.ask(database, &sql).parse().unwrap()
+        self.ask(asked, &sql).parse().unwrap()
     }
 }
 
