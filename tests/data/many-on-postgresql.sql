@@ -3,7 +3,7 @@
 -- tests and measurements: the store itself never writes like this.
 CREATE TEMP TABLE many AS SELECT done, n, (CASE WHEN done THEN '01900000' ELSE '01910000' END) || '-0000-7000-8000-' || lpad(to_hex(n), 12, '0') AS id,
     (CASE WHEN done THEN '01900000' ELSE '01910000' END) || '-0000-7000-9000-' || lpad(to_hex(n), 12, '0') AS submission,
-    '0114A02' || (1 + n % 6) AS facility, {NOW} - ((CASE WHEN done THEN {FINISHED} ELSE {WAITING} END) - n) * {STEP} AS at
+    '0114A02' || (1 + n % 6) AS facility, {NOW} - ((CASE WHEN done THEN {FINISHED} ELSE {WAITING} END) - n) * {STEP}::bigint AS at
   FROM (SELECT true AS done, generate_series(0, {FINISHED} - 1) AS n UNION ALL
         SELECT false, generate_series(0, {WAITING} - 1)) AS numbers;
 INSERT INTO submission (id, client, facility, ref, body, patient, accepted_at, warnings)
@@ -22,7 +22,7 @@ INSERT INTO attempt (delivery, number, purpose, started_at, ended_at, credential
 INSERT INTO remote_id (key, owner) SELECT md5(random()::text), id FROM many WHERE done;
 INSERT INTO change (cursor, delivery, facility, at)
   SELECT row_number() OVER (ORDER BY n), id, facility, at + 60000 FROM many WHERE done ORDER BY n;
-INSERT INTO entry_body (delivery, original) SELECT id, '\x00' FROM many WHERE NOT done;
+INSERT INTO entry_body (delivery, original) SELECT id, NULL FROM many WHERE NOT done;
 INSERT INTO tally (facility, service, state, how, count)
   SELECT facility, 'pcare', CASE WHEN done THEN 'delivered' ELSE 'waiting' END, CASE WHEN done THEN 'accepted' ELSE '' END,
     count(*) FROM many GROUP BY facility, done;

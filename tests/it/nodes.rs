@@ -4,6 +4,7 @@ mod away;
 mod chaos;
 mod cluster;
 mod death;
+mod failover;
 mod moved;
 mod server;
 mod together;

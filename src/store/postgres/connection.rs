@@ -232,7 +232,7 @@ impl Db for Session {
 
     fn query(&self, sql: &str, values: &[&dyn ToSql], each: Each<'_>) -> Result<(), StoreError> {
         let rows = self.run(sql, values)?;
-        let writes = !sql.trim_start().starts_with("SELECT");
+        let writes = !["SELECT", "WITH"].iter().any(|word| sql.trim_start().starts_with(word));
         self.changed.set(self.changed.get() || (writes && !rows.is_empty()));
         for row in &rows {
             if each(&Row::new(row))?.is_break() {

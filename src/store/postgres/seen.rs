@@ -51,7 +51,8 @@ pub(super) async fn pages(
     types: &[Type],
     values: &[&(dyn ToSql + Sync)],
 ) -> Result<u64, Error> {
-    let reads = text.trim_start().starts_with("SELECT") && !text.contains("FOR UPDATE");
+    let asks = ["SELECT", "WITH"].iter().any(|word| text.trim_start().starts_with(word));
+    let reads = asks && !text.contains("FOR UPDATE");
     if !reads {
         client.batch_execute("SAVEPOINT seen").await?;
     }

@@ -44,6 +44,28 @@ impl Server {
         server
     }
 
+    /// A second server that follows this one, and may take over.
+    pub(crate) fn standby(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").unwrap();
+        let mut standby = Self { folder, child: None, settings: self.settings.clone() };
+        let path = standby.folder.path().display().to_string();
+        if is_root() {
+            assert!(Command::new("chown").args(["postgres", &path]).status().unwrap().success());
+        }
+        let mut copy = standby.as_owner(&program("pg_basebackup"));
+        copy.arg("-h").arg(self.folder.path()).args(["-U", "postgres", "-R", "-X", "stream", "-c", "fast", "-N", "-D"]);
+        assert!(copy.arg(standby.data()).status().unwrap().success(), "pg_basebackup");
+        standby.start();
+        standby
+    }
+
+    /// Makes a standby the one that is written to.
+    pub(crate) fn promote(&self) {
+        let mut command = self.as_owner(&program("pg_ctl"));
+        command.arg("-D").arg(self.data()).args(["-w", "promote"]).stdout(Stdio::null());
+        assert!(command.status().unwrap().success(), "pg_ctl promote");
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -103,6 +125,12 @@ impl Server {
     pub(crate) fn url(&self, database: &str) -> String {
         let folder = self.folder.path().display().to_string().replace('/', "%2F");
         format!("postgres://postgres@{folder}/{database}")
+    }
+
+    /// The same with another server that is asked where this one cannot be written to.
+    pub(crate) fn url_with(&self, other: &Self, database: &str) -> String {
+        let folder = |server: &Self| server.folder.path().display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{},{}/{database}", folder(self), folder(other))
     }
 
     /// Asks a question over a connection of its own; one line a row, columns divided by `|`.

@@ -1,8 +1,7 @@
 //! Every statement of the store has an index to go by on PostgreSQL too, or a reason to walk.
 //!
 //! As on SQLite the whole conformance suite runs, and every statement that reached the server is kept. Each is planned as a
-//! prepared statement is (without its values), twice: with walks forbidden wherever there is another way, which shows what
-//! is possible at any size, and as PostgreSQL chooses among tens of thousands of rows.
+//! prepared statement is that nobody knows the values of, among tens of thousands of rows in every table that grows.
 
 use serde_json::Value;
 use tokio_postgres::types::Type;
@@ -35,7 +34,47 @@ const SMALL: &[(&str, &str)] = &[
 ];
 
 /// Walks of a large table or its index that are meant: the index (or the table), a piece of the statement, and why.
-const MEANT: &[(&str, &str, &str)] = &[];
+const MEANT: &[(&str, &str, &str)] = &[
+    ("change_not_numbered", "cursor IS NULL", "the index has what is not numbered yet and nothing else"),
+    ("delivery_suspect", "crashes > 0 AND lease_token IS NOT NULL", "the index has the suspects and nothing else"),
+    ("audit_pkey", "ORDER BY seq DESC LIMIT 1", "one step from the end"),
+    // Without values a third of the feed seems to be behind any cursor. PostgreSQL keeps planning these with their values,
+    // because that is cheaper; the pages that they touch are counted (scale.rs).
+    ("delivery", "c.cursor >= $5", "the end of the feed"),
+    ("delivery", "c.cursor > (SELECT", "the end of the feed"),
+    ("antrean_booking_pkey", "WHERE state = $1 ORDER BY seq LIMIT", "as many as asked for; planned with its values"),
+    ("antrean_registration_pkey", "WHERE state = $1 ORDER BY seq LIMIT", "as many as asked for; planned with its values"),
+    ("antrean_session", "SELECT EXISTS", "until the first of the poli: a row a doctor and day"),
+];
+
+/// Rows of the tables that grow and that [`fill`] does not fill.
+const MORE: &[&str] = &[
+    "INSERT INTO prerequisite (child, parent) SELECT id, before FROM \
+     (SELECT id, lag(id) OVER (ORDER BY seq) AS before FROM delivery) AS pairs WHERE before IS NOT NULL",
+    "INSERT INTO provisional_id (key, delivery, name, value) SELECT md5('k' || id), id, 'noUrut', seq::text FROM delivery",
+    "INSERT INTO released (delivery, by) SELECT id, id FROM delivery",
+    "INSERT INTO audit SELECT n, n, 'a', 'b', 'c', 'd', md5(n::text) FROM generate_series(1, 30000) AS n",
+    "INSERT INTO reconciliation SELECT 'r' || n, '0114A026', '2026-11-01', '2026-11-01', n, n, '{}', '' \
+     FROM generate_series(1, 3000) AS n",
+    "INSERT INTO settlement (reconciliation, item, how, reason, actor, at) SELECT 'r' || (1 + n % 3000), n, 'other', '', 'p', n \
+     FROM generate_series(1, 30000) AS n",
+    "INSERT INTO antrean_booking (id, facility, day, poli, poli_name, doctor, doctor_name, hours, card, ref, number, label, \
+     origin, state, person, booked_at, updated_at) SELECT 'b' || n, '0114A02' || (1 + n % 6), \
+     to_char(DATE '2026-01-01' + n / 200, 'YYYY-MM-DD'), '00' || (1 + n % 3), 'U', 1, 'D', '08:00-12:00', md5(n::text), \
+     'r' || n, n, 'A-' || n, 'sim', CASE WHEN n > 29900 THEN 'booked' ELSE 'served' END, \
+     CASE WHEN n > 29000 THEN '\\x00'::bytea END, n, n FROM generate_series(1, 30000) AS n",
+    "INSERT INTO antrean_registration (id, facility, card, state, body, asked_at, updated_at) SELECT 'g' || n, \
+     '0114A02' || (1 + n % 6), md5(n::text), CASE WHEN n > 29900 THEN 'waiting' ELSE 'accepted' END, \
+     CASE WHEN n > 29000 THEN '\\x00'::bytea END, n, n FROM generate_series(1, 30000) AS n",
+    "INSERT INTO antrean_patient (facility, card, norm) SELECT '0114A02' || (1 + n % 6), md5(n::text), '' \
+     FROM generate_series(1, 30000) AS n",
+    "INSERT INTO antrean_counter (facility, day, poli, prefix, last) SELECT '0114A02' || (1 + n % 6), \
+     to_char(DATE '1990-01-01' + n, 'YYYY-MM-DD'), '001', 'A', n FROM generate_series(1, 12000) AS n",
+    "INSERT INTO antrean_session (facility, day, poli, doctor, hours, poli_name, doctor_name, quota, closes, prefix, remark) \
+     SELECT '0114A02' || (1 + n % 6), to_char(DATE '1990-01-01' + n, 'YYYY-MM-DD'), '001', 1, '08:00-12:00', 'U', 'D', 10, \
+     '12:00', 'A', '' FROM generate_series(1, 12000) AS n",
+    "VACUUM (ANALYZE)",
+];
 
 /// Cases of many steps and no statement of their own.
 const LONG: &[&str] = &[
@@ -44,15 +83,24 @@ const LONG: &[&str] = &[
     "whatever_is_booked_and_cancelled_numbers_and_quotas_hold",
 ];
 
+/// Empties a store between two cases: a database for each takes longer than the cases.
+const EMPTY: &str = "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || \
+    ' RESTART IDENTITY' FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('meta', 'migration')); END $$";
+
 macro_rules! all_cases {
     ($($module:ident::$case:ident,)*) => {
-        /// Runs the whole suite, each case on a database of its own, but for what only says the same things more often.
-        async fn everything() {$(
-            if !LONG.contains(&stringify!($case)) {
-                let database = server::database();
-                conformance::$module::$case(&Desk::new(Arc::new(open(&database.url()).await.0))).await;
-            }
-        )*}
+        /// Runs the whole suite, but for what only says the same things more often.
+        async fn everything() {
+            let database = server::database();
+            let store: Arc<dyn crate::store::Store> = Arc::new(open(&database.url()).await.0);
+            $(
+                if !LONG.contains(&stringify!($case)) {
+                    database.run(&[EMPTY]);
+                    let desk = Desk::new(Arc::clone(&store));
+                    Box::pin(conformance::$module::$case(&desk)).await;
+                }
+            )*
+        }
     };
 }
 for_every_case!(all_cases);
@@ -112,9 +160,18 @@ async fn client(database: &server::Database) -> Client {
     client
 }
 
+/// The suite in one needs more room than a test's thread has.
+fn run_everything() {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(everything());
+    };
+    std::thread::Builder::new().stack_size(256 << 20).spawn(run).unwrap().join().unwrap();
+}
+
 #[tokio::test]
 async fn every_statement_goes_by_an_index_on_postgresql_too() {
-    everything().await;
+    run_everything();
     let statements = seen::statements();
     assert!(statements.len() > 150, "only {} statements were seen", statements.len());
     let database = server::database();
@@ -126,17 +183,11 @@ async fn every_statement_goes_by_an_index_on_postgresql_too() {
         row.map(|row| row.get(1)).unwrap_or_default()
     };
     fill(&database, 3_000, 30_000);
+    database.run(MORE);
     let mut faults = Vec::new();
-    for walking in ["off", "on"] {
-        client.batch_execute(&format!("SET enable_seqscan = {walking}")).await.unwrap();
-        for (sql, types) in &statements {
-            for step in plan(&client, sql, types).await {
-                // Tables without rows are walked, and rightly: only where walks cost something does the choice count.
-                let full = ["delivery", "submission", "attempt", "change", "remote_id", "entry_body"];
-                if walks(sql, &step, &table_of) && (walking == "off" || full.contains(&step.table.as_str())) {
-                    faults.push(format!("walks {walking}: {step:?}\n    {sql}"));
-                }
-            }
+    for (sql, types) in &statements {
+        for step in plan(&client, sql, types).await.iter().filter(|step| walks(sql, step, &table_of)) {
+            faults.push(format!("{step:?}\n    {sql}"));
         }
     }
     assert!(faults.is_empty(), "{} walks:\n{}", faults.len(), faults.join("\n"));

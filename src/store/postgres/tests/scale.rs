@@ -12,6 +12,10 @@ const MANY: &str = include_str!("../../../../tests/data/many-on-postgresql.sql")
 /// Between two acceptances of the rows that are only there: the same in every store, so that a day is as full in each.
 const STEP: i64 = 10 * 60 * 1000;
 
+/// Pages of a listing: a hundred rows of one facility in six, each looked up by itself, and what the others cost that are
+/// passed by.
+const LISTED: u64 = 700;
+
 /// Fills a database, and lets PostgreSQL look at it.
 pub(super) fn fill(database: &server::Database, waiting: i64, finished: i64) {
     let sql = MANY
@@ -135,8 +139,9 @@ async fn daily_work_touches_the_same_pages_in_a_hundred_thousand_entries_as_in_f
     let large = daily_work(&Large::new(9_000, 91_000).await).await;
     println!("pages touched with 5 000 and with 100 000 entries:");
     small.iter().for_each(|(name, pages)| println!("{name:>24} {pages:>8} {:>8}", large[name]));
-    // A tree one level higher costs a page a look-up.
-    let grown: Vec<_> = small.iter().filter(|(name, pages)| large[*name] > *pages * 3 / 2 + 40).collect();
+    // A tree one level higher costs a page a look-up; a small table is walked where rows of a large one are looked up one by
+    // one, which a page of a listing may cost.
+    let grown: Vec<_> = small.iter().filter(|(name, pages)| large[*name] > (*pages * 3 / 2 + 40).max(LISTED)).collect();
     assert!(grown.is_empty(), "pages in the small store: {grown:?}\nin the large one: {large:#?}");
     let unseen: Vec<_> = small.iter().filter(|(_, pages)| **pages == 0).collect();
     assert!(unseen.is_empty(), "everything was counted: {unseen:?}");
