@@ -1,12 +1,12 @@
 //! The PostgreSQL backend: the common suite, and what only a server can get wrong.
 
 mod nodes;
-#[expect(dead_code, unreachable_pub, reason = "shared with tests/it")]
-#[path = "../../../tests/postgres/server.rs"]
-pub(in crate::store) mod server;
 mod plans;
 mod races;
 mod scale;
+#[expect(dead_code, unreachable_pub, reason = "shared with tests/it")]
+#[path = "../../../tests/postgres/server.rs"]
+pub(in crate::store) mod server;
 mod tls;
 
 use super::*;

@@ -44,7 +44,8 @@ fn an_answer_that_comes_while_the_database_is_down_is_recorded_when_it_is_back()
 #[test]
 fn an_answer_that_comes_while_nobody_is_let_in_is_recorded_afterwards() {
     let (cluster, id) = answer_under_way();
-    let allow = |yes: bool| cluster.server.ask("postgres", &format!("ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS {yes}"));
+    let allow =
+        |yes: bool| cluster.server.ask("postgres", &format!("ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS {yes}"));
     allow(false);
     assert!(cluster.server.cut_from("postgres", DATABASE, "true") > 0);
     until_it_tried(&cluster);

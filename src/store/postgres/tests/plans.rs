@@ -43,7 +43,11 @@ const MEANT: &[(&str, &str, &str)] = &[
     ("delivery", "c.cursor >= $5", "the end of the feed"),
     ("delivery", "c.cursor > (SELECT", "the end of the feed"),
     ("antrean_booking_pkey", "WHERE state = $1 ORDER BY seq LIMIT", "as many as asked for; planned with its values"),
-    ("antrean_registration_pkey", "WHERE state = $1 ORDER BY seq LIMIT", "as many as asked for; planned with its values"),
+    (
+        "antrean_registration_pkey",
+        "WHERE state = $1 ORDER BY seq LIMIT",
+        "as many as asked for; planned with its values",
+    ),
     ("antrean_session", "SELECT EXISTS", "until the first of the poli: a row a doctor and day"),
 ];
 
@@ -125,7 +129,10 @@ fn steps(plan: &Value, all: &mut Vec<Step>) {
 async fn plan(client: &Client, sql: &str, types: &[Type]) -> Vec<Step> {
     let kinds = types.iter().map(Type::name).collect::<Vec<_>>().join(", ");
     let kinds = if kinds.is_empty() { kinds } else { format!("({kinds})") };
-    client.batch_execute(&format!("PREPARE one {kinds} AS {sql}")).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    client
+        .batch_execute(&format!("PREPARE one {kinds} AS {sql}"))
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     let nulls = vec!["NULL"; types.len()].join(", ");
     let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
     let told = client.simple_query(&format!("EXPLAIN (FORMAT JSON) EXECUTE one {nulls}")).await.unwrap();
