@@ -68,6 +68,7 @@ fn entry(n: u32, delivered: bool) -> Entry {
         service_date: None,
         mark: None,
         accepted_at: at,
+        turn: jembatan::queue::Turn::taken(at, at, &[], None),
         deadline: Deadline::default(),
         progress,
     };

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::gate::Turn;
 use crate::catalogue::{RemoteIds, Who};
 use crate::contract::Deadline;
 use crate::secret::Private;
@@ -283,6 +284,13 @@ impl Progress {
             updated_at: now,
         }
     }
+
+    /// Whether a request of it is on its way or may have been taken: until that is known nothing else of its lane is
+    /// sent, so that a look-up finds no row of a neighbour that nobody owns yet.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        self.lease.is_some() || matches!(self.state, State::Sending | State::Unanswered)
+    }
 }
 
 words! {
@@ -318,6 +326,8 @@ pub struct Delivery {
     pub mark: Option<Mark>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// Its turn in its lane.
+    pub turn: Turn,
     /// Its dates.
     pub deadline: Deadline,
     /// What changes.

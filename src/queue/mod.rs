@@ -20,6 +20,7 @@ pub use delivery::{
     Blocked, BlockedKind, BootId, Delivery, DeliveryId, Doubt, HeldCode, How, Lease, Mark, Progress, Purpose, Question,
     State, SubmissionId, Why,
 };
+pub use gate::Turn;
 pub use outcome::{Finding, Outcome, Suspicion};
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ fn fresh() -> Delivery {
         service_date: None,
         mark: None,
         accepted_at: start(),
+        turn: Turn::taken(start(), start(), &[], None),
         deadline: Deadline::default(),
         progress: Progress::accepted(start(), start(), None),
     }

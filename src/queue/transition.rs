@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::crash;
 use super::delivery::{BootId, Delivery, Doubt, HeldCode, How, Lease, Progress, Purpose, Question, State, Why};
-use super::gate::Gate;
+use super::gate::{Gate, Turn};
 use super::outcome::{Finding, Outcome, Suspicion};
 use super::reasons::{held_texts, owned_by, unread, why_of};
 use super::schedule;
@@ -176,8 +176,8 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
             require(!old.state.is_final() && old.lease.is_none(), old)?;
             held(&mut next, HeldCode::Unreadable, Private::new(String::new()));
         }
-        Event::Gated(gate) => gated(&mut next, *gate, now, policy)?,
-        Event::Retry | Event::Release => try_again(&mut next, event, now, policy)?,
+        Event::Gated(gate) => gated(&mut next, *gate, delivery.turn, now, policy)?,
+        Event::Retry | Event::Release => try_again(&mut next, event, delivery.turn, now, policy)?,
         Event::AwaitApproval => {
             require(old.state == State::Waiting && old.lease.is_none() && !old.doubt.marked, old)?;
             held(&mut next, HeldCode::Approval, Private::new(String::new()));
@@ -186,7 +186,7 @@ pub fn transition(delivery: &Delivery, event: &Event, now: Timestamp, policy: &P
         Event::Cancel { reason } => cancel(&mut next, reason)?,
         Event::Adopt { ids } => adopt(&mut next, ids)?,
         Event::DeclareAbsent => declare_absent(&mut next, now, policy)?,
-        Event::Amend => amend(&mut next, now)?,
+        Event::Amend => amend(&mut next, delivery.turn, now)?,
         Event::Expire => expire(&mut next, now, policy)?,
         Event::Distrust => distrust(&mut next, now)?,
     }
@@ -457,7 +457,7 @@ fn crashed(next: &mut Progress, now: Timestamp, policy: &Policy) -> Result<(), I
     Ok(())
 }
 
-fn gated(next: &mut Progress, gate: Gate, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
+fn gated(next: &mut Progress, gate: Gate, turn: Turn, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
     let waits = next.state == State::Waiting && next.lease.is_none();
     let was_held =
         next.state == State::Held && next.why.as_ref().is_some_and(|why| why.code == HeldCode::Prerequisite.word());
@@ -479,12 +479,12 @@ fn gated(next: &mut Progress, gate: Gate, now: Timestamp, policy: &Policy) -> Re
     if was_held {
         next.state = State::Waiting;
         next.why = None;
-        due_soon(next, now);
+        due_soon(next, turn, now);
     }
     Ok(())
 }
 
-fn try_again(next: &mut Progress, event: &Event, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
+fn try_again(next: &mut Progress, event: &Event, turn: Turn, now: Timestamp, policy: &Policy) -> Result<(), Illegal> {
     let released = matches!(event, Event::Release);
     match next.state {
         State::Held => {}
@@ -507,7 +507,7 @@ fn try_again(next: &mut Progress, event: &Event, now: Timestamp, policy: &Policy
     next.past_last |= next.state == State::Expired;
     match next.doubt.since {
         Some(since) => next.due_at = now.max(since + policy.settle),
-        None => due_soon(next, now),
+        None => due_soon(next, turn, now),
     }
     if looks && (next.doubt.marked || cannot_tell || next.state == State::Unanswered) {
         next.state = State::Unanswered;
@@ -526,10 +526,10 @@ fn try_again(next: &mut Progress, event: &Event, now: Timestamp, policy: &Policy
     Ok(())
 }
 
-/// Now, unless it waits for a day to come (promise 9): no backoff is that long.
-fn due_soon(next: &mut Progress, now: Timestamp) {
+/// Now instead of after a backoff, but never before its day (promise 9).
+fn due_soon(next: &mut Progress, turn: Turn, now: Timestamp) {
     if next.due_at <= now + schedule::LONGEST {
-        next.due_at = now;
+        next.due_at = turn.opens.map_or(now, |opens| opens.max(now));
     }
 }
 
@@ -627,7 +627,7 @@ fn declare_absent(next: &mut Progress, now: Timestamp, policy: &Policy) -> Resul
     Ok(())
 }
 
-fn amend(next: &mut Progress, now: Timestamp) -> Result<(), Illegal> {
+fn amend(next: &mut Progress, turn: Turn, now: Timestamp) -> Result<(), Illegal> {
     // A person's word that BPJS does not have it ends the doubt for an amendment; the look-up before the send stays.
     if !declared(&next.doubt) || next.lease.is_some() {
         undoubted(next)?;
@@ -636,7 +636,7 @@ fn amend(next: &mut Progress, now: Timestamp) -> Result<(), Illegal> {
         State::Waiting | State::Held | State::Refused | State::Expired => {
             next.past_last |= next.state == State::Expired;
             next.state = State::Waiting;
-            due_soon(next, now);
+            due_soon(next, turn, now);
             next.why = None;
             (next.faults, next.crashes) = (0, 0);
             next.fault = None;

@@ -14,7 +14,7 @@ use super::render::Form;
 use super::{claims, deadlines, kbk, network, outage, prolanis, telekonsultasi, visits};
 use crate::contract::figures::Kbk;
 use crate::contract::{Contracts, Deadline, Holidays, Profile};
-use crate::queue::{Delivery, DeliveryId, How, Mark, Progress, State, SubmissionId};
+use crate::queue::{Delivery, DeliveryId, How, Mark, Progress, State, SubmissionId, Turn};
 use crate::secret::Private;
 use crate::store::{JournalRow, OutageClass, OutageEffect, OutagePlan, OutageRow, Verdict};
 
@@ -39,6 +39,7 @@ fn delivery(seq: i64, operation: &str) -> Delivery {
         service_date: Some(Date::constant(2026, 11, 20)),
         mark: None,
         accepted_at: now,
+        turn: Turn::taken(now, now, &[], None),
         deadline: Deadline::default(),
         progress: Progress::accepted(now, now, None),
     }

@@ -1,8 +1,10 @@
 //! What must be true: the run's own memory of entries, rows at BPJS and attempts, against which every step is held.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::workload::{Plan, mark_of};
 use crate::contract::Deadline;
@@ -25,8 +27,6 @@ pub(super) struct Entry {
     pub(super) doubt: Option<u64>,
     /// Look-ups since then that found nothing, late enough to be believed.
     pub(super) absent: u8,
-    /// Not sent before this instant when it was accepted.
-    pub(super) first_due: Option<Timestamp>,
     /// Set aside: a backup from before its acceptance was put back.
     pub(super) forgotten: bool,
     /// Times a person set it going again.
@@ -38,6 +38,9 @@ pub(super) struct Entry {
     /// When its last look-up was claimed, virtual milliseconds.
     pub(super) look_begun: u64,
 }
+
+/// Where BPJS's days begin.
+static BPJS_ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::get("Asia/Jakarta").expect("a zone"));
 
 /// A row at BPJS by facility, family and id.
 pub(super) type RowName = (usize, &'static str, String);
@@ -98,7 +101,6 @@ impl Model {
         let now = &in_millis(now);
         let entry = &self.entries[place];
         let Some(before) = &entry.last else {
-            self.entries[place].first_due = Some(now.progress.due_at);
             self.entries[place].after_restore |= self.restored && self.entries[place].id != Some(now.id);
             self.entries[place].last = Some(now.clone());
             self.by_id.insert(now.id, place);
@@ -214,25 +216,41 @@ impl Model {
         }
     }
 
-    /// What stands in the way of sending this entry now, if anything does: an earlier unfinished entry of the patient.
-    pub(super) fn out_of_turn(&self, place: usize, now: Timestamp) -> Option<usize> {
+    /// Another entry of the patient that is in hand.
+    pub(super) fn in_hand(&self, place: usize) -> Option<usize> {
+        let (planned, own) = (&self.plan.entries[place], self.entries[place].last.as_ref()?);
+        self.plan.entries.iter().zip(&self.entries).position(|(other, entry)| {
+            let Some(last) = entry.last.as_ref().filter(|_| !entry.forgotten) else { return false };
+            let same = other.facility == planned.facility && last.lane == own.lane && last.id != own.id;
+            same && last.progress.lease.is_some()
+        })
+    }
+
+    /// What stands in the way of sending this entry now, if anything does: an earlier unfinished entry of the patient, or
+    /// any of the patient's that is under way. Only what was dated ahead of BPJS's day when it was accepted is passed, and
+    /// only by what was accepted before that day began.
+    pub(super) fn out_of_turn(&self, place: usize) -> Option<usize> {
         let (planned, own) = (&self.plan.entries[place], self.entries[place].last.as_ref()?);
         self.plan.entries.iter().zip(&self.entries).position(|(other, entry)| {
             let Some(last) = entry.last.as_ref().filter(|_| !entry.forgotten) else { return false };
             other.facility == planned.facility
                 && last.lane == own.lane
                 && other.card == planned.card
-                && last.seq < own.seq
+                && last.id != own.id
                 && !last.progress.state.is_final()
-                // What waits for a later day of service holds nobody up (promise 4).
-                && !(last.progress.state == State::Waiting && later_day(last, own))
-                && entry.first_due.is_none_or(|due| due <= now)
+                && (is_under_way(last) || (last.seq < own.seq && !may_be_passed(last, own)))
         })
     }
 }
 
-fn later_day(one: &Delivery, other: &Delivery) -> bool {
-    one.service_date.zip(other.service_date).is_some_and(|(one, other)| one > other)
+fn is_under_way(delivery: &Delivery) -> bool {
+    delivery.progress.lease.is_some() || matches!(delivery.progress.state, State::Sending | State::Unanswered)
+}
+
+/// Whether `other` was dated ahead of its day, as BPJS counts days, and `own` accepted before that day.
+fn may_be_passed(other: &Delivery, own: &Delivery) -> bool {
+    let day_at_bpjs = |delivery: &Delivery| delivery.accepted_at.to_zoned(BPJS_ZONE.clone()).date();
+    other.service_date.is_some_and(|day| day > day_at_bpjs(other) && day > day_at_bpjs(own))
 }
 
 /// As the store keeps it: a backoff is reckoned more finely than rows are.

@@ -1,7 +1,5 @@
 //! What is checked after every step of the store.
 
-use jiff::Timestamp;
-
 use super::hub::Hub;
 use super::store::{Moment, Watched, on_the_spot};
 use crate::audit;
@@ -96,7 +94,7 @@ fn operation(hub: &Hub, place: usize) -> Option<&Operation> {
     hub.catalogue.operation(name)
 }
 
-pub(super) fn claimed(own: &Watched, claimed: &[Claimed], now: Timestamp) {
+pub(super) fn claimed(own: &Watched, claimed: &[Claimed]) {
     for one in claimed {
         let hub = &own.hub;
         let Some(place) = hub.model().place(one.delivery.id) else {
@@ -106,13 +104,17 @@ pub(super) fn claimed(own: &Watched, claimed: &[Claimed], now: Timestamp) {
         match one.purpose {
             Purpose::LookUp => {
                 hub.event("claimed to look up", place, 0);
+                let other = hub.model().in_hand(place);
+                if let Some(other) = other {
+                    hub.broken("order per patient", format!("{place} is looked up while {other} is in hand"));
+                }
                 see(hub, place, &one.delivery);
                 let at = hub.millis();
                 hub.model().entries[place].look_begun = at;
             }
             Purpose::Send => {
                 hub.event("claimed to send", place, 0);
-                may_be_sent(own, place, one, now);
+                may_be_sent(own, place, one);
                 see(hub, place, &one.delivery);
                 hub.model().entries[place].sending = Some(one.attempt);
                 own.life.moment(Moment::Claimed);
@@ -122,7 +124,7 @@ pub(super) fn claimed(own: &Watched, claimed: &[Claimed], now: Timestamp) {
 }
 
 /// Everything that must hold at the moment an entry is claimed to be sent.
-fn may_be_sent(own: &Watched, place: usize, one: &Claimed, now: Timestamp) {
+fn may_be_sent(own: &Watched, place: usize, one: &Claimed) {
     let hub = &own.hub;
     let attempts = on_the_spot(own.below.attempts(one.delivery.id)).unwrap_or_default();
     if !attempts.iter().any(|row| row.number == one.attempt && row.ended_at.is_none()) {
@@ -131,7 +133,7 @@ fn may_be_sent(own: &Watched, place: usize, one: &Claimed, now: Timestamp) {
     let model = hub.model();
     let planned = &model.plan.entries[place];
     let open = planned.after.iter().find(|&&parent| model.state(parent) != Some(State::Delivered));
-    let late = model.out_of_turn(place, now);
+    let late = model.out_of_turn(place);
     let entry = &model.entries[place];
     let shown =
         |at: usize| format!("{at} {} after {:?}", model.plan.entries[at].operation, model.plan.entries[at].after);

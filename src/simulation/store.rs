@@ -365,8 +365,7 @@ pass! {
     }
 
     async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Claimed>, StoreError> {
-        let now = ask.now;
-        self.call("claim", true, self.below.claim(ask), |own, claimed| steps::claimed(own, claimed, now)).await
+        self.call("claim", true, self.below.claim(ask), |own, claimed| steps::claimed(own, claimed)).await
     }
 
     async fn record(&self, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {

@@ -76,6 +76,8 @@ pub(super) fn dmy(day: Date) -> String {
 
 struct Maker<'a> {
     dice: Dice,
+    /// Who is dated ahead; dice of their own, so that the other entries of a seed stay as they are.
+    ahead: Dice,
     options: &'a Options,
     sites: &'a [Site],
     plan: Plan,
@@ -96,7 +98,8 @@ struct Draft {
 
 pub(super) fn plan(options: &Options, sites: &[Site]) -> Plan {
     let dice = Dice::new(options.seed, "workload");
-    let mut maker = Maker { dice, options, sites, plan: Plan::default(), marks: 100 };
+    let ahead = Dice::new(options.seed, "dated ahead");
+    let mut maker = Maker { dice, ahead, options, sites, plan: Plan::default(), marks: 100 };
     for patient in 0..options.patients {
         maker.patient(patient);
     }
@@ -112,7 +115,7 @@ impl Maker<'_> {
         self.marks
     }
 
-    /// The day of service: mostly today, sometimes yesterday or long ago.
+    /// The day of service: mostly today, sometimes yesterday, long ago or tomorrow.
     fn draft(&mut self, card: &str, facility: usize, at: Duration, ago: i64) -> Draft {
         let chain = self.plan.chains;
         let now = self.options.start + at;
@@ -191,11 +194,16 @@ impl Maker<'_> {
         let card = format!("00099{:08}", number + 1);
         let span = u64::try_from(self.options.span.as_millis()).unwrap_or(0);
         let mut at = self.dice.millis(0, span);
-        let visits = if self.dice.strikes(150) { 2 } else { 1 };
+        let ahead = self.ahead.strikes(60);
+        let visits = if self.dice.strikes(150) || ahead { 2 } else { 1 };
         for visit in 0..visits {
             let mut ago = self.dice.pick(&[0, 0, 0, 0, 0, 0, 1, 1, 9]);
             if self.dice.strikes(50) {
                 ago = self.six_months(facility, at);
+            }
+            // The first visit is registered for tomorrow, and today the patient comes after all.
+            if visit == 0 && ahead {
+                ago = -1;
             }
             let clinic = ["001", "002", "003"][(usize::try_from(number).unwrap_or(0) + visit) % 3];
             let mut draft = self.draft(&card, facility, at, ago);

@@ -16,6 +16,7 @@ pub(crate) mod lanes;
 pub(crate) mod ledger;
 pub(crate) mod parted;
 pub(crate) mod people;
+pub(crate) mod turns;
 pub(crate) mod walk;
 
 /// Calls `$run!` with the path of every case.
@@ -60,6 +61,16 @@ macro_rules! for_every_case {
             lanes::promise_4_order_is_inherited_from_the_visit,
             lanes::promise_4_what_comes_back_goes_first_again,
             lanes::promise_4_what_came_back_during_a_look_up_still_goes_first,
+            turns::promise_4_what_was_served_yesterday_waits_for_what_was_accepted_before,
+            turns::promise_4_an_entry_ahead_of_its_day_waits_for_what_was_accepted_before_that,
+            turns::promise_4_an_entry_whose_day_has_begun_is_passed_no_more,
+            turns::promise_4_of_two_ahead_the_nearer_day_goes_first,
+            turns::promise_4_what_comes_after_an_entry_ahead_of_its_day_is_passed_like_it,
+            turns::promise_4_a_clock_that_was_set_back_lets_nobody_pass_and_locks_nobody,
+            turns::promise_4_what_comes_back_waits_for_what_is_under_way,
+            turns::promise_4_a_look_up_waits_while_another_of_the_patient_is_in_hand,
+            turns::promise_4_a_turn_is_kept,
+            turns::promise_9_a_retry_just_before_its_day_does_not_send_an_entry_early,
             lanes::promise_7_refused_credentials_stop_the_lane_until_a_newer_version,
             lanes::promise_15_a_pause_stops_sending_and_not_accepting,
             gates::promise_6_children_wait_and_know_for_what,
@@ -125,8 +136,6 @@ macro_rules! for_every_case {
             ledger::a_duty_is_marked_done_once,
             ledger::totals_name_the_oldest_and_the_nearest,
             ledger::a_lanes_load_is_its_queue_in_dispatch_order_and_what_was_delivered_lately,
-            parted::promise_4_what_was_ahead_of_its_day_holds_up_the_patient_once_it_is_on_its_way,
-            parted::promise_4_of_one_patient_one_is_claimed_at_a_time,
             parted::promise_6_an_entry_of_the_network_waits_for_approval_whatever_its_prerequisite_does,
             parted::promise_6_a_held_entry_names_the_prerequisite_that_stands_in_its_way_now,
             parted::an_entry_of_which_nothing_new_is_known_is_not_touched,

@@ -7,11 +7,11 @@ CREATE TEMP TABLE many AS WITH RECURSIVE many (n) AS
 INSERT INTO submission (id, client, facility, ref, body, patient, accepted_at, warnings)
   SELECT submission, 'sim', facility, 'lama-' || n, lower(hex(randomblob(16))), NULL, at, '[]' FROM temp.many;
 INSERT INTO delivery (id, submission, position, entry_ref, facility, service, operation, lane, natural_key, service_date,
-    accepted_at, rule, target, late, rank, state, how, revision, due_at, marked, absent, attempts, stumbles, faults,
+    accepted_at, rule, target, late, rank, turn, state, how, revision, due_at, marked, absent, attempts, stumbles, faults,
     remote, updated_at, retired)
   SELECT id, submission, 0, 'daftar', facility, 'pcare', 'pcare.pendaftaran.add', lower(hex(randomblob(16))),
     lower(hex(randomblob(16))), date(at / 1000, 'unixepoch'), at, 'entry.immediate', at + 900000,
-    (at / 86400000 + 1) * 86400000 - 1, at + 900000, 'delivered', 'accepted', 2, at, 0, 0, 1, 0, 0, randomblob(80),
+    (at / 86400000 + 1) * 86400000 - 1, at + 900000, at, 'delivered', 'accepted', 2, at, 0, 0, 1, 0, 0, randomblob(80),
     at + 60000, 1 FROM temp.many;
 INSERT INTO attempt (delivery, number, purpose, started_at, ended_at, credential_version, stamp, outcome, status, code)
   SELECT id, 1, 'send', at + 59000, at + 60000, 1, at / 1000, 'accepted', 201, 201 FROM temp.many;

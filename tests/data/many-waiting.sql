@@ -7,11 +7,11 @@ CREATE TEMP TABLE many AS WITH RECURSIVE many (n) AS
 INSERT INTO submission (id, client, facility, ref, body, patient, accepted_at, warnings)
   SELECT submission, 'sim', facility, 'baru-' || n, lower(hex(randomblob(16))), randomblob(120), at, '[]' FROM temp.many;
 INSERT INTO delivery (id, submission, position, entry_ref, facility, service, operation, lane, natural_key, service_date,
-    accepted_at, rule, target, late, last, rank, state, revision, due_at, marked, absent, attempts, stumbles, faults,
+    accepted_at, rule, target, late, last, rank, turn, state, revision, due_at, marked, absent, attempts, stumbles, faults,
     updated_at)
   SELECT id, submission, 0, 'daftar', facility, 'pcare', 'pcare.pendaftaran.add', lower(hex(randomblob(16))),
     lower(hex(randomblob(16))), date(at / 1000, 'unixepoch'), at, 'claim.entry', at + 900000,
-    (at / 86400000 + 1) * 86400000 - 1, at + 15552000000, at + 900000, 'waiting', 0, at, 0, 0, 0, 0, 0, at
+    (at / 86400000 + 1) * 86400000 - 1, at + 15552000000, at + 900000, at, 'waiting', 0, at, 0, 0, 0, 0, 0, at
     FROM temp.many;
 INSERT INTO entry_body (delivery, original) SELECT id, randomblob(700) FROM temp.many;
 INSERT INTO tally (facility, service, state, how, count)

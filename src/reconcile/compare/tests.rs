@@ -36,6 +36,7 @@ fn entry(n: u32, operation: &str, state: State, scope: &[&str], payload: Value) 
         service_date: None,
         mark: None,
         accepted_at: at,
+        turn: crate::queue::Turn::taken(at, at, &[], None),
         deadline: Deadline::default(),
         progress,
     };

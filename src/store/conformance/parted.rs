@@ -14,34 +14,6 @@ use crate::secret::Private;
 use crate::store::antrean::{Session, antrean_id};
 use crate::store::*;
 
-fn dated(desk: &Desk, name: &str, on: i8) -> NewEntry {
-    NewEntry { service_date: Some(day(on)), ..desk.entry(name, DAFTAR) }
-}
-
-/// An entry ahead of its day does not hold up what is dated before, but once it is on its way it does: one unfinished
-/// write of a patient at a time.
-pub(crate) async fn promise_4_what_was_ahead_of_its_day_holds_up_the_patient_once_it_is_on_its_way(desk: &Desk) {
-    let ids = desk.accept("r", vec![dated(desk, "besok", 22), dated(desk, "kemarin", 21)]).await;
-    let (ahead, before) = (ids[0], ids[1]);
-    assert_eq!(desk.blocked(before).await, None, "it waits for its day, so it stops nobody");
-    let mut one = desk.ask(1);
-    one.limit = 1;
-    let claimed = desk.store.claim(one).await.unwrap();
-    assert_eq!(claimed[0].delivery.id, ahead);
-    assert_eq!(desk.blocked(before).await, Some(("order", ahead)));
-    assert!(desk.claim(2).await.is_empty(), "two of one patient at once");
-    desk.end(&claimed[0], Outcome::NotSent { why: "tcp".to_owned() }, 3).await;
-    assert_eq!(desk.blocked(before).await, None, "it waits again");
-    assert_eq!(desk.claim(3).await.len(), 1);
-}
-
-pub(crate) async fn promise_4_of_one_patient_one_is_claimed_at_a_time(desk: &Desk) {
-    let ids = desk.accept("r", vec![dated(desk, "besok", 22), dated(desk, "kemarin", 21)]).await;
-    assert_eq!(desk.blocked(ids[1]).await, None, "both are due");
-    desk.claim_only(ids[0], 1).await;
-    desk.check_tally().await;
-}
-
 /// What comes back by itself once its prerequisite is there was never approved by anybody.
 pub(crate) async fn promise_6_an_entry_of_the_network_waits_for_approval_whatever_its_prerequisite_does(desk: &Desk) {
     let parent = desk.accept("r", vec![desk.entry("a", DAFTAR)]).await[0];
@@ -83,9 +55,10 @@ pub(crate) async fn promise_6_a_held_entry_names_the_prerequisite_that_stands_in
 pub(crate) async fn an_entry_of_which_nothing_new_is_known_is_not_touched(desk: &Desk) {
     let parent = desk.accept_one("r", DAFTAR, "0009900000001").await;
     desk.act(parent, Event::Adopt { ids: ids("noUrut", "A1") }, 1).await;
-    let ahead = desk.accept("s", vec![dated(desk, "besok", 22)]).await[0];
+    let ahead = NewEntry { due_at: at(86_400), ..desk.entry("besok", DAFTAR) };
+    let ahead = desk.accept("s", vec![ahead]).await[0];
     // An edit may be repeated, so an adopted parent is no question for it.
-    let child = NewEntry { operation: EDIT.to_owned(), after: vec![parent], ..dated(desk, "a", 21) };
+    let child = NewEntry { after: vec![parent], ..desk.entry("a", EDIT) };
     let child = desk.accept("t", vec![child]).await[0];
     let before = desk.get(child).await;
     desk.act(ahead, cancel(), 9).await;

@@ -1,6 +1,6 @@
 //! A random day: accepting, sending, failing, people's acts, crashes and last dates in any order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::desk::*;
 use crate::chance::Chance;
@@ -78,8 +78,11 @@ fn check(rows: &HashMap<DeliveryId, Delivery>, memory: &Memory, claimed: &[Claim
         assert!(parents.iter().all(|parent| rows[parent].progress.state == State::Delivered), "sent before its parent");
         assert!(!overtakes(&claim.delivery, rows), "{} overtook in its lane", claim.delivery.seq);
     }
+    let mut in_hand = HashSet::new();
     for delivery in rows.values() {
         let progress = &delivery.progress;
+        let one_of_its_lane = progress.lease.is_none() || in_hand.insert(delivery.lane.expose());
+        assert!(one_of_its_lane, "{} is in hand together with another of its patient", delivery.seq);
         let why = progress.why.as_ref().map(|why| why.code.as_str());
         let failed = memory.parents[&delivery.id].iter().any(|parent| {
             let parent = &rows[parent].progress;

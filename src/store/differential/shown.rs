@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::audit;
 use crate::contract::{Deadline, Done, Event};
-use crate::queue::{Blocked, BootId, Delivery, DeliveryId, Doubt, Lease, Progress, SubmissionId, Why};
+use crate::queue::{Blocked, BootId, Delivery, DeliveryId, Doubt, Lease, Progress, SubmissionId, Turn, Why};
 use crate::secret::Private;
 use crate::store::antrean::*;
 use crate::store::*;
@@ -199,8 +199,9 @@ macro_rules! shown {
 shown! {
     Delivery {
         id, seq as "delivery", submission, entry_ref, facility, operation, lane as "lane", occurred_at, service_date,
-        mark, accepted_at, deadline, progress,
+        mark, accepted_at, turn, deadline, progress,
     }
+    Turn { opens, at }
     Deadline { rule, target, late, last }
     Progress {
         state, how, revision but "how many steps a store takes is its own", due_at, blocked, doubt, past_last, attempts,

@@ -11,7 +11,9 @@ use crate::catalogue::{Kind, Operation, Refusal, Who, at};
 use crate::contract::Circumstance;
 use crate::queue::gate::{Gate, Neighbour, judge};
 use crate::queue::transition::{Event, Illegal, Policy, Recovery, next_step, transition};
-use crate::queue::{BootId, Delivery, DeliveryId, Finding, Lease, Outcome, Progress, State as Stand, crash};
+use crate::queue::{
+    BootId, Delivery, DeliveryId, Finding, Lease, Outcome, Progress, Purpose, State as Stand, Turn, crash,
+};
 use crate::secret::Private;
 use crate::store::{
     Acceptance, Act, Acted, AttemptEnd, Base, Blamed, ClaimAsk, Claimed, Given, NewEntry, NewSubmission, Recorded,
@@ -80,6 +82,7 @@ impl State {
         let lane = self.lane(&new.facility, entry);
         let known = |id: &DeliveryId| self.numbers.get(id).copied().ok_or_else(|| wrong("comes after nothing known"));
         let after = entry.after.iter().map(known).collect::<Result<BTreeSet<i64>, _>>()?;
+        let turn = self.turn(new, entry, &after, &lane);
         let delivery = Delivery {
             id: entry.id,
             seq: number,
@@ -92,6 +95,7 @@ impl State {
             service_date: entry.service_date,
             mark: entry.mark,
             accepted_at: new.accepted_at,
+            turn,
             deadline: entry.deadline.clone(),
             progress: Progress::accepted(new.accepted_at, entry.due_at, None),
         };
@@ -119,8 +123,18 @@ impl State {
         if new.approval {
             self.must(number, &Event::AwaitApproval, new.accepted_at, &base)
         } else {
-            self.judge(number, new.accepted_at, &base).map(drop)
+            self.judge_one(number, new.accepted_at, &base)?;
+            self.judge_around(number, new.accepted_at, &base)
         }
+    }
+
+    /// Its turn: after what it comes after, and after everything of its lane that was not ahead of its day.
+    fn turn(&self, new: &NewSubmission, entry: &NewEntry, after: &BTreeSet<i64>, lane: &str) -> Turn {
+        let turn_of = |number: &i64| self.entries.get(number).map(|entry| entry.delivery.turn);
+        let before: Vec<Turn> = after.iter().filter_map(turn_of).collect();
+        let in_lane = self.lanes.get(&lane.to_owned()).into_iter().flatten().filter_map(turn_of);
+        let last = in_lane.filter(|turn| turn.opens.is_none()).map(|turn| turn.at).max();
+        Turn::taken(new.accepted_at, entry.due_at, &before, last)
     }
 
     /// What the entry is ordered by: its patient, else what it comes after, else what it is about, else itself.
@@ -176,7 +190,7 @@ impl State {
             Err(illegal) => return Ok(Err(illegal)),
         };
         self.put_progress(number, next, now);
-        self.judge_behind(number, now, base)?;
+        self.judge_around(number, now, base)?;
         Ok(Ok(()))
     }
 
@@ -194,27 +208,34 @@ impl State {
         self.entries.change(&number, |entry| entry.delivery.progress = next);
     }
 
-    /// Whatever comes after it or stands behind it in its lane was accepted later: one pass in order of acceptance finds
-    /// everybody once, with everything before settled.
-    fn judge_behind(&mut self, number: i64, now: Timestamp, base: &Base) -> Result<(), StoreError> {
-        let mut pending = self.behind(number);
-        while let Some(next) = pending.pop_first() {
+    /// Judges whatever comes after it and its whole lane: those before it wait while it is under way. A judgement sets
+    /// nobody under way, so from there on only what is behind can change, and one pass in order of turns finds everybody
+    /// once, with everything before settled.
+    fn judge_around(&mut self, number: i64, now: Timestamp, base: &Base) -> Result<(), StoreError> {
+        let mut pending = self.near(number, |_| true);
+        while let Some((_, next)) = pending.pop_first() {
             if self.judge_one(next, now, base)? {
-                pending.extend(self.behind(next));
+                let turn = self.turn_of(next);
+                pending.extend(self.near(next, |other| Some(other) > turn));
             }
         }
         Ok(())
     }
 
-    fn behind(&self, number: i64) -> BTreeSet<i64> {
+    fn turn_of(&self, number: i64) -> Option<(Timestamp, i64)> {
+        self.entries.get(&number).map(|entry| (entry.delivery.turn.at, number))
+    }
+
+    /// The others of its lane, and what comes after it.
+    fn near(&self, number: i64, fits: impl Fn((Timestamp, i64)) -> bool) -> BTreeSet<(Timestamp, i64)> {
         let lane = self.entries.get(&number).and_then(|entry| self.lanes.get(entry.delivery.lane.expose()));
-        let in_lane = lane.into_iter().flatten().copied().filter(|other| *other > number);
-        in_lane.chain(self.children.get(&number).into_iter().flatten().copied()).collect()
+        let all = lane.into_iter().chain(self.children.get(&number)).flatten().filter(|other| **other != number);
+        all.filter_map(|other| self.turn_of(*other)).filter(|turn| fits(*turn)).collect()
     }
 
     /// Judges one delivery and, if that changed it, everything behind it.
     fn judge(&mut self, number: i64, now: Timestamp, base: &Base) -> Result<(), StoreError> {
-        if self.judge_one(number, now, base)? { self.judge_behind(number, now, base) } else { Ok(()) }
+        if self.judge_one(number, now, base)? { self.judge_around(number, now, base) } else { Ok(()) }
     }
 
     /// Applies what the gate says, where it says something new; whether it did.
@@ -241,14 +262,12 @@ impl State {
         let parents = entry.after.iter().filter_map(|parent| self.entries.get(parent));
         let parents: Vec<Neighbour> = parents.map(|parent| neighbour(&parent.delivery)).collect();
         let own = &entry.delivery;
-        let is_ahead_of_its_day = |other: &Delivery| {
-            other.progress.state == Stand::Waiting
-                && other.service_date.zip(own.service_date).is_some_and(|(theirs, ours)| theirs > ours)
-        };
         let lane = self.lanes.get(own.lane.expose()).into_iter().flatten();
-        let before = lane.filter(|number| **number < own.seq).filter_map(|number| self.entries.get(number));
-        let mut unfinished = before.map(|other| &other.delivery).filter(|other| !other.progress.state.is_final());
-        judge(&parents, unfinished.find(|other| !is_ahead_of_its_day(other)).map(|other| other.id))
+        let others = lane.filter(|number| **number != own.seq).filter_map(|number| self.entries.get(number));
+        let unfinished = others.map(|other| &other.delivery).filter(|other| !other.progress.state.is_final());
+        let turn = |delivery: &Delivery| (delivery.turn.at, delivery.seq);
+        let in_the_way = unfinished.filter(|other| turn(other) < turn(own) || other.progress.is_under_way());
+        judge(&parents, in_the_way.min_by_key(|other| turn(other)).map(|other| other.id))
     }
 
     // ---- claiming and recording ---------------------------------------------------------------------------------
@@ -294,12 +313,22 @@ impl State {
         in_order.iter().find(|(crashes, ..)| *crashes > 0).filter(|_| may_try).map(|(.., number)| *number)
     }
 
+    /// Whether another of its lane is in hand: a look-up then could find that one's row.
+    fn is_lane_in_hand(&self, own: &Delivery) -> bool {
+        let lane = self.lanes.get(own.lane.expose()).into_iter().flatten();
+        let mut others = lane.filter(|number| **number != own.seq).filter_map(|number| self.entries.get(number));
+        others.any(|other| other.delivery.progress.lease.is_some())
+    }
+
     /// Leases one; none if it may no longer be claimed, because of another one claimed with it.
     fn lease(&mut self, number: i64, ask: &ClaimAsk) -> Result<Option<Claimed>, StoreError> {
         let Some(entry) = self.entries.get(&number) else { return Ok(None) };
         let Some(payload) = entry.payload().cloned() else { return Ok(None) };
         let (progress, given) = (&entry.delivery.progress, self.given(entry));
         let purpose = next_step(progress, ask.now, &self.policy(&entry.delivery.operation, &ask.base)?);
+        if purpose == Purpose::LookUp && self.is_lane_in_hand(&entry.delivery) {
+            return Ok(None);
+        }
         let lease = Lease { token: self.tokens + 1, until: ask.lease_until, purpose };
         if !may_be_claimed(progress) || self.apply(number, &Event::Claimed(lease), ask.now, &ask.base)?.is_err() {
             return Ok(None);

@@ -1,11 +1,11 @@
 //! Accepting: a submission whole or not at all.
 
 use super::Tx;
-use super::db::{OptionalExtension, params};
-use super::rows::{Parsed, millis};
+use super::db::{OptionalExtension, Row, params};
+use super::rows::{Millis, Parsed, millis};
 use crate::queue::gate::Gate;
 use crate::queue::transition::Event;
-use crate::queue::{BootId, Delivery, DeliveryId, Mark, Progress};
+use crate::queue::{BootId, Delivery, DeliveryId, Mark, Progress, Turn};
 use crate::secret::Private;
 use crate::store::{Acceptance, Base, NewEntry, NewSubmission, Prerequisite, StoreError, SubmissionRow};
 
@@ -70,6 +70,7 @@ impl Tx<'_> {
 
     fn insert_entry(self, new: &NewSubmission, entry: &NewEntry) -> Result<(), StoreError> {
         let lane = self.lane(&new.facility, entry)?;
+        let turn = self.turn(new, entry, &lane)?;
         let progress = Progress::accepted(new.accepted_at, entry.due_at, None);
         let mut delivery = Delivery {
             id: entry.id,
@@ -83,6 +84,7 @@ impl Tx<'_> {
             service_date: entry.service_date,
             mark: entry.mark,
             accepted_at: new.accepted_at,
+            turn,
             deadline: entry.deadline.clone(),
             progress,
         };
@@ -99,17 +101,38 @@ impl Tx<'_> {
 
     /// The gate of a new delivery; an open one without adopted parents is what the row says already.
     fn first_gate(self, delivery: &Delivery, new: &NewSubmission) -> Result<(), StoreError> {
+        // Acceptance needs neither this run's name nor chance: gates do not look at them.
+        let base = Base { boot: BootId::new(new.accepted_at, &[0; 10]), settle: None, chance: 0.0, others_pass: false };
         let gate = self.gate(delivery)?;
         let event = match gate {
             // Also where a prerequisite failed: what comes back by itself would go out unapproved.
-            Gate::Wait(_) | Gate::Open { .. } | Gate::Failed(_) if new.approval => Event::AwaitApproval,
-            Gate::Open { adopted: false } => return Ok(()),
-            gate @ (Gate::Open { adopted: true } | Gate::Wait(_) | Gate::Failed(_)) => Event::Gated(gate),
+            Gate::Wait(_) | Gate::Open { .. } | Gate::Failed(_) if new.approval => Some(Event::AwaitApproval),
+            Gate::Open { adopted: false } => None,
+            gate @ (Gate::Open { adopted: true } | Gate::Wait(_) | Gate::Failed(_)) => Some(Event::Gated(gate)),
         };
-        // Acceptance needs neither this run's name nor chance: gates do not look at them.
-        let base = Base { boot: BootId::new(new.accepted_at, &[0; 10]), settle: None, chance: 0.0, others_pass: false };
-        let moved = self.apply(delivery, &event, new.accepted_at, &base)?;
-        moved.map(|_| ()).map_err(|illegal| StoreError::Database(format!("{}: {illegal}", delivery.id)))
+        if let Some(event) = event {
+            let moved = self.apply(delivery, &event, new.accepted_at, &base)?;
+            moved.map_err(|illegal| StoreError::Database(format!("{}: {illegal}", delivery.id)))?;
+        }
+        self.judge_after(delivery, new.accepted_at, &base)
+    }
+
+    /// Its turn in `lane`: after what it comes after, and after everything of the lane that was not ahead of its day.
+    fn turn(self, new: &NewSubmission, entry: &NewEntry, lane: &str) -> Result<Turn, StoreError> {
+        let turn_of = |row: &Row<'_>| {
+            let opens = row.get::<_, Option<Millis>>(1)?.map(|at| at.0);
+            Ok(Turn { opens, at: row.get::<_, Millis>(0)?.0 })
+        };
+        let mut before = Vec::new();
+        for parent in &entry.after {
+            let mut statement = self.connection.prepare_cached("SELECT turn, opens FROM delivery WHERE id = ?1")?;
+            before.extend(statement.query_row([parent.to_string()], turn_of).optional()?);
+        }
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT turn FROM delivery WHERE lane = ?1 AND opens IS NULL ORDER BY turn DESC LIMIT 1")?;
+        let last = statement.query_row([lane], |row| row.get::<_, Millis>(0)).optional()?;
+        Ok(Turn::taken(new.accepted_at, entry.due_at, &before, last.map(|at| at.0)))
     }
 
     fn insert_delivery(self, delivery: &Delivery, entry: &NewEntry) -> Result<i64, StoreError> {
@@ -137,14 +160,17 @@ impl Tx<'_> {
             millis(rank),
             millis(delivery.progress.due_at),
             delivery.mark.map(Mark::word),
+            millis(delivery.turn.at),
+            delivery.turn.opens.map(millis),
         ];
         Ok(self
             .connection
             .prepare_cached(
                 "INSERT INTO delivery (id, submission, position, entry_ref, facility, service, operation, lane, \
                  natural_key, occurred_at, service_date, accepted_at, rule, target, late, last, rank, state, revision, \
-                 due_at, marked, absent, attempts, stumbles, faults, updated_at, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
-                 ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'waiting', 0, ?18, 0, 0, 0, 0, 0, ?12, ?19) RETURNING seq",
+                 due_at, marked, absent, attempts, stumbles, faults, updated_at, mark, turn, opens) VALUES (?1, ?2, ?3, ?4, \
+                 ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 'waiting', 0, ?18, 0, 0, 0, 0, 0, ?12, ?19, \
+                 ?20, ?21) RETURNING seq",
             )?
             .query_row(values, |row| row.get(0))?)
     }

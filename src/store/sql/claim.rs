@@ -133,6 +133,9 @@ impl Tx<'_> {
         let policy = self.policy(&delivery.operation, &ask.base)?;
         let (payload, given) = (self.payload(delivery)?, self.given(delivery)?);
         let purpose = next_step(&delivery.progress, ask.now, &policy);
+        if purpose == Purpose::LookUp && self.is_lane_in_hand(delivery)? {
+            return Ok(None);
+        }
         let probe = Event::Claimed(Lease { token: 0, until: ask.lease_until, purpose });
         if let Err(illegal) = transition(delivery, &probe, ask.now, &policy) {
             tracing::error!(delivery.id = %delivery.id, %illegal, "due, but cannot be claimed");
@@ -143,6 +146,16 @@ impl Tx<'_> {
         let leased = self.apply(delivery, &Event::Claimed(lease), ask.now, &ask.base)?;
         let leased = leased.map_err(|illegal| StoreError::Database(format!("{}: {illegal}", delivery.id)))?;
         Ok(Some(Claimed { delivery: leased, purpose, token, attempt: number, payload, given }))
+    }
+
+    /// Whether another delivery of the lane is in hand: a look-up then could find its row while nobody owns it yet. What is
+    /// sent waits for such a neighbour by its gate.
+    fn is_lane_in_hand(self, delivery: &Delivery) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM delivery WHERE lane = ?1 AND seq <> ?2 AND lease_token IS NOT NULL \
+             AND state IN ('waiting', 'sending', 'unanswered'))",
+        )?;
+        Ok(statement.query_row(params![delivery.lane.expose(), delivery.seq], |row| row.get(0))?)
     }
 
     fn insert_attempt(self, delivery: &Delivery, purpose: Purpose, ask: &ClaimAsk) -> Result<(i64, i64), StoreError> {

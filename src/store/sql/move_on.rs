@@ -6,19 +6,26 @@ use jiff::Timestamp;
 
 use super::LOOK_FIRST;
 use super::Tx;
-use super::db::{OptionalExtension, ToSql, params};
+use super::db::{OptionalExtension, Row, params};
 use super::rows::{Parsed, Word, millis};
 use crate::catalogue::{Kind, Operation};
 use crate::queue::gate::{Gate, Neighbour, judge};
 use crate::queue::transition::{Event, Illegal, Policy, Recovery, transition};
-use crate::queue::{Delivery, DeliveryId, Finding, How, Outcome, State};
+use crate::queue::{Delivery, DeliveryId, Finding, How, Outcome, Progress, State};
 use crate::store::{Act, Acted, AttemptEnd, Base, Blamed, Recorded, Refused, StoreError};
 
 /// An id at BPJS: operation that made it, scope, value.
 type RemoteKey = (String, Vec<String>, String);
 
+/// Who is to be judged anew, in order of turns: nobody waits for a later one that is not under way.
+type Pending = BTreeMap<(i64, i64), DeliveryId>;
+
 /// States in which an entry may be sent yet.
 const DISTRUSTED: [State; 5] = [State::Waiting, State::Unanswered, State::Held, State::Refused, State::Expired];
+/// What of a lane has its turn before a delivery, whose turn is `?2` and number `?3`.
+const BEFORE: &str = "(turn, seq) < (?2, ?3)";
+/// What of a lane has its turn after it.
+const AFTER: &str = "(turn, seq) > (?2, ?3)";
 /// Deliveries in memory at a time where all of a state are walked.
 const SOME: i64 = 500;
 
@@ -102,11 +109,23 @@ impl Tx<'_> {
 
     // ---- gates --------------------------------------------------------------------------------------------------
 
-    /// Judges anew whoever depends on what moved, oldest first, until nothing moves any more. A list instead of
+    /// Judges anew whoever depends on what moved, in order of their turns, until nothing moves any more. A list instead of
     /// recursion: a long chain must not exhaust the writer's stack.
     fn cascade(self, old: &Delivery, new: &Delivery, now: Timestamp, base: &Base) -> Result<(), StoreError> {
-        let mut pending = BTreeMap::new();
+        let mut pending = Pending::new();
         self.dependents(old, new, &mut pending)?;
+        self.judge_all(pending, now, base)
+    }
+
+    /// Judges those of the lane anew whose turn comes after that of a new delivery: they were ahead of their day when they
+    /// were accepted, and it goes before them.
+    pub(super) fn judge_after(self, new: &Delivery, now: Timestamp, base: &Base) -> Result<(), StoreError> {
+        let mut pending = Pending::new();
+        self.in_lane(AFTER, new, &mut pending)?;
+        self.judge_all(pending, now, base)
+    }
+
+    fn judge_all(self, mut pending: Pending, now: Timestamp, base: &Base) -> Result<(), StoreError> {
         while let Some((_, id)) = pending.pop_first() {
             // An earlier step of the same cascade may have moved it.
             let Some(before) = self.delivery(id)? else { continue };
@@ -117,51 +136,45 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Whose gate may say something else after this move: the dependents, and where it became final or unfinished also
-    /// what waits behind it in its lane.
-    fn dependents(
-        self,
-        old: &Delivery,
-        new: &Delivery,
-        pending: &mut BTreeMap<i64, DeliveryId>,
-    ) -> Result<(), StoreError> {
-        let (before, after) = (old.progress.state, new.progress.state);
+    /// Whose gate may say something else after this move: what comes after it; where it became final or unfinished also
+    /// what waits behind it in its lane, and where it is or was under way what waits before it.
+    fn dependents(self, old: &Delivery, new: &Delivery, pending: &mut Pending) -> Result<(), StoreError> {
+        let (before, after) = (&old.progress, &new.progress);
+        if before.state.is_final() != after.state.is_final() {
+            self.in_lane(AFTER, new, pending)?;
+        }
+        if before.is_under_way() != after.is_under_way() {
+            self.in_lane(BEFORE, new, pending)?;
+        }
         // Held for another reason than before is another answer to the gate.
-        let code = |delivery: &Delivery| delivery.progress.why.as_ref().map(|why| why.code.clone());
-        if before == after && (after != State::Held || code(old) == code(new)) {
+        let code = |progress: &Progress| progress.why.as_ref().map(|why| why.code.clone());
+        if before.state == after.state && (after.state != State::Held || code(before) == code(after)) {
             return Ok(());
         }
-        let mut add = |sql: &str, values: &[&dyn ToSql]| -> Result<(), StoreError> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get::<_, Parsed<DeliveryId>>(1)?.0)))?;
-            for row in rows {
-                let (seq, id) = row?;
-                pending.insert(seq, id);
-            }
-            Ok(())
-        };
-        if before.is_final() != after.is_final() {
-            add(
-                "SELECT seq, id FROM delivery WHERE lane = ?1 AND seq > ?2 AND state = 'waiting' \
-                 AND lease_token IS NULL",
-                &[new.lane.expose(), &new.seq],
-            )?;
-        } else if let Some(day) = new.service_date
-            && (before == State::Waiting) != (after == State::Waiting)
-        {
-            // While it waits for its own day it does not hold up what is dated before; under way, it does.
-            add(
-                "SELECT seq, id FROM delivery WHERE lane = ?1 AND seq > ?2 AND state = 'waiting' \
-                 AND lease_token IS NULL AND service_date < ?3",
-                &[new.lane.expose(), &new.seq, &day.to_string()],
-            )?;
-        }
-        add(
-            "SELECT d.seq, d.id FROM prerequisite p JOIN delivery d ON d.id = p.child WHERE p.parent = ?1 \
+        let mut statement = self.connection.prepare_cached(
+            "SELECT d.turn, d.seq, d.id FROM prerequisite p JOIN delivery d ON d.id = p.child WHERE p.parent = ?1 \
              AND d.lease_token IS NULL \
              AND (d.state = 'waiting' OR (d.state = 'held' AND d.why_code = 'prerequisite'))",
-            &[&new.id.to_string()],
-        )
+        )?;
+        for row in statement.query_map([new.id.to_string()], pending_of)? {
+            pending.extend([row?]);
+        }
+        Ok(())
+    }
+
+    /// What waits in a delivery's lane on one side of it.
+    fn in_lane(self, side: &str, of: &Delivery, pending: &mut Pending) -> Result<(), StoreError> {
+        // By the index of the lane's unfinished: with the plain comparison a database may walk all that wait instead.
+        let sql = format!(
+            "SELECT turn, seq, id FROM delivery WHERE lane = ?1 AND {side} \
+             AND state IN ('waiting', 'sending', 'unanswered') AND state || '' = 'waiting' AND lease_token IS NULL"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let values = params![of.lane.expose(), millis(of.turn.at), of.seq];
+        for row in statement.query_map(values, pending_of)? {
+            pending.extend([row?]);
+        }
+        Ok(())
     }
 
     /// Judges one delivery anew, with everything that follows.
@@ -217,19 +230,23 @@ impl Tx<'_> {
         Ok(judge(&neighbours, self.earlier(delivery)?))
     }
 
-    /// The oldest unfinished delivery of the lane before this one. One that waits for a later day of service does not
-    /// hold up today's.
+    /// The first unfinished delivery of the lane before this one. Where there is none, one behind it that is under way: it
+    /// went while this one was not in its way, and is waited for.
     fn earlier(self, delivery: &Delivery) -> Result<Option<DeliveryId>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id FROM delivery WHERE lane = ?1 AND seq < ?2 AND state IN ('waiting', 'sending', 'unanswered') \
-             AND NOT (state = 'waiting' AND service_date IS NOT NULL AND ?3 IS NOT NULL AND service_date > ?3) \
-             ORDER BY seq LIMIT 1",
-        )?;
-        let day = delivery.service_date.map(|day| day.to_string());
-        let found = statement.query_row(params![delivery.lane.expose(), delivery.seq, day], |row| {
-            Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)
-        });
-        found.optional()
+        let under_way = format!("{AFTER} AND (state <> 'waiting' OR lease_token IS NOT NULL)");
+        for which in [BEFORE, &under_way] {
+            let sql = format!(
+                "SELECT id FROM delivery WHERE lane = ?1 AND {which} AND state IN ('waiting', 'sending', 'unanswered') \
+                 ORDER BY turn, seq LIMIT 1"
+            );
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let values = params![delivery.lane.expose(), millis(delivery.turn.at), delivery.seq];
+            let found = statement.query_row(values, |row| Ok(row.get::<_, Parsed<DeliveryId>>(0)?.0)).optional()?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     // ---- the ends of attempts -----------------------------------------------------------------------------------
@@ -527,6 +544,10 @@ impl Tx<'_> {
         };
         Ok(Some((some, next)))
     }
+}
+
+fn pending_of(row: &Row<'_>) -> Result<((i64, i64), DeliveryId), StoreError> {
+    Ok(((row.get(0)?, row.get(1)?), row.get::<_, Parsed<DeliveryId>>(2)?.0))
 }
 
 fn owned_refusal(owner: DeliveryId) -> crate::catalogue::Refusal {

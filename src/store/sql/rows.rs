@@ -11,7 +11,7 @@ use crate::catalogue::{RemoteIds, Who};
 use crate::contract::Deadline;
 use crate::queue::{
     Blocked, BlockedKind, BootId, Delivery, DeliveryId, Doubt, How, Lease, Mark, Progress, Purpose, Question, State,
-    SubmissionId, Why,
+    SubmissionId, Turn, Why,
 };
 use crate::secret::Private;
 use crate::store::antrean::{BookingState, Origin, RegistrationState};
@@ -21,7 +21,7 @@ use crate::store::{OutageClass, Settled, StoreError, Verdict};
 pub(super) const DELIVERY: &str = "seq, id, submission, entry_ref, facility, operation, lane, occurred_at, \
     service_date, accepted_at, rule, target, late, last, state, how, revision, due_at, blocked_kind, blocked_id, \
     marked, question, doubt_since, absent, absent_begun, absent_boot, attempts, stumbles, faults, fault, crashes, lease_token, \
-    lease_until, lease_purpose, why_code, why_who, why_meaning, why_next, why_message, remote, past_last, updated_at, mark";
+    lease_until, lease_purpose, why_code, why_who, why_meaning, why_next, why_message, remote, past_last, updated_at, mark, turn, opens";
 
 /// A text column that must parse.
 pub(super) struct Parsed<T>(pub(super) T);
@@ -109,6 +109,10 @@ impl Tx<'_> {
             service_date: row.get::<_, Option<Parsed<Date>>>("service_date")?.map(|day| day.0),
             mark: row.get::<_, Option<Word<Mark>>>("mark")?.map(word),
             accepted_at: row.get::<_, Millis>("accepted_at")?.0,
+            turn: Turn {
+                opens: row.get::<_, Option<Millis>>("opens")?.map(|at| at.0),
+                at: row.get::<_, Millis>("turn")?.0,
+            },
             deadline: Deadline {
                 rule: row.get("rule")?,
                 target: row.get::<_, Option<Millis>>("target")?.map(|at| at.0),

@@ -36,6 +36,8 @@ CREATE TABLE delivery (
   last INTEGER,
   mark TEXT,                       -- the SIM's own mark: telekonsultasi
   rank INTEGER NOT NULL,           -- dispatch order: the target, or the acceptance where there is none
+  turn INTEGER NOT NULL,           -- order in the lane, with seq: the acceptance, or the beginning of a day ahead of it
+  opens INTEGER,                   -- that beginning; null if it was not dated ahead when it was accepted
 
   state TEXT NOT NULL,
   how TEXT,
@@ -95,7 +97,7 @@ CREATE INDEX delivery_due ON delivery (facility, service, late, rank, seq)
 CREATE INDEX delivery_next ON delivery (facility, service, due_at)
   WHERE state IN ('waiting', 'unanswered') AND blocked_kind IS NULL AND lease_token IS NULL;
 -- Order per patient.
-CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
+CREATE INDEX delivery_lane ON delivery (lane, turn, seq) WHERE state IN ('waiting', 'sending', 'unanswered');
 CREATE INDEX delivery_leased ON delivery (lease_until) WHERE lease_token IS NOT NULL;
 -- Those that a crash throws suspicion on.
 CREATE INDEX delivery_suspect ON delivery (facility, service, crashes, rank) WHERE crashes > 0;
@@ -105,9 +107,9 @@ CREATE INDEX delivery_unfinished ON delivery (facility, service, late, rank, seq
 CREATE INDEX delivery_last ON delivery (marked, last) WHERE state = 'waiting' AND last IS NOT NULL AND past_last = 0;
 -- What came in during an outage.
 CREATE INDEX delivery_accepted ON delivery (facility, service, accepted_at);
--- Journals and books by day of service; a patient's visits; the SIM's marks.
+-- Journals and books by day of service; a patient's visits and last turn; the SIM's marks.
 CREATE INDEX delivery_day ON delivery (facility, service_date);
-CREATE INDEX delivery_patient ON delivery (lane, service_date);
+CREATE INDEX delivery_patient ON delivery (lane, opens, turn);
 CREATE INDEX delivery_mark ON delivery (facility, service_date) WHERE mark IS NOT NULL;
 -- Listings; the oldest unfinished.
 CREATE INDEX delivery_state ON delivery (state, seq);
