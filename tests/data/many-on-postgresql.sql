@@ -10,11 +10,11 @@ INSERT INTO submission (id, client, facility, ref, body, patient, accepted_at, w
   SELECT submission, 'sim', facility, (CASE WHEN done THEN 'lama-' ELSE 'baru-' END) || n, md5(random()::text), NULL, at, '[]'
     FROM many ORDER BY done DESC, n;
 INSERT INTO delivery (id, submission, position, entry_ref, facility, service, operation, lane, natural_key, service_date,
-    accepted_at, rule, target, late, last, rank, state, how, revision, due_at, marked, absent, attempts, stumbles, faults,
+    accepted_at, rule, target, late, last, rank, turn, state, how, revision, due_at, marked, absent, attempts, stumbles, faults,
     updated_at, retired)
   SELECT id, submission, 0, 'daftar', facility, 'pcare', 'pcare.pendaftaran.add', md5(random()::text),
     md5(random()::text), to_char(to_timestamp(at / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD'), at, 'claim.entry', at + 900000,
-    (at / 86400000 + 1) * 86400000 - 1, CASE WHEN done THEN NULL ELSE at + 15552000000 END, at + 900000,
+    (at / 86400000 + 1) * 86400000 - 1, CASE WHEN done THEN NULL ELSE at + 15552000000 END, at + 900000, at,
     CASE WHEN done THEN 'delivered' ELSE 'waiting' END, CASE WHEN done THEN 'accepted' END, 2, at, 0, 0,
     CASE WHEN done THEN 1 ELSE 0 END, 0, 0, at + 60000, CASE WHEN done THEN 1 ELSE 0 END FROM many ORDER BY done DESC, n;
 INSERT INTO attempt (delivery, number, purpose, started_at, ended_at, credential_version, stamp, outcome, status, code)
