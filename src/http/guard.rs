@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
@@ -23,7 +23,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The outermost layer: nothing leaves without it. Time is measured further in, where the route is known.
 pub(super) async fn wrap(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = format!("{:016x}", app.chance.bits());
-    let response = match check_host(&app, request.headers()) {
+    let response = match check_host(&app, request.headers()).and_then(|()| check_address(request.uri())) {
         Err(problem) => problem.into_response(),
         // One request that panics costs that request alone; the panic hook has logged where.
         Ok(()) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
@@ -76,6 +76,15 @@ fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
             "Alamat ini bukan nama jembatan. Panggil dengan alamat IP, localhost, atau nama pada [http] hosts.",
         ))
     }
+}
+
+/// No name of ours has NUL in it, and not every database could be asked for one that has.
+fn check_address(uri: &Uri) -> Result<(), Problem> {
+    let parts = [Some(uri.path()), uri.query()];
+    if parts.into_iter().flatten().any(|part| part.contains("%00")) {
+        return Err(Problem::new(Kind::BadRequest, "Alamat mengandung karakter NUL (%00); hapus."));
+    }
+    Ok(())
 }
 
 fn host_allowed(host: &str, own: &[String]) -> bool {

@@ -89,6 +89,9 @@ impl Body {
 /// A parameter of a path as it was meant.
 pub(super) fn parameter(text: &str) -> Result<String, Answer> {
     let decoded = percent_decode_str(text).decode_utf8().map_err(|_| Answer::no_path())?;
+    if decoded.chars().any(char::is_control) {
+        return Err(Answer::no_path());
+    }
     Ok(decoded.trim().to_owned())
 }
 

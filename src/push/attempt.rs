@@ -19,6 +19,8 @@ use crate::store::{AttemptEnd, Claimed, Given, Recorded, StoreError};
 
 /// How often a full disk is asked for room.
 const ROOM: Duration = Duration::from_secs(1);
+/// How often a database that is away is asked whether it is back.
+const BACK: Duration = Duration::from_millis(250);
 
 /// How an attempt ended, before it is recorded.
 pub(super) struct Ended {
@@ -70,24 +72,34 @@ impl Push {
         failpoint!(await "record.committed");
         match kept {
             Ok(Some(_)) => {}
+            // Or an earlier try's COMMIT happened after all.
             Ok(None) => tracing::warn!(delivery.id = %claimed.delivery.id, "lease lost before the end was recorded"),
             // The row still says `sending`: the lease runs out and the entry is looked up.
             Err(error) => tracing::error!(%error, delivery.id = %claimed.delivery.id, "end not recorded"),
         }
     }
 
-    /// Records the end; while the disk is full again and again until the lease runs out, because what BPJS said is known
-    /// here and nowhere else.
+    /// Records the end; while the disk is full or the database away again and again until the lease runs out, because what
+    /// BPJS said is known here and nowhere else. It may be repeated: a lease's token is good for one end, so a COMMIT that
+    /// happened although its answer was lost leaves nothing for the next try.
     async fn recorded(&self, claimed: &Claimed, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
         let until = claimed.delivery.progress.lease.map(|lease| lease.until);
         loop {
-            match self.store.record(recorded.clone()).await {
-                Err(StoreError::Full(why)) if until.is_some_and(|until| self.clock.now() + ROOM < until) => {
-                    tracing::warn!(why, delivery.id = %claimed.delivery.id, "end not recorded yet");
-                    self.clock.sleep(ROOM).await;
-                }
-                other => return other,
+            let error = match self.store.record(recorded.clone()).await {
+                Err(error) => error,
+                known => return known,
+            };
+            let wait = match &error {
+                StoreError::Full(_) => ROOM,
+                StoreError::Unavailable(_) | StoreError::Unknown(_) => BACK,
+                _ => return Err(error),
+            };
+            // A store that is not to be believed any more ends the process.
+            if self.store.fatal().borrow().is_some() || until.is_none_or(|until| self.clock.now() + wait >= until) {
+                return Err(error);
             }
+            tracing::warn!(%error, delivery.id = %claimed.delivery.id, "end not recorded yet");
+            self.clock.sleep(wait).await;
         }
     }
 

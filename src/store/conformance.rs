@@ -28,6 +28,7 @@ macro_rules! for_every_case {
             intake::promise_10_another_body_under_the_same_reference_is_a_conflict,
             intake::promise_10_duplicates_that_arrive_together_answer_as_the_first_did,
             intake::promise_10_a_submission_is_accepted_whole_or_not_at_all,
+            intake::promise_10_a_name_with_nul_in_it_is_refused_whole,
             intake::promise_10_a_bad_neighbour_in_a_group_takes_nobody_with_it,
             intake::the_same_reference_of_another_client_or_facility_is_another_submission,
             intake::an_entry_is_found_by_its_references,

@@ -4,7 +4,9 @@
 #[path = "../postgres/server.rs"]
 mod server;
 
-use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
 
 use crate::bridge::{Bridge, Setup, shipped_day, yesterday};
 
@@ -47,4 +49,65 @@ fn on_postgresql_what_is_submitted_is_delivered_once_and_is_there_after_a_restar
     }
     assert_eq!(bridge.writes(), written, "nothing is sent twice");
     assert!(bridge.logs().contains("fsync=off"), "a server that forgets is told of, loudly");
+}
+
+/// PostgreSQL cannot keep a NUL in a text, SQLite could: at the door it makes no difference which of them is behind.
+#[test]
+fn a_nul_in_a_name_is_refused_at_the_door_alike_on_both_databases() {
+    let database = server::database();
+    let told = [Bridge::up(), on_postgres(database.url())].map(|bridge| {
+        let mut body = shipped_day(yesterday())[0].clone();
+        body["ref"] = json!("r\0x");
+        let mut entry = shipped_day(yesterday())[0].clone();
+        entry["entries"][0]["ref"] = json!("a\0");
+        let bodies = [body, entry].map(|body| bridge.try_submit(&body).expect("an answer"));
+        let paths = [
+            "/v1/submissions?ref=a%00b",
+            "/v1/submissions/%00",
+            "/v1/deliveries?operation=pcare%00",
+            "/v1/deliveries?why=%00",
+            "/v1/deliveries?facility=%00",
+            "/v1/reconciliations/a%00",
+            "/v1/antrean/%00",
+            "/v1/audit?after=%00",
+            "/ws/pcare-rest/peserta/%00",
+        ];
+        let paths = paths.map(|path| bridge.call("GET", path, None));
+        assert!(paths.iter().all(|answer| answer.status == 400), "{paths:?}");
+        assert!(bodies.iter().all(|answer| answer.status == 422), "{bodies:?}");
+        let told = |answer: &crate::bridge::Answer| (answer.status, answer.body.clone());
+        let mut all: Vec<(u16, Value)> = bodies.iter().chain(&paths).map(told).collect();
+        assert!(all.iter().all(|(_, body)| body.to_string().contains("NUL")), "{all:?}");
+        // Only the number of the request differs.
+        all.iter_mut().for_each(|(_, body)| drop(body.as_object_mut().and_then(|body| body.remove("instance"))));
+        all
+    });
+    assert_eq!(told[0], told[1]);
+}
+
+#[test]
+fn the_password_comes_from_a_file_that_only_its_owner_may_read() {
+    let rules = "local all postgres trust\nlocal all all scram-sha-256\n";
+    let server = server::Server::start_with(&[("pg_hba.conf", rules)], &[]);
+    let role = "CREATE ROLE jembatan LOGIN PASSWORD 'sandi-uji'";
+    server::run(&server.url("postgres"), &[role, "CREATE DATABASE jembatan OWNER jembatan"]);
+    let mut bridge = Bridge::stopped(&Setup::default());
+    let file = bridge.home().join("sandi");
+    let set = |text: &str, mode: u32| {
+        std::fs::write(&file, text).expect("a file");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("its mode");
+    };
+    let url = server.url("jembatan").replace("postgres@", "jembatan@");
+    bridge.env.push(("JEMBATAN__STORE__URL".to_owned(), url));
+    bridge.env.push(("JEMBATAN__STORE__PASSWORD".to_owned(), format!("file:{}", file.display())));
+    set("sandi-uji\n", 0o644);
+    let (code, _, said) = bridge.serve_says();
+    assert!(code != Some(0) && said.contains("chmod 600"), "{said}");
+    set("sandi-lain\n", 0o600);
+    let (code, _, said) = bridge.serve_says();
+    assert!(code != Some(0) && said.contains("28P01") && !said.contains("sandi-lain"), "{said}");
+    set("sandi-uji\n", 0o600);
+    bridge.start();
+    let id = bridge.submit(&shipped_day(yesterday())[0]);
+    assert!(bridge.finished(&id).values().all(|one| one["state"] == "delivered"));
 }

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -69,8 +69,12 @@ fn done(command: &mut Command) {
 
 fn owned_folder(folder: &Path) {
     std::fs::create_dir_all(folder).expect("a folder");
+    owned(folder);
+}
+
+fn owned(path: &Path) {
     if is_root() {
-        done(Command::new("chown").arg("postgres:").arg(folder));
+        done(Command::new("chown").arg("postgres:").arg(path));
     }
 }
 
@@ -232,19 +236,33 @@ pub fn database() -> Database {
 pub struct Server {
     folder: tempfile::TempDir,
     child: Option<Child>,
+    settings: Vec<String>,
 }
 
 impl Server {
     /// Starts one with an empty cluster.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&[], &[])
+    }
+
+    /// Starts one with files of its own in its cluster (`pg_hba.conf`, certificates …) and settings besides the usual.
+    #[must_use]
+    pub fn start_with(files: &[(&str, &str)], settings: &[&str]) -> Self {
         let base = base();
         let start = start_lock(&base);
         let folder = tempfile::Builder::new().prefix("jembatan-pg-").tempdir().expect("a folder");
         owned_folder(folder.path());
         copied(&template(&base), &folder.path().join("data"));
         drop(start);
-        let mut server = Self { folder, child: None };
+        for (name, text) in files {
+            let path = folder.path().join("data").join(name);
+            std::fs::write(&path, text).expect("a file of the cluster");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+            owned(&path);
+        }
+        let settings = settings.iter().map(|one| (*one).to_owned()).collect();
+        let mut server = Self { folder, child: None, settings };
         server.again();
         server
     }
@@ -254,7 +272,8 @@ impl Server {
         let words = postgres(self.folder.path());
         let (program, arguments) = words.split_first().expect("a program");
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(arguments).args(self.settings.iter().flat_map(|setting| ["-c", setting]));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(command.spawn().expect("PostgreSQL"));
         wait_for(self.folder.path());
     }
@@ -276,6 +295,12 @@ impl Server {
     /// As an operator does it: connections are cut, then everything is written out.
     pub fn stop(&mut self) {
         self.signal("-INT");
+    }
+
+    /// Where a database of this name is, over its socket and as its superuser.
+    #[must_use]
+    pub fn url(&self, name: &str) -> String {
+        url(self.folder.path(), name)
     }
 
     /// An empty database on it.

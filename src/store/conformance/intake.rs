@@ -4,7 +4,7 @@ use super::desk::*;
 use crate::queue::State;
 use crate::queue::transition::Event;
 use crate::secret::Private;
-use crate::store::{Acceptance, DeliveryFilter, NewEntry, NewSubmission};
+use crate::store::{Acceptance, DeliveryFilter, NewEntry, NewSubmission, StoreError};
 
 fn row(acceptance: &Acceptance) -> (&'static str, String) {
     match acceptance {
@@ -50,6 +50,20 @@ pub(crate) async fn promise_10_duplicates_that_arrive_together_answer_as_the_fir
     assert!(answers.iter().all(|(_, id)| *id == answers[0].1), "all name the first");
     assert_eq!(desk.store.deliveries(DeliveryFilter { limit: 10, ..Default::default() }).await.unwrap().items.len(), 2);
     desk.check_tally().await;
+}
+
+/// PostgreSQL cannot keep it; so nobody does, and nothing of such a submission stays.
+pub(crate) async fn promise_10_a_name_with_nul_in_it_is_refused_whole(desk: &Desk) {
+    let refs = desk.submission("r\0", vec![desk.entry("a", DAFTAR)]);
+    let names = desk.submission("r", vec![desk.entry("a", DAFTAR), desk.entry("b\0", OBAT)]);
+    for new in [refs, names] {
+        let refused = desk.store.accept(new).await.unwrap_err();
+        assert!(matches!(&refused, StoreError::Database(why) if why.contains("NUL")), "{refused:?}");
+    }
+    assert!(desk.store.submissions(&[], None, None, None, 10).await.unwrap().items.is_empty());
+    assert!(desk.store.deliveries(DeliveryFilter { limit: 10, ..Default::default() }).await.unwrap().items.is_empty());
+    desk.check_tally().await;
+    desk.accept("r", vec![desk.entry("a", DAFTAR)]).await;
 }
 
 /// The second entry has the first one's name: the schema refuses it in the middle of the submission.

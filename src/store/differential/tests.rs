@@ -1,4 +1,4 @@
-//! The store on SQLite beside the reference store.
+//! The stores on SQLite and on PostgreSQL, each beside the reference store.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::catalogue::Catalogue;
+use crate::store::postgres::PostgresStore;
+use crate::store::postgres::tests::{server, settings};
 use crate::store::reference::ReferenceStore;
 use crate::store::sqlite::{Settings, SqliteStore};
 use crate::store::{Sealer, Store, StoreError};
@@ -59,12 +61,21 @@ fn on_sqlite(catalogue: &Arc<Catalogue>) -> Box<dyn Backend> {
     Box::new(OnSqlite { path, catalogue, _folder: folder })
 }
 
-/// Which seeds: of four shards one, or the one asked for.
-fn seeds(shard: u64) -> Vec<u64> {
+struct OnPostgres(server::Database);
+
+#[async_trait]
+impl Backend for OnPostgres {
+    async fn open(&mut self) -> Arc<dyn Store> {
+        Arc::new(PostgresStore::open(settings(&self.0.url())).await.unwrap().0)
+    }
+}
+
+/// Which seeds: of some shards one, or the one asked for.
+fn seeds(shard: u64, shards: u64, usual: u64) -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     match number("JEMBATAN_WALK") {
         Some(seed) => [seed].into_iter().filter(|_| shard == 0).collect(),
-        None => (0..number("JEMBATAN_WALKS").unwrap_or(200)).filter(|seed| seed % 4 == shard).collect(),
+        None => (0..number("JEMBATAN_WALKS").unwrap_or(usual)).filter(|seed| seed % shards == shard).collect(),
     }
 }
 
@@ -125,13 +136,10 @@ const MUST_SEE: &[&str] = &[
     "retire antrean: some",
 ];
 
-async fn sweep(shard: u64) {
-    let catalogue = Arc::new(Catalogue::shipped().unwrap());
-    let pair = || [on_sqlite(&catalogue), in_memory(&catalogue)];
+async fn sweep(pair: Pair<'_>, seeds: &[u64]) {
     let mut seen = BTreeSet::new();
-    let seeds = seeds(shard);
-    for &seed in &seeds {
-        match compare(&pair, seed).await {
+    for &seed in seeds {
+        match compare(pair, seed).await {
             Ok(met) => seen.extend(met),
             Err(told) => panic!("{told}"),
         }
@@ -140,17 +148,30 @@ async fn sweep(shard: u64) {
     assert!(seeds.len() < 50 || missing.is_empty(), "{} walks never met {missing:?}", seeds.len());
 }
 
+async fn sweep_sqlite(shard: u64) {
+    let catalogue = Arc::new(Catalogue::shipped().unwrap());
+    sweep(&|| [on_sqlite(&catalogue), in_memory(&catalogue)], &seeds(shard, 4, 200)).await;
+}
+
+async fn sweep_postgres(shard: u64) {
+    let catalogue = Arc::new(Catalogue::shipped().unwrap());
+    let on_postgres = || Box::new(OnPostgres(server::database()));
+    sweep(&|| [on_postgres(), in_memory(&catalogue)], &seeds(shard, 2, 24)).await;
+}
+
 macro_rules! shards {
-    ($($name:ident = $shard:literal),*) => {$(
+    ($($name:ident = $sweep:ident($shard:literal)),*) => {$(
         #[tokio::test]
         async fn $name() {
-            sweep($shard).await;
+            $sweep($shard).await;
         }
     )*};
 }
 shards!(
-    sqlite_and_the_reference_answer_alike_in_walks_of_the_first_quarter = 0,
-    sqlite_and_the_reference_answer_alike_in_walks_of_the_second_quarter = 1,
-    sqlite_and_the_reference_answer_alike_in_walks_of_the_third_quarter = 2,
-    sqlite_and_the_reference_answer_alike_in_walks_of_the_last_quarter = 3
+    sqlite_and_the_reference_answer_alike_in_walks_of_the_first_quarter = sweep_sqlite(0),
+    sqlite_and_the_reference_answer_alike_in_walks_of_the_second_quarter = sweep_sqlite(1),
+    sqlite_and_the_reference_answer_alike_in_walks_of_the_third_quarter = sweep_sqlite(2),
+    sqlite_and_the_reference_answer_alike_in_walks_of_the_last_quarter = sweep_sqlite(3),
+    postgresql_and_the_reference_answer_alike_in_walks_of_even_seeds = sweep_postgres(0),
+    postgresql_and_the_reference_answer_alike_in_walks_of_odd_seeds = sweep_postgres(1)
 );

@@ -33,11 +33,16 @@ const SEED: i64 = 0x6a65_6d62;
 
 /// Texts of statements as PostgreSQL wants them, by the text `sql` has.
 #[derive(Debug, Default)]
-pub(super) struct Texts(Mutex<HashMap<String, Arc<str>>>);
+pub(super) struct Texts {
+    kept: Mutex<HashMap<String, Arc<str>>>,
+    /// The pages that they touched.
+    #[cfg(test)]
+    pub(super) pages: super::seen::Pages,
+}
 
 impl Texts {
     fn of(&self, sql: &str) -> Arc<str> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(text) = kept.get(sql) {
             return Arc::clone(text);
         }
@@ -177,11 +182,22 @@ impl Session {
         self.failed.borrow().is_none()
     }
 
+    #[cfg(test)]
+    fn see(&self, text: &str, types: &[Type], values: &[&(dyn Wire + Sync)]) -> Result<(), StoreError> {
+        super::seen::note(text, types);
+        if self.texts.pages.are_counted() {
+            self.texts.pages.add(self.wait(super::seen::pages(self.client()?, text, types, values))?);
+        }
+        Ok(())
+    }
+
     fn run(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         let (client, text) = (self.client()?, self.texts.of(sql));
         let types: Vec<Type> = values.iter().map(|value| type_of(value.kind())).collect();
         let values: Vec<Bound<'_>> = values.iter().map(|value| Bound(value.value())).collect();
         let values: Vec<&(dyn Wire + Sync)> = values.iter().map(|value| value as &(dyn Wire + Sync)).collect();
+        #[cfg(test)]
+        self.see(&text, &types, &values)?;
         self.wait(async {
             let statement = client.prepare_typed_cached(&text, &types).await?;
             client.query(&statement, &values).await
@@ -204,6 +220,8 @@ impl Db for Session {
         let types: Vec<Type> = values.iter().map(|value| type_of(value.kind())).collect();
         let values: Vec<Bound<'_>> = values.iter().map(|value| Bound(value.value())).collect();
         let values: Vec<&(dyn Wire + Sync)> = values.iter().map(|value| value as &(dyn Wire + Sync)).collect();
+        #[cfg(test)]
+        self.see(&text, &types, &values)?;
         let touched = self.wait(async {
             let statement = client.prepare_typed_cached(&text, &types).await?;
             client.execute(&statement, &values).await
@@ -214,7 +232,7 @@ impl Db for Session {
 
     fn query(&self, sql: &str, values: &[&dyn ToSql], each: Each<'_>) -> Result<(), StoreError> {
         let rows = self.run(sql, values)?;
-        let writes = !sql.trim_start().starts_with("SELECT");
+        let writes = !["SELECT", "WITH"].iter().any(|word| sql.trim_start().starts_with(word));
         self.changed.set(self.changed.get() || (writes && !rows.is_empty()));
         for row in &rows {
             if each(&Row::new(row))?.is_break() {

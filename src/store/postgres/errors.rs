@@ -69,6 +69,10 @@ pub(super) fn of_pool(error: deadpool_postgres::PoolError) -> StoreError {
 /// While connecting the driver has more kinds of failures, none of which has written anything.
 pub(super) fn connecting(error: &Error) -> StoreError {
     match of(error) {
+        // An operator has closed the database for a while (ALLOW_CONNECTIONS false).
+        StoreError::Database(said) if error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {
+            StoreError::Unavailable(said)
+        }
         StoreError::Database(said) if error.as_db_error().is_none() => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             StoreError::Unavailable(format!("{said}{cause}"))

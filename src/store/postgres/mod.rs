@@ -16,7 +16,9 @@ pub mod moving;
 mod name;
 mod open;
 #[cfg(test)]
-mod tests;
+mod seen;
+#[cfg(test)]
+pub(in crate::store) mod tests;
 mod tls;
 
 use std::sync::{Arc, OnceLock};

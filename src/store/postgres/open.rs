@@ -109,7 +109,7 @@ fn wrong(what: &str) -> StoreError {
 }
 
 /// The address as the driver takes it: what it does not know is taken out, what is missing is made safe.
-fn address(
+pub(super) fn address(
     url: &Private<String>,
     password: Option<&Private<String>>,
     node: Option<&str>,

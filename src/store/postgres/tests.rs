@@ -1,9 +1,13 @@
 //! The PostgreSQL backend: the common suite, and what only a server can get wrong.
 
 mod nodes;
+mod plans;
+mod races;
+mod scale;
 #[expect(dead_code, unreachable_pub, reason = "shared with tests/it")]
 #[path = "../../../tests/postgres/server.rs"]
-mod server;
+pub(in crate::store) mod server;
+mod tls;
 
 use super::*;
 use crate::catalogue::Catalogue;
@@ -15,7 +19,7 @@ fn sealer(key: u8) -> Sealer {
     Sealer::new(&[key; 32], &[key.wrapping_add(1); 32])
 }
 
-fn settings(url: &str) -> Settings {
+pub(in crate::store) fn settings(url: &str) -> Settings {
     let catalogue = Arc::new(Catalogue::shipped().unwrap());
     Settings { url: Private::new(url.to_owned()), password: None, node: None, sealer: sealer(7), catalogue }
 }

@@ -37,6 +37,11 @@ impl State {
     // ---- accepting ----------------------------------------------------------------------------------------------
 
     pub(super) fn accept(&mut self, new: &NewSubmission) -> Result<Acceptance, StoreError> {
+        let texts = [&new.client, &new.facility, &new.reference].into_iter();
+        let mut texts = texts.chain(new.entries.iter().flat_map(|entry| [&entry.entry_ref, &entry.operation]));
+        if texts.any(|text| text.contains('\0')) {
+            return Err(wrong("a text with NUL in it"));
+        }
         let same_key = |kept: &&Submission| {
             kept.row.client == new.client && kept.row.facility == new.facility && kept.row.reference == new.reference
         };

@@ -22,7 +22,7 @@ pub(super) const DISPATCH: [&str; 3] =
 const SPARE_ROWS: usize = 32;
 
 impl Tx<'_> {
-    pub(super) fn claim(self, ask: &ClaimAsk) -> Result<Vec<Claimed>, StoreError> {
+    pub(in crate::store) fn claim(self, ask: &ClaimAsk) -> Result<Vec<Claimed>, StoreError> {
         if self.is_stopped(ask)? {
             return Ok(Vec::new());
         }

@@ -71,31 +71,31 @@ impl Tx<'_> {
     }
 
     pub(super) fn outage_effect(self, id: i64, now: Timestamp) -> Result<Option<OutageEffect>, StoreError> {
-        // Accepted meanwhile, or the day before and not yet through when it began.
-        let touched = "FROM delivery d JOIN outage o ON o.id = ?1 WHERE d.facility = o.facility \
-                       AND d.service = o.service AND d.accepted_at <= coalesce(o.closed_at, ?2) \
-                       AND d.accepted_at >= o.opened_at - 86400000 \
-                       AND (d.accepted_at >= o.opened_at OR (d.accepted_at >= o.opened_at - 86400000 \
-                         AND (d.state IN ('waiting', 'sending', 'unanswered') OR EXISTS (SELECT 1 FROM attempt a \
-                           WHERE a.delivery = d.id AND coalesce(a.ended_at, ?2) >= o.opened_at))))";
-        let after = "(SELECT min(a.ended_at) FROM attempt a WHERE a.delivery = d.id AND a.started_at >= o.closed_at)";
-        let sql = format!(
-            "SELECT o.closed_at, (SELECT count(*) {touched} AND d.accepted_at >= o.opened_at), \
-             (SELECT count(*) {touched} AND {after} IS NOT NULL), \
-             (SELECT count(*) {touched} AND d.state <> 'cancelled' \
-               AND (CASE d.state WHEN 'delivered' THEN d.updated_at ELSE ?2 END) > d.late), \
-             (SELECT count(*) {touched} AND d.state IN ('waiting', 'sending', 'unanswered')), \
-             (SELECT max({after}) {touched}) \
-             FROM outage o WHERE o.id = ?1"
-        );
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let found = statement.query_row(params![id, millis(now)], |row| {
-            let closed = row.get::<_, Option<Millis>>(0)?.map(|at| at.0);
-            let (unfinished, last): (i64, _) = (row.get(4)?, row.get::<_, Option<Millis>>(5)?.map(|at| at.0));
-            let drained_at = closed.zip(last).map(|(closed, last)| last.max(closed)).filter(|_| unfinished == 0);
-            Ok(OutageEffect { accepted: row.get(1)?, delayed: row.get(2)?, late: row.get(3)?, unfinished, drained_at })
+        // Read first, so that the span is known to whoever plans the rest.
+        let outage = "SELECT facility, service, opened_at, closed_at FROM outage WHERE id = ?1";
+        let outage = self.connection.prepare_cached(outage)?.query_row([id], |row| {
+            let closed = row.get::<_, Option<Millis>>(3)?.map(|at| at.0);
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Millis>(2)?.0, closed))
         });
-        found.optional()
+        let Some((facility, service, opened, closed)) = outage.optional()? else { return Ok(None) };
+        // Accepted meanwhile, or the day before and not yet through when it began.
+        let sql = "WITH touched AS (SELECT d.accepted_at, d.state, d.updated_at, d.late, (SELECT min(a.ended_at) \
+             FROM attempt a WHERE a.delivery = d.id AND a.started_at >= ?6) AS after FROM delivery d \
+             WHERE d.facility = ?1 AND d.service = ?2 AND d.accepted_at BETWEEN ?3 - 86400000 AND ?4 \
+             AND (d.accepted_at >= ?3 OR d.state IN ('waiting', 'sending', 'unanswered') OR EXISTS (SELECT 1 FROM attempt a \
+               WHERE a.delivery = d.id AND coalesce(a.ended_at, ?5) >= ?3))) \
+             SELECT count(*) FILTER (WHERE accepted_at >= ?3), count(after), \
+             count(*) FILTER (WHERE state <> 'cancelled' \
+               AND (CASE state WHEN 'delivered' THEN updated_at ELSE ?5 END) > late), \
+             count(*) FILTER (WHERE state IN ('waiting', 'sending', 'unanswered')), max(after) FROM touched";
+        let (from, now) = (millis(opened), millis(now));
+        let values = params![facility, service, from, closed.map_or(now, millis), now, closed.map(millis)];
+        let effect = self.connection.prepare_cached(sql)?.query_row(values, |row| {
+            let (unfinished, last): (i64, _) = (row.get(3)?, row.get::<_, Option<Millis>>(4)?.map(|at| at.0));
+            let drained_at = closed.zip(last).map(|(closed, last)| last.max(closed)).filter(|_| unfinished == 0);
+            Ok(OutageEffect { accepted: row.get(0)?, delayed: row.get(1)?, late: row.get(2)?, unfinished, drained_at })
+        })?;
+        Ok(Some(effect))
     }
 
     // ---- dates --------------------------------------------------------------------------------------------------

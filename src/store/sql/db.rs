@@ -53,7 +53,10 @@ pub(super) struct Statement<'s> {
 impl Statement<'_> {
     /// Runs it for what it does; how many rows it touched.
     pub(super) fn execute(&mut self, values: impl Params) -> Result<usize, StoreError> {
-        values.with(|values| self.db.execute(self.sql, values))
+        values.with(|values| {
+            refuse_nul(values)?;
+            self.db.execute(self.sql, values)
+        })
     }
 
     /// Its first row.
@@ -64,6 +67,7 @@ impl Statement<'_> {
     ) -> Result<T, NoRow> {
         let (mut read, mut found) = (Some(read), None);
         values.with(|values| {
+            refuse_nul(values)?;
             self.db.query(self.sql, values, &mut |row| {
                 found = read.take().map(|read| read(row)).transpose()?;
                 Ok(ControlFlow::Break(()))
@@ -80,6 +84,7 @@ impl Statement<'_> {
     ) -> Result<Rows<T>, StoreError> {
         let mut rows = Vec::new();
         values.with(|values| {
+            refuse_nul(values)?;
             self.db.query(self.sql, values, &mut |row| {
                 rows.push(read(row)?);
                 Ok(ControlFlow::Continue(()))
@@ -87,6 +92,12 @@ impl Statement<'_> {
         })?;
         Ok(Rows(rows.into_iter()))
     }
+}
+
+/// PostgreSQL has no text with NUL in it, SQLite has: neither gets one. The doors refuse it with better words.
+fn refuse_nul(values: &[&dyn ToSql]) -> Result<(), StoreError> {
+    let has_nul = |value: &&dyn ToSql| matches!(value.value(), ValueRef::Text(text) if text.contains('\0'));
+    if values.iter().any(has_nul) { Err(StoreError::Database("a text with NUL in it".to_owned())) } else { Ok(()) }
 }
 
 /// What [`Statement::query_map`] read.

@@ -34,7 +34,7 @@ impl Tx<'_> {
     fn newest_of(self, ask: &StandingAsk, reference: &str) -> Result<Option<(u32, DeliveryId)>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT s.ref, d.id FROM submission s JOIN delivery d ON d.submission = s.id \
-             WHERE s.client = ?1 AND s.facility = ?2 AND s.ref >= ?3 AND s.ref < ?4 ORDER BY s.seq DESC LIMIT 1",
+             WHERE s.client = ?1 AND s.facility = ?2 AND s.ref >= ?3 AND s.ref < ?4 ORDER BY s.seq + 0 DESC LIMIT 1",
         )?;
         // '-' begins the generation; '.' is the character after it.
         let (from, to) = (format!("{reference}-"), format!("{reference}."));

@@ -44,6 +44,28 @@ impl Server {
         server
     }
 
+    /// A second server that follows this one, and may take over.
+    pub(crate) fn standby(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").unwrap();
+        let mut standby = Self { folder, child: None, settings: self.settings.clone() };
+        let path = standby.folder.path().display().to_string();
+        if is_root() {
+            assert!(Command::new("chown").args(["postgres", &path]).status().unwrap().success());
+        }
+        let mut copy = standby.as_owner(&program("pg_basebackup"));
+        copy.arg("-h").arg(self.folder.path()).args(["-U", "postgres", "-R", "-X", "stream", "-c", "fast", "-N", "-D"]);
+        assert!(copy.arg(standby.data()).status().unwrap().success(), "pg_basebackup");
+        standby.start();
+        standby
+    }
+
+    /// Makes a standby the one that is written to.
+    pub(crate) fn promote(&self) {
+        let mut command = self.as_owner(&program("pg_ctl"));
+        command.arg("-D").arg(self.data()).args(["-w", "promote"]).stdout(Stdio::null());
+        assert!(command.status().unwrap().success(), "pg_ctl promote");
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -105,6 +127,12 @@ impl Server {
         format!("postgres://postgres@{folder}/{database}")
     }
 
+    /// The same with another server that is asked where this one cannot be written to.
+    pub(crate) fn url_with(&self, other: &Self, database: &str) -> String {
+        let folder = |server: &Self| server.folder.path().display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{},{}/{database}", folder(self), folder(other))
+    }
+
     /// Asks a question over a connection of its own; one line a row, columns divided by `|`.
     pub(crate) fn ask(&self, database: &str, sql: &str) -> String {
         self.try_ask(database, sql).unwrap_or_else(|| panic!("psql failed: {sql}"))
@@ -159,11 +187,16 @@ impl Server {
 
     /// Ends every connection of a database but the asker's.
     pub(crate) fn cut(&self, database: &str, which: &str) -> usize {
+        self.cut_from(database, database, which)
+    }
+
+    /// The same, asked over another database: this one may let nobody in.
+    pub(crate) fn cut_from(&self, asked: &str, database: &str, which: &str) -> usize {
         let sql = format!(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{database}' \
              AND pid <> pg_backend_pid() AND {which}"
         );
-        self.ask(database, &sql).parse().unwrap()
+        self.ask(asked, &sql).parse().unwrap()
     }
 }
 

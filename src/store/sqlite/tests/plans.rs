@@ -26,6 +26,7 @@ const SMALL: &[(&str, &str)] = &[
     ("kept_term", "what is kept is bounded by [keep]"),
     ("kept_row", "what is kept is bounded by [keep]"),
     ("kept_member", "what is kept is bounded by [keep]"),
+    ("touched", "made by the statement, of the entries of an outage and the day before it"),
     ("oldest", "made by the statement, as many rows as were asked for"),
     ("counted", "made by the statement, at most LATE_COUNTED rows"),
     ("CONSTANT", "no table"),
