@@ -31,7 +31,7 @@ const SOME: i64 = 500;
 
 /// Where a walk through the deliveries of several states stands.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Walk {
+pub(in crate::store) struct Walk {
     state: usize,
     seq: i64,
 }
@@ -541,7 +541,12 @@ impl Tx<'_> {
 
     /// Makes some of what may be sent look first, from a place on, and says where to go on; once there is nothing left,
     /// the store is trusted again.
-    pub(super) fn distrust(self, from: Walk, now: Timestamp, base: &Base) -> Result<(usize, Option<Walk>), StoreError> {
+    pub(in crate::store) fn distrust(
+        self,
+        from: Walk,
+        now: Timestamp,
+        base: &Base,
+    ) -> Result<(usize, Option<Walk>), StoreError> {
         let Some((some, next)) = self.some_of(&DISTRUSTED, from)? else {
             self.connection.prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([LOOK_FIRST])?;
             return Ok((0, None));

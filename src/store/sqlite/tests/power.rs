@@ -184,6 +184,16 @@ impl Day {
         }
     }
 
+    /// As `Store::distrust` does it: some at a time, each part in a transaction of its own that must survive as it is.
+    fn distrust(&mut self, time: i64) {
+        let (time, mut place) = (at(time), Some(Default::default()));
+        while let Some(from) = place {
+            let base = self.desk.base();
+            (_, place) = now(self.store().write(move |tx| tx.distrust(from, time, &base))).unwrap();
+            self.note();
+        }
+    }
+
     fn step(&mut self, number: i64) {
         let time = number * 50;
         match below(&self.desk, 17) {
@@ -201,7 +211,7 @@ impl Day {
             }
             12 => drop(now(self.desk.store.expire(at(time), 10, self.desk.base())).unwrap()),
             13 => match below(&self.desk, 3) {
-                0 => drop(now(self.desk.store.distrust(at(time), self.desk.base())).unwrap()),
+                0 => self.distrust(time),
                 1 => now(self.desk.store.set_lane_stop(FACILITY, "vclaim", None)).unwrap(),
                 _ => drop(now(self.desk.store.retire(at(time), 3)).unwrap()),
             },
