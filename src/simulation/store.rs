@@ -345,6 +345,7 @@ pass! {
         r marks() -> Vec<contract::Done>;
         r submission(id: SubmissionId) -> Option<SubmissionRow>;
         r submissions(facilities: &[String], reference: Option<&str>, state: Option<crate::queue::State>, after: Option<i64>, limit: usize) -> Page<SubmissionRow>;
+        r outage_spans(limit: usize) -> Vec<OutageRow>;
         r deliveries_of(id: SubmissionId) -> Vec<Delivery>;
         r delivery(id: DeliveryId) -> Option<Delivery>;
         r deliveries(filter: DeliveryFilter) -> Page<Delivery>;
