@@ -119,6 +119,9 @@ pub(super) fn claimed(own: &Watched, claimed: &[Claimed], now: Timestamp) {
             }
         }
     }
+    if !claimed.is_empty() {
+        own.hub.claimed.notify_waiters();
+    }
 }
 
 /// Everything that must hold at the moment an entry is claimed to be sent.
