@@ -266,7 +266,7 @@ impl Bench {
     }
 
     /// For how long nothing has happened at all.
-    fn idle(&self) -> Duration {
+    pub(super) fn idle(&self) -> Duration {
         let (steps, now) = (self.hub.notes().steps, self.hub.passed());
         let mut still = self.still.lock().unwrap_or_else(PoisonError::into_inner);
         if still.0 != steps {

@@ -7,7 +7,7 @@ use super::options::{Backing, Options, Policy, Size};
 use super::run::run;
 use super::sweep::{Sum, backing, many, number, one, size, told, word};
 
-/// Seeds of a sweep among the unit tests: a debug build takes about a second for one. `tests/run` has thousands run.
+/// Seeds of a sweep among the unit tests: a debug build takes about a second for one. `just simulate-many` runs thousands.
 const SEEDS: u64 = 4;
 
 fn sweep(backing: fn(u64) -> Backing, shard: u64) {
@@ -100,7 +100,7 @@ fn one_seed() {
     println!("{:#?}\n{}", sum.reached, sum.line(begun.elapsed()));
 }
 
-/// `just simulate-many N`, and what `tests/run` has run: goes on after a broken promise and lists them at the end.
+/// `just simulate-many N`: goes on after a broken promise and lists them at the end.
 #[test]
 fn many_seeds() {
     let (from, count) = (number("JEMBATAN_FROM").unwrap_or(1), number("JEMBATAN_SEEDS").unwrap_or(2));
