@@ -34,11 +34,11 @@ all:
 
 # One seed of the simulation, with its options and what it reached (JEMBATAN_STORE=sqlite|reference, JEMBATAN_SIZE=short|long).
 simulate SEED:
-    JEMBATAN_SEED={{SEED}} cargo test --locked --lib simulation::tests::one_seed -- --exact --nocapture
+    JEMBATAN_SEED={{SEED}} cargo test --locked --features failpoints --lib simulation::tests::one_seed -- --exact --nocapture
 
-# N seeds of the simulation (JEMBATAN_FROM is the first); goes on after a broken promise and lists them at the end.
+# N seeds of the simulation from JEMBATAN_FROM on (JEMBATAN_STORE=both, too); goes on after a broken promise and lists them at the end.
 simulate-many N:
-    JEMBATAN_SEEDS={{N}} cargo test --release --locked --lib simulation::tests::many_seeds -- --exact --nocapture
+    JEMBATAN_SEEDS={{N}} CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 cargo test --locked --features failpoints --lib simulation::tests::many_seeds -- --exact --nocapture
 
 # Breaks the program on purpose and demands that the simulation notices; NAME as in tests/breaks, or all.
 break NAME='':

@@ -124,7 +124,10 @@ impl Watch {
         let ours = |row: &OutageRow| {
             row.closed_at.is_none() && row.facility == self.lane.facility && row.service == self.lane.service.word()
         };
-        Ok(self.store.outages(64).await?.into_iter().find(ours))
+        // Evidence is large: it is read of few more episodes than it takes to come to the open one (others may be opened
+        // between the two reads).
+        let Some(place) = self.store.outage_spans(64).await?.iter().position(ours) else { return Ok(None) };
+        Ok(self.store.outages(place + 4).await?.into_iter().find(ours))
     }
 
     async fn open(&self, cause: &str, report: &ProbeReport) -> Result<(), StoreError> {

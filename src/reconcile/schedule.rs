@@ -166,7 +166,7 @@ impl Schedule {
     async fn look(&self, since: Timestamp) -> Result<(), StoreError> {
         let (now, store) = (self.reconciler.clock.now(), &self.reconciler.store);
         let rows = store.days("").await?;
-        let outages = if self.after_outage { store.outages(OUTAGES).await? } else { Vec::new() };
+        let outages = if self.after_outage { store.outage_spans(OUTAGES).await? } else { Vec::new() };
         for place in self.places.iter().filter(|place| (self.ours)(&place.facility)) {
             let own: Vec<DayRow> = rows.iter().filter(|row| row.facility == place.facility).cloned().collect();
             let its: Vec<OutageRow> = outages.iter().filter(|row| row.facility == place.facility).cloned().collect();
@@ -191,13 +191,12 @@ impl Schedule {
     /// Works the list off; facilities with an open outage wait.
     async fn work(&self, not_before: &mut BTreeMap<(String, Date), Timestamp>) -> Result<(), StoreError> {
         let (store, clock) = (&self.reconciler.store, &self.reconciler.clock);
-        // The evidence of outages is large: it is read only where something may be done.
         let wanted: Vec<DayRow> = store.days("").await?.into_iter().filter(|row| row.done.is_none()).collect();
         if wanted.is_empty() {
             return Ok(());
         }
         let totals = store.totals(clock.now()).await?;
-        let outages = store.outages(OUTAGES).await?;
+        let outages = store.outage_spans(OUTAGES).await?;
         let open: BTreeSet<&str> =
             outages.iter().filter(|row| row.closed_at.is_none()).map(|row| row.facility.as_str()).collect();
         for row in wanted {

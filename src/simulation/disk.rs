@@ -33,6 +33,9 @@ pub(super) trait Disk: Send {
         false
     }
 
+    /// Takes back what is yet to go wrong with it.
+    fn mend(&mut self) {}
+
     /// Whether the power is on.
     fn is_on(&self) -> bool {
         true
@@ -116,6 +119,10 @@ impl Disk for OnDisk {
         let fault = dice.pick(&[Fault::Full, Fault::Io, Fault::Short, Fault::Crash, Fault::Crash]);
         self.disk.fail_change(self.disk.counts().changes + dice.below(6), fault);
         true
+    }
+
+    fn mend(&mut self) {
+        self.disk.repair();
     }
 
     fn is_on(&self) -> bool {

@@ -25,6 +25,8 @@ pub(super) struct Hub {
     pub(super) routers: Vec<Router>,
     /// The bridge's.
     pub(super) clock: Clock,
+    /// Told whenever something was claimed.
+    pub(super) claimed: tokio::sync::Notify,
     began: tokio::time::Instant,
     faulty: AtomicBool,
     notes: Mutex<Notes>,
@@ -58,6 +60,7 @@ impl Hub {
             bpjs,
             routers,
             clock,
+            claimed: tokio::sync::Notify::new(),
             began: tokio::time::Instant::now(),
             faulty: AtomicBool::new(true),
             notes: Mutex::new(notes),

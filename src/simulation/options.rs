@@ -39,6 +39,7 @@ pub(super) enum Policy {
 pub(super) struct Options {
     pub(super) seed: u64,
     pub(super) backing: Backing,
+    pub(super) size: Size,
     pub(super) policy: Policy,
     pub(super) start: Timestamp,
     pub(super) facilities: usize,
@@ -101,12 +102,18 @@ impl Options {
         let span = if long {
             Duration::from_secs(24 * hour * dice.between(2, 30))
         } else {
-            Duration::from_secs(dice.pick(&[20, 60, 300, 1200, hour, 6 * hour, 30 * hour]))
+            Duration::from_secs(dice.pick(&[20, 60, 300, 1200, hour, 6 * hour]))
         };
-        let longest = if dice.strikes(150) || long { 14 * 24 * hour } else { dice.pick(&[60, 600, hour, 6 * hour]) };
+        // Outages of weeks are for the long ones: a short one is to take a moment.
+        let longest = match (long, dice.strikes(50)) {
+            (true, _) => 14 * 24 * hour,
+            (false, true) => 3 * 24 * hour,
+            (false, false) => dice.pick(&[60, 600, hour, 6 * hour]),
+        };
         Self {
             seed,
             backing,
+            size,
             policy: Policy::Real,
             start: start(&dice),
             facilities: if dice.strikes(300) { dice.pick(&[2, 3]) } else { 1 },

@@ -223,7 +223,8 @@ pub(super) async fn in_charge(bench: Arc<Bench>) {
         let wait = if bench.hub.faulty() {
             dice.spread(Duration::from_secs(10), Duration::from_mins(30))
         } else {
-            Duration::from_secs(4)
+            // Where entries wait for another day, nobody looks every moment.
+            Duration::from_secs(4).max((bench.idle() / 10).min(Duration::from_mins(10)))
         };
         tokio::time::sleep(wait).await;
         let Some(process) = bench.ready() else { continue };

@@ -247,7 +247,11 @@ impl Process {
         self.life.end();
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.abort_all();
-        while tasks.join_next().await.is_some() {}
+        while let Some(ended) = tasks.join_next().await {
+            if let Some(panic) = ended.err().filter(tokio::task::JoinError::is_panic) {
+                self.parts.hub.broken("nothing panics", panic.to_string());
+            }
+        }
         drop(tasks);
         for _ in 0..8 {
             tokio::task::yield_now().await;

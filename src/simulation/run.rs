@@ -104,7 +104,7 @@ impl Bench {
         self.calm();
         let until = tokio::time::Instant::now() + CALM_MOST;
         // The end asks the process: one that died at the last moment is started again first.
-        while !(hub.is_broken() || self.is_over() && self.ready().is_some()) {
+        while !(hub.is_broken() || self.is_over() && self.is_sound()) {
             if tokio::time::Instant::now() > until {
                 hub.broken("everything final", self.what_is_left());
                 break;
@@ -192,7 +192,12 @@ impl Bench {
         }
     }
 
-    /// Faults end: BPJS is up, the ways are open, the clock is right, the vault has the password.
+    /// Whether the process is up and not about to end.
+    fn is_sound(&self) -> bool {
+        self.ready().is_some_and(|process| !process.life.is_closed())
+    }
+
+    /// Faults end, also those to come: BPJS is up, the ways are open, the disk is good, the clock is right.
     fn calm(&self) {
         self.hub.calm_down();
         self.hub.event("calm", 0, 0);
@@ -203,8 +208,9 @@ impl Bench {
             simulator.up();
         }
         if let Some(process) = self.process.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            process.life.doom(-1, false);
+            process.life.spare();
         }
+        self.disk().mend();
     }
 
     /// Whether every submission was promised, and nothing is on its way or in a person's hands who could move it.
@@ -260,7 +266,7 @@ impl Bench {
     }
 
     /// For how long nothing has happened at all.
-    fn idle(&self) -> Duration {
+    pub(super) fn idle(&self) -> Duration {
         let (steps, now) = (self.hub.notes().steps, self.hub.passed());
         let mut still = self.still.lock().unwrap_or_else(PoisonError::into_inner);
         if still.0 != steps {

@@ -121,6 +121,9 @@ pub(super) fn claimed(own: &Watched, claimed: &[Claimed]) {
             }
         }
     }
+    if !claimed.is_empty() {
+        own.hub.claimed.notify_waiters();
+    }
 }
 
 /// Everything that must hold at the moment an entry is claimed to be sent.

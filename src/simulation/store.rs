@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -78,6 +79,17 @@ impl Life {
         self.left.store(calls, Ordering::Relaxed);
     }
 
+    /// It lives on: what was to kill it does not.
+    pub(super) fn spare(&self) {
+        self.left.store(-1, Ordering::Relaxed);
+        *self.awaits.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether nothing more is written, so that it is about to end.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// It dies when this moment comes next.
     pub(super) fn await_moment(&self, moment: Moment) {
         *self.awaits.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
@@ -128,7 +140,7 @@ pub(super) fn on_the_spot<T>(future: impl Future<Output = T>) -> T {
             Poll::Ready(value) => return value,
             // An inline store only gives way to its like, who cannot come while this runs.
             Poll::Pending if polls < 8 => polls += 1,
-            Poll::Pending => std::thread::park_timeout(std::time::Duration::from_millis(1)),
+            Poll::Pending => std::thread::park_timeout(Duration::from_millis(1)),
         }
     }
 }
@@ -172,14 +184,31 @@ impl Watched {
         }
     }
 
-    /// What has the end of an attempt in its hands stands still past its lease: somebody else looked up meanwhile.
-    async fn stall(&self) {
+    /// What has the end of an attempt in its hands stands still past its lease: somebody else looked up meanwhile, or, which
+    /// proves most, holds the delivery at this very moment.
+    async fn stall(&self, recorded: &Recorded) {
         let options = &self.hub.options;
         let dice = Dice::new(options.seed ^ self.hub.millis().wrapping_mul(0x9E37_79B9), "stall");
-        if self.hub.faulty() && dice.strikes(options.stalls) {
-            self.hub.event("stalled past the lease", 0, 0);
-            let lease = options.request_timeout + std::time::Duration::from_secs(30);
-            tokio::time::sleep(lease + dice.millis(0, 120_000)).await;
+        if !self.hub.faulty() || !dice.strikes(options.stalls) {
+            return;
+        }
+        let place = self.hub.model().place(recorded.id);
+        self.hub.event("stalled past the lease", place.unwrap_or(0), 0);
+        let lease = options.request_timeout + Duration::from_secs(30);
+        tokio::time::sleep(lease + dice.millis(0, 120_000)).await;
+        let Some(place) = place.filter(|_| dice.strikes(700)) else { return };
+        let others = || {
+            let lease = self.hub.model().entries[place].last.as_ref().and_then(|last| last.progress.lease);
+            lease.is_some_and(|lease| lease.token != recorded.token)
+        };
+        let patience = options.settle * 4 + Duration::from_mins(10);
+        let until_others = async {
+            while !others() {
+                self.hub.claimed.notified().await;
+            }
+        };
+        if tokio::time::timeout(patience, until_others).await.is_ok() {
+            self.hub.event("stalled until another held it", place, 0);
         }
     }
 
@@ -316,6 +345,7 @@ pass! {
         r circuits() -> Vec<CircuitRow>;
         w change_outage(change: OutageChange) -> OutageRow;
         r outages(limit: usize) -> Vec<OutageRow>;
+        r outage_spans(limit: usize) -> Vec<OutageRow>;
         w plan_outage(plan: OutagePlan, audit: AuditEntry) -> OutagePlan;
         w withdraw_plan(id: i64, audit: AuditEntry) -> Option<OutagePlan>;
         r outage_plans(since: Timestamp) -> Vec<OutagePlan>;
@@ -369,7 +399,7 @@ pass! {
     }
 
     async fn record(&self, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
-        self.stall().await;
+        self.stall(&recorded).await;
         let of = recorded.clone();
         self.call("record", true, self.below.record(recorded), |own, after| steps::recorded(own, &of, after.as_ref())).await
     }

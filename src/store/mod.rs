@@ -222,6 +222,9 @@ pub trait Store: antrean::AntreanStore {
     /// Outage episodes, newest first.
     async fn outages(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError>;
 
+    /// The same with null for their evidence, which is the larger part of them: for who only asks when they were.
+    async fn outage_spans(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError>;
+
     /// Enters maintenance that was announced ahead, with its row in the log; answers it with its id.
     async fn plan_outage(&self, plan: OutagePlan, audit: AuditEntry) -> Result<OutagePlan, StoreError>;
 

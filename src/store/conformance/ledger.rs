@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::desk::*;
 use crate::contract::{Deadline, Done, Event, Trigger};
 use crate::secret::Private;
-use crate::store::{CircuitRow, NewEntry, NewSubmission, OutageChange, ReconciliationRow, Verdict};
+use crate::store::{CircuitRow, NewEntry, NewSubmission, OutageChange, OutageRow, ReconciliationRow, Verdict};
 
 fn open(seconds: i64) -> OutageChange {
     OutageChange::Open {
@@ -40,6 +40,10 @@ pub(crate) async fn one_outage_is_open_per_service_and_closing_counts(desk: &Des
     assert_ne!(next.id, row.id);
     let listed: Vec<i64> = desk.store.outages(10).await.unwrap().iter().map(|outage| outage.id).collect();
     assert_eq!(listed, [next.id, row.id]);
+    let bare = |outage: OutageRow| OutageRow { evidence: Value::Null, ..outage };
+    let expected = [bare(next), bare(closed)];
+    assert_eq!(desk.store.outage_spans(10).await.unwrap(), expected, "the same without their evidence");
+    assert_eq!(desk.store.outage_spans(1).await.unwrap(), expected[..1]);
     let log: Vec<String> = desk.store.audit(0, 10).await.unwrap().into_iter().map(|line| line.action).collect();
     assert_eq!(log, ["outage.open", "outage.close", "outage.open"]);
     desk.claim_only(before, 400).await;

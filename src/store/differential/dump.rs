@@ -161,6 +161,7 @@ async fn small(world: &mut World) -> Done {
     world.same("stops", async |store, _| store.lane_stops().await).await?;
     world.same("circuits", async |store, _| store.circuits().await).await?;
     world.same("outages", async |store, _| store.outages(4).await).await?;
+    world.same("outage spans", async |store, _| store.outage_spans(4).await).await?;
     world.same("plans", async |store, _| store.outage_plans(since).await).await?;
     for id in world.outages.clone() {
         world.same("effect", async |store, side| store.outage_effect(id[side], now).await).await?;

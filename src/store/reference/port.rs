@@ -135,6 +135,13 @@ impl Store for ReferenceStore {
         self.write(|state| state.change_outage(&change))
     }
 
+    async fn outage_spans(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
+        self.ask(|state| {
+            let bare = |row| OutageRow { evidence: serde_json::Value::Null, ..row };
+            state.outages(limit).into_iter().map(bare).collect()
+        })
+    }
+
     async fn outages(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
         self.ask(|state| state.outages(limit))
     }

@@ -102,7 +102,7 @@ impl Tx<'_> {
 
     pub(super) fn redate(self, now: Timestamp, redate: &Redate) -> Result<usize, StoreError> {
         let (events, outages, plans) =
-            (self.events()?, self.outages(OUTAGES)?, self.outage_plans(Timestamp::UNIX_EPOCH)?);
+            (self.events()?, self.outage_spans(OUTAGES)?, self.outage_plans(Timestamp::UNIX_EPOCH)?);
         let declared: BTreeMap<String, Vec<Circumstance>> = self
             .lanes()?
             .into_iter()

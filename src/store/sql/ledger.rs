@@ -245,7 +245,15 @@ impl Tx<'_> {
     }
 
     pub(super) fn outages(self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
-        let sql = format!("SELECT {OUTAGE} FROM outage ORDER BY opened_at DESC, id DESC LIMIT ?1");
+        self.outages_with(OUTAGE, limit)
+    }
+
+    pub(super) fn outage_spans(self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
+        self.outages_with(&OUTAGE.replace("evidence", "'null' AS evidence"), limit)
+    }
+
+    fn outages_with(self, columns: &str, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
+        let sql = format!("SELECT {columns} FROM outage ORDER BY opened_at DESC, id DESC LIMIT ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], outage_of)?;
         rows.collect::<Result<_, _>>()

@@ -239,6 +239,10 @@ impl<B: Backend> Store for B {
         self.read(move |tx| tx.outages(limit)).await
     }
 
+    async fn outage_spans(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
+        self.read(move |tx| tx.outage_spans(limit)).await
+    }
+
     async fn plan_outage(&self, plan: OutagePlan, audit: AuditEntry) -> Result<OutagePlan, StoreError> {
         let scope = Scope::of(&plan.facility);
         self.write(scope, move |tx| tx.plan_outage(&plan, &audit)).await
