@@ -29,7 +29,7 @@ use jembatan::store::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-#[expect(dead_code, unreachable_pub, reason = "shared with the tests")]
+#[expect(dead_code, unreachable_pub, clippy::expect_used, clippy::panic, reason = "shared with the tests")]
 #[path = "../tests/postgres/server.rs"]
 mod server;
 
