@@ -25,6 +25,7 @@ pub mod failpoint;
 
 mod words;
 
+pub mod bell;
 pub mod chance;
 pub mod clock;
 pub mod config;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::circuit::{Circuit, State};
 use super::client::Evidence;
 use super::probe::ProbeReport;
+use crate::bell::Bell;
 use crate::catalogue::Service;
 use crate::config::RemoteConfig;
 
@@ -32,7 +33,7 @@ pub struct Lane {
     passed: Mutex<Option<Timestamp>>,
     /// Whether this process sends here; another node does where several share the database.
     ours: AtomicBool,
-    changed: watch::Sender<u64>,
+    changed: Bell,
 }
 
 impl Lane {
@@ -45,7 +46,7 @@ impl Lane {
             circuit: Mutex::new(Circuit::closed(config.circuit_retry_max, config.probe_interval)),
             passed: Mutex::new(None),
             ours: AtomicBool::new(true),
-            changed: watch::Sender::new(0),
+            changed: Bell::default(),
         })
     }
 
@@ -54,7 +55,7 @@ impl Lane {
         let before = circuit.state();
         let result = act(&mut circuit);
         if circuit.state() != before {
-            self.changed.send_modify(|count| *count = count.wrapping_add(1));
+            self.changed.ring();
         }
         result
     }
@@ -99,7 +100,7 @@ impl Lane {
         if ours {
             self.change(|circuit| circuit.on_failure(now));
         }
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.changed.ring();
     }
 
     /// Whether this process sends here.
@@ -136,7 +137,7 @@ impl Lane {
     /// Wakes at every change of the circuit's state.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+        self.changed.listen()
     }
 }
 

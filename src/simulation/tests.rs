@@ -85,11 +85,14 @@ fn a_seed_gives_the_same_run_in_another_process() {
     }
 }
 
-/// `just simulate SEED`.
+/// `just simulate SEED`; with `JEMBATAN_EVENTS` every event of the run, to hold two of them against each other.
 #[test]
 fn one_seed() {
     let seed = number("JEMBATAN_SEED").unwrap_or(1);
     let options = Options::of(seed, backing(seed), size());
+    if !word("JEMBATAN_EVENTS").is_empty() {
+        run(options.clone(), true).whole.unwrap_or_default().iter().for_each(|event| println!("{event:?}"));
+    }
     println!("{options}");
     let begun = Instant::now();
     let outcome = one(options.clone());

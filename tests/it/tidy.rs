@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Which modules a module may use, tests aside. `daemon` and `cli` put things together and may use all.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("bell", &[]),
     ("failpoint", &[]),
     ("words", &[]),
     ("secret", &[]),
@@ -20,8 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("contract", &["words"]),
     ("catalogue", &["contract", "secret", "words"]),
     ("queue", &["catalogue", "contract", "secret", "words"]),
-    ("store", &["audit", "catalogue", "chance", "contract", "failpoint", "queue", "secret", "words"]),
-    ("remote", &["catalogue", "clock", "config", "protocol", "queue", "secret", "vault", "words"]),
+    ("store", &["audit", "bell", "catalogue", "chance", "contract", "failpoint", "queue", "secret", "words"]),
+    ("remote", &["bell", "catalogue", "clock", "config", "protocol", "queue", "secret", "vault", "words"]),
     ("intake", &["catalogue", "chance", "clock", "config", "contract", "failpoint", "queue", "secret", "store"]),
     (
         "push",

@@ -25,13 +25,14 @@ use tokio::sync::watch;
 
 use self::state::State;
 use super::StoreError;
+use crate::bell::Bell;
 use crate::catalogue::Catalogue;
 
 /// A store in memory.
 pub(crate) struct ReferenceStore {
     /// `None` once the power is lost or it was closed.
     state: Mutex<Option<State>>,
-    wake: watch::Sender<u64>,
+    wake: Bell,
     fatal: watch::Sender<Option<String>>,
 }
 
@@ -48,7 +49,7 @@ impl ReferenceStore {
     /// A store that holds what another one held.
     pub(crate) fn from_snapshot(snapshot: Snapshot) -> Self {
         let state = Mutex::new(Some(snapshot.0));
-        Self { state, wake: watch::Sender::new(0), fatal: watch::Sender::new(None) }
+        Self { state, wake: Bell::default(), fatal: watch::Sender::new(None) }
     }
 
     /// What it holds; `None` once it is closed.
@@ -94,7 +95,7 @@ impl ReferenceStore {
         *state = Some(next);
         drop(state);
         if changed(&answer) {
-            self.wake.send_modify(|count| *count = count.wrapping_add(1));
+            self.wake.ring();
         }
         Ok(answer)
     }

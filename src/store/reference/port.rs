@@ -341,7 +341,7 @@ impl Store for ReferenceStore {
     }
 
     fn wake_ups(&self) -> watch::Receiver<u64> {
-        self.wake.subscribe()
+        self.wake.listen()
     }
 
     fn fatal(&self) -> watch::Receiver<Option<String>> {

@@ -61,13 +61,14 @@ macro_rules! on_sqlite {
 for_every_case!(on_sqlite);
 
 #[tokio::test]
-async fn a_panicking_job_is_told_to_the_process_instead_of_stalling_in_silence() {
+async fn a_panicking_job_is_told_and_the_next_ones_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = open(&folder.path().join("jembatan.db"));
-    let mut fatal = store.fatal();
     let answer = store.write(|_| -> Result<(), StoreError> { panic!("a job of the test") }).await;
-    assert!(matches!(answer, Err(StoreError::Unknown(_))), "{answer:?}");
-    fatal.wait_for(Option::is_some).await.unwrap();
+    assert!(matches!(answer, Err(StoreError::Database(_))), "{answer:?}");
+    assert!(store.fatal().borrow().is_none());
+    let desk = Desk::new(Arc::new(store));
+    desk.accept("after", vec![desk.entry("a", conformance::desk::DAFTAR)]).await;
 }
 
 #[tokio::test]

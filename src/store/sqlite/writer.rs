@@ -18,6 +18,7 @@ use tokio::sync::{oneshot, watch};
 use super::Shared;
 use super::medium::{Medium, Running};
 use super::open::Progress;
+use crate::bell::Bell;
 use crate::store::StoreError;
 use crate::store::sql::Tx;
 
@@ -46,7 +47,7 @@ type Job = Box<dyn FnOnce(Option<&Connection>) -> Answer + Send>;
 /// The way to the one writing connection.
 pub(super) struct Writer {
     hand: Hand,
-    wake: watch::Sender<u64>,
+    wake: Arc<Bell>,
     fatal: watch::Sender<Option<String>>,
     turn: Turn,
 }
@@ -64,10 +65,10 @@ type Turn = Arc<std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>>;
 
 impl Writer {
     pub(super) fn start(connection: Connection, progress: Progress, medium: &Medium) -> Result<Self, StoreError> {
-        let (wake, fatal) = (watch::Sender::new(0), watch::Sender::new(None));
+        let (wake, fatal) = (Arc::new(Bell::default()), watch::Sender::new(None));
         let checkpoint_pages = medium.checkpoint_pages;
         let turn = Turn::default();
-        let (wakes, fails, turns) = (wake.clone(), fatal.clone(), Arc::clone(&turn));
+        let (wakes, fails, turns) = (Arc::clone(&wake), fatal.clone(), Arc::clone(&turn));
         let pen = Pen { connection, progress, checkpoint_pages, wake: wakes, fatal: fails, turn: turns };
         let hand = match medium.running {
             Running::Inline => Hand::Inline { jobs: Mutex::default(), pen: Mutex::new(Some(pen)) },
@@ -157,7 +158,7 @@ impl Writer {
     }
 
     pub(super) fn wake_ups(&self) -> watch::Receiver<u64> {
-        self.wake.subscribe()
+        self.wake.listen()
     }
 
     /// Whom to tell at every turn; the first who asks.
@@ -244,7 +245,7 @@ struct Pen {
     connection: Connection,
     progress: Progress,
     checkpoint_pages: i64,
-    wake: watch::Sender<u64>,
+    wake: Arc<Bell>,
     fatal: watch::Sender<Option<String>>,
     turn: Turn,
 }
@@ -294,7 +295,7 @@ impl Pen {
         // A claim that found nothing changes nothing: waking for it would wake the claimer again.
         if committed && self.connection.total_changes() != before {
             self.progress.note(&self.connection);
-            self.wake.send_modify(|count| *count = count.wrapping_add(1));
+            self.wake.ring();
         }
         checkpoint(&self.connection, CHECKPOINT_CAP);
         true

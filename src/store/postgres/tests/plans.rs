@@ -38,6 +38,7 @@ const MEANT: &[(&str, &str, &str)] = &[
     ("change_not_numbered", "cursor IS NULL", "the index has what is not numbered yet and nothing else"),
     ("delivery_suspect", "crashes > 0 AND lease_token IS NOT NULL", "the index has the suspects and nothing else"),
     ("delivery_leased", "lane = $1 AND seq <> $2 AND lease_token IS NOT NULL", "the index has what is in hand: a few"),
+    ("delivery_unreadable", "why_code = 'unreadable'", "the index has what cannot be opened and nothing else"),
     ("audit_pkey", "ORDER BY seq DESC LIMIT 1", "one step from the end"),
     // Without values a third of the feed seems to be behind any cursor. PostgreSQL keeps planning these with their values,
     // because that is cheaper; the pages that they touch are counted (scale.rs).
