@@ -64,7 +64,7 @@ fn run_with_limit(path: &Path, blocks: u64) -> Vec<String> {
 #[test]
 fn promise_10_a_commit_that_the_disk_refuses_is_unknown_and_what_was_accepted_survives() {
     let mut survived = 0;
-    for blocks in [360, 411, 777, 1300, 2600, 4000] {
+    for blocks in [380, 411, 777, 1300, 2600, 4000] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jembatan.db");
         let said = run_with_limit(&path, blocks);
