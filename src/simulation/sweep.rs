@@ -252,6 +252,10 @@ pub(super) fn many(from: u64, count: u64, store: fn(u64) -> Backing, size: Size,
             if begun.elapsed() > SLOW && size == Size::Short {
                 println!("slow, {:?}: {}", begun.elapsed(), again(&options));
             }
+            // At once: a sweep may be long, and what ends it early must not take the finding with it.
+            if let Some((checker, saw)) = &outcome.broken {
+                println!("broken: {checker}: {saw}\nsee it again: {}", again(&options));
+            }
             sum.lock().unwrap_or_else(PoisonError::into_inner).add(&options, outcome);
         }
     };
