@@ -122,16 +122,18 @@ impl Clock {
         })))
     }
 
-    /// Sets how far a simulated clock is off, in milliseconds: a step of the wall clock. Waits go on as they were.
+    /// Sets how far a simulated clock is off, in milliseconds: a step of the wall clock. Waits go on as they were. The
+    /// milliseconds that it went forward without being noticed, because they are less than a step.
     #[cfg(test)]
-    pub(crate) fn set_ahead(&self, millis: i64) {
-        if let Source::Virtual(time) = &self.0 {
-            let before = time.ahead.swap(millis, std::sync::atomic::Ordering::Relaxed);
-            let by = SignedDuration::from_millis(millis - before);
-            if by >= STEP_LEAST {
-                time.steps.lock().unwrap_or_else(PoisonError::into_inner).forward.push_back((time.now(), by));
-            }
+    pub(crate) fn set_ahead(&self, millis: i64) -> u64 {
+        let Source::Virtual(time) = &self.0 else { return 0 };
+        let before = time.ahead.swap(millis, std::sync::atomic::Ordering::Relaxed);
+        let by = SignedDuration::from_millis(millis - before);
+        if by < STEP_LEAST {
+            return u64::try_from(millis - before).unwrap_or(0);
         }
+        time.steps.lock().unwrap_or_else(PoisonError::into_inner).forward.push_back((time.now(), by));
+        0
     }
 
     /// Lets waits of a simulated clock end late, at multiples of `slack`.

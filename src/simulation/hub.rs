@@ -29,6 +29,8 @@ pub(super) struct Hub {
     pub(super) claimed: tokio::sync::Notify,
     began: tokio::time::Instant,
     faulty: AtomicBool,
+    /// When the clock went forward by less than anybody notices, and by how much, in milliseconds.
+    crept: Mutex<Vec<(u64, u64)>>,
     notes: Mutex<Notes>,
     model: Mutex<Model>,
 }
@@ -63,6 +65,7 @@ impl Hub {
             claimed: tokio::sync::Notify::new(),
             began: tokio::time::Instant::now(),
             faulty: AtomicBool::new(true),
+            crept: Mutex::new(Vec::new()),
             notes: Mutex::new(notes),
             model: Mutex::new(model),
         })
@@ -94,6 +97,18 @@ impl Hub {
 
     pub(super) fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The wall clock is off by so many milliseconds from now on.
+    pub(super) fn step_clock(&self, millis: i64) {
+        let unseen = self.clock.set_ahead(millis);
+        self.crept.lock().unwrap_or_else(PoisonError::into_inner).push((self.millis(), unseen));
+    }
+
+    /// By how much the clock went forward unnoticed since then, in milliseconds.
+    pub(super) fn crept_since(&self, then: u64) -> u64 {
+        let crept = self.crept.lock().unwrap_or_else(PoisonError::into_inner);
+        crept.iter().filter(|(at, _)| *at >= then).map(|(_, by)| by).sum()
     }
 
     pub(super) fn event(&self, what: &'static str, a: usize, b: u64) {

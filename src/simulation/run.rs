@@ -201,7 +201,7 @@ impl Bench {
     fn calm(&self) {
         self.hub.calm_down();
         self.hub.event("calm", 0, 0);
-        self.hub.clock.set_ahead(0);
+        self.hub.step_clock(0);
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for simulator in &self.hub.bpjs {
             simulator.clear_faults();

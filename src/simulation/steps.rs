@@ -205,7 +205,8 @@ pub(super) fn recorded(own: &Watched, of: &Recorded, after: Option<&Delivery>) {
     refresh_chain(own.below.as_ref(), hub, place);
 }
 
-/// A look-up found nothing: it counts from settle on, the second from three times settle, in true time.
+/// A look-up found nothing: it counts from settle on, the second from three times settle, in true time but for steps of the
+/// clock that are too small to be noticed.
 fn count_absent(hub: &Hub, place: usize) {
     let Some(operation) = operation(hub, place) else { return };
     let unique = operation.is_unique();
@@ -214,7 +215,7 @@ fn count_absent(hub: &Hub, place: usize) {
     let mut model = hub.model();
     let entry = &mut model.entries[place];
     let Some(doubt) = entry.doubt else { return };
-    let age = (entry.look_begun + spare).saturating_sub(doubt);
+    let age = (entry.look_begun + spare + hub.crept_since(doubt)).saturating_sub(doubt);
     let counts = if entry.absent == 0 || unique { age >= settle } else { age >= 3 * settle };
     if counts {
         entry.absent = entry.absent.saturating_add(1);

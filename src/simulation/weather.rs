@@ -115,11 +115,11 @@ pub(super) async fn clock_steps(bench: Arc<Bench>) {
         tokio::time::sleep(dice.millis(0, span / (hub.options.steps + 1))).await;
         let most = i64::try_from(hub.options.step_most.as_millis()).unwrap_or(0);
         let far = i64::try_from(dice.below(u64::try_from(2 * most + 1).unwrap_or(1))).unwrap_or(0) - most;
-        hub.clock.set_ahead(far);
+        hub.step_clock(far);
         let what = if far > 0 { "clock ahead" } else { "clock behind" };
         hub.event(what, 0, far.unsigned_abs());
         tokio::time::sleep(dice.spread(Duration::from_secs(1), Duration::from_mins(10))).await;
-        hub.clock.set_ahead(0);
+        hub.step_clock(0);
         hub.event("clock right", 0, 0);
     }
 }
