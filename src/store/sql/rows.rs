@@ -23,6 +23,36 @@ pub(super) const DELIVERY: &str = "seq, id, submission, entry_ref, facility, ope
     marked, question, doubt_since, absent, absent_begun, absent_boot, attempts, stumbles, faults, fault, crashes, lease_token, \
     lease_until, lease_purpose, why_code, why_who, why_meaning, why_next, why_message, remote, past_last, updated_at, mark, turn, opens";
 
+/// Where a column stands in [`DELIVERY`]. Known when the program is built: a row has dozens, and a database asked for them
+/// by name compares every name with every other.
+const fn place(name: &str) -> usize {
+    let (list, name) = (DELIVERY.as_bytes(), name.as_bytes());
+    let (mut at, mut number) = (0, 0);
+    loop {
+        assert!(at < list.len(), "no such column in DELIVERY");
+        let mut same = 0;
+        while same < name.len() && at + same < list.len() && list[at + same] == name[same] {
+            same += 1;
+        }
+        if same == name.len() && (at + same == list.len() || list[at + same] == b',') {
+            return number;
+        }
+        while at < list.len() && list[at] != b',' {
+            at += 1;
+        }
+        // Past the comma and the space behind it.
+        at += 2;
+        number += 1;
+    }
+}
+
+/// The number of a column of [`DELIVERY`]; a name that is not there is an error of the compiler's.
+macro_rules! column {
+    ($name:literal) => {
+        const { place($name) }
+    };
+}
+
 /// A text column that must parse.
 pub(super) struct Parsed<T>(pub(super) T);
 
@@ -142,29 +172,29 @@ impl Tx<'_> {
     }
 
     fn read(self, row: &Row<'_>, reading: Reading) -> Result<Delivery, StoreError> {
-        let id: DeliveryId = row.get::<_, Parsed<_>>("id")?.0;
-        let facility: String = row.get("facility")?;
+        let id: DeliveryId = row.get::<_, Parsed<_>>(column!("id"))?.0;
+        let facility: String = row.get(column!("facility"))?;
         let progress = self.progress_of(row, id, &facility, reading)?;
         Ok(Delivery {
             id,
-            seq: row.get("seq")?,
-            submission: row.get::<_, Parsed<SubmissionId>>("submission")?.0,
-            entry_ref: row.get("entry_ref")?,
-            operation: row.get("operation")?,
-            lane: Private::new(row.get("lane")?),
-            occurred_at: row.get::<_, Option<Millis>>("occurred_at")?.map(|at| at.0),
-            service_date: reading.some(row.get::<_, Option<Parsed<Date>>>("service_date"))?.map(|day| day.0),
-            mark: reading.some(row.get::<_, Option<Word<Mark>>>("mark"))?.map(word),
-            accepted_at: row.get::<_, Millis>("accepted_at")?.0,
+            seq: row.get(column!("seq"))?,
+            submission: row.get::<_, Parsed<SubmissionId>>(column!("submission"))?.0,
+            entry_ref: row.get(column!("entry_ref"))?,
+            operation: row.get(column!("operation"))?,
+            lane: Private::new(row.get(column!("lane"))?),
+            occurred_at: row.get::<_, Option<Millis>>(column!("occurred_at"))?.map(|at| at.0),
+            service_date: reading.some(row.get::<_, Option<Parsed<Date>>>(column!("service_date")))?.map(|day| day.0),
+            mark: reading.some(row.get::<_, Option<Word<Mark>>>(column!("mark")))?.map(word),
+            accepted_at: row.get::<_, Millis>(column!("accepted_at"))?.0,
             turn: Turn {
-                opens: row.get::<_, Option<Millis>>("opens")?.map(|at| at.0),
-                at: row.get::<_, Millis>("turn")?.0,
+                opens: row.get::<_, Option<Millis>>(column!("opens"))?.map(|at| at.0),
+                at: row.get::<_, Millis>(column!("turn"))?.0,
             },
             deadline: Deadline {
-                rule: row.get("rule")?,
-                target: row.get::<_, Option<Millis>>("target")?.map(|at| at.0),
-                late: row.get::<_, Option<Millis>>("late")?.map(|at| at.0),
-                last: row.get::<_, Option<Millis>>("last")?.map(|at| at.0),
+                rule: row.get(column!("rule"))?,
+                target: row.get::<_, Option<Millis>>(column!("target"))?.map(|at| at.0),
+                late: row.get::<_, Option<Millis>>(column!("late"))?.map(|at| at.0),
+                last: row.get::<_, Option<Millis>>(column!("last"))?.map(|at| at.0),
             },
             facility,
             progress,
@@ -178,39 +208,41 @@ impl Tx<'_> {
         facility: &str,
         reading: Reading,
     ) -> Result<Progress, StoreError> {
-        let at = |name: &str| row.get::<_, Option<Millis>>(name).map(|at| at.map(|at| at.0));
-        let kind = reading.some(row.get::<_, Option<Word<BlockedKind>>>("blocked_kind"))?.map(word);
-        let blocker = reading.some(row.get::<_, Option<Parsed<DeliveryId>>>("blocked_id"))?.map(|id| id.0);
-        let token: Option<i64> = row.get("lease_token")?;
-        let purpose = row.get::<_, Option<Word<Purpose>>>("lease_purpose")?.map(word);
-        let lease = match (token, at("lease_until")?, purpose) {
+        let at = |place: usize| row.get::<_, Option<Millis>>(place).map(|at| at.map(|at| at.0));
+        let kind = reading.some(row.get::<_, Option<Word<BlockedKind>>>(column!("blocked_kind")))?.map(word);
+        let blocker = reading.some(row.get::<_, Option<Parsed<DeliveryId>>>(column!("blocked_id")))?.map(|id| id.0);
+        let token: Option<i64> = row.get(column!("lease_token"))?;
+        let purpose = row.get::<_, Option<Word<Purpose>>>(column!("lease_purpose"))?.map(word);
+        let lease = match (token, at(column!("lease_until"))?, purpose) {
             (Some(token), Some(until), Some(purpose)) => Some(Lease { token, until, purpose }),
             (Some(_) | None, Some(_) | None, Some(_) | None) => None,
         };
         Ok(Progress {
-            state: word(row.get("state")?),
-            how: row.get::<_, Option<Word<How>>>("how")?.map(word),
-            revision: row.get("revision")?,
-            due_at: row.get::<_, Millis>("due_at")?.0,
+            state: word(row.get(column!("state"))?),
+            how: row.get::<_, Option<Word<How>>>(column!("how"))?.map(word),
+            revision: row.get(column!("revision"))?,
+            due_at: row.get::<_, Millis>(column!("due_at"))?.0,
             blocked: kind.zip(blocker).map(|(kind, id)| Blocked { kind, id }),
             doubt: Doubt {
-                marked: row.get("marked")?,
-                question: reading.some(row.get::<_, Option<Word<Question>>>("question"))?.map(word),
-                since: at("doubt_since")?,
-                absent: row.get("absent")?,
-                absent_begun: at("absent_begun")?,
-                absent_boot: reading.some(row.get::<_, Option<Parsed<BootId>>>("absent_boot"))?.map(|boot| boot.0),
+                marked: row.get(column!("marked"))?,
+                question: reading.some(row.get::<_, Option<Word<Question>>>(column!("question")))?.map(word),
+                since: at(column!("doubt_since"))?,
+                absent: row.get(column!("absent"))?,
+                absent_begun: at(column!("absent_begun"))?,
+                absent_boot: reading
+                    .some(row.get::<_, Option<Parsed<BootId>>>(column!("absent_boot")))?
+                    .map(|boot| boot.0),
             },
-            past_last: row.get("past_last")?,
-            attempts: row.get("attempts")?,
-            stumbles: row.get("stumbles")?,
-            faults: row.get("faults")?,
-            fault: row.get("fault")?,
-            crashes: row.get("crashes")?,
+            past_last: row.get(column!("past_last"))?,
+            attempts: row.get(column!("attempts"))?,
+            stumbles: row.get(column!("stumbles"))?,
+            faults: row.get(column!("faults"))?,
+            fault: row.get(column!("fault"))?,
+            crashes: row.get(column!("crashes"))?,
             lease,
             why: self.why_of(row, id, facility, reading)?,
             remote: Private::new(self.remote_of(row, id, facility, reading)?),
-            updated_at: row.get::<_, Millis>("updated_at")?.0,
+            updated_at: row.get::<_, Millis>(column!("updated_at"))?.0,
         })
     }
 
@@ -221,17 +253,19 @@ impl Tx<'_> {
         facility: &str,
         reading: Reading,
     ) -> Result<Option<Why>, StoreError> {
-        let Some(code) = row.get::<_, Option<String>>("why_code")? else { return Ok(None) };
+        let Some(code) = row.get::<_, Option<String>>(column!("why_code"))? else { return Ok(None) };
         let message = match reading {
-            Reading::Whole => self.unseal::<String>(facility, "why", &id.to_string(), row.get("why_message")?)?,
+            Reading::Whole => {
+                self.unseal::<String>(facility, "why", &id.to_string(), row.get(column!("why_message"))?)?
+            }
             Reading::Plain => None,
         };
         Ok(Some(Why {
             code,
             message: Private::new(message.unwrap_or_default()),
-            meaning: row.get::<_, Option<String>>("why_meaning")?.unwrap_or_default(),
-            who: reading.some(row.get::<_, Option<Word<Who>>>("why_who"))?.map_or(Who::It, word),
-            next: row.get::<_, Option<String>>("why_next")?.unwrap_or_default(),
+            meaning: row.get::<_, Option<String>>(column!("why_meaning"))?.unwrap_or_default(),
+            who: reading.some(row.get::<_, Option<Word<Who>>>(column!("why_who")))?.map_or(Who::It, word),
+            next: row.get::<_, Option<String>>(column!("why_next"))?.unwrap_or_default(),
         }))
     }
 
@@ -243,7 +277,9 @@ impl Tx<'_> {
         reading: Reading,
     ) -> Result<RemoteIds, StoreError> {
         let ids = match reading {
-            Reading::Whole => self.unseal::<RemoteIds>(facility, "remote", &id.to_string(), row.get("remote")?)?,
+            Reading::Whole => {
+                self.unseal::<RemoteIds>(facility, "remote", &id.to_string(), row.get(column!("remote"))?)?
+            }
             Reading::Plain => None,
         };
         Ok(ids.unwrap_or_default())

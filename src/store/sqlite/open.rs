@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::medium::{Folder, Medium, SideFile};
@@ -100,10 +101,13 @@ impl Shared {
 }
 
 fn open_connection(path: &Path, medium: &Medium, flags: OpenFlags) -> Result<Connection, StoreError> {
-    Ok(match medium.vfs.as_deref() {
+    let connection = match medium.vfs.as_deref() {
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
         None => Connection::open_with_flags(path, flags)?,
-    })
+    };
+    // A plan by the statement alone: otherwise SQLite prepares anew, for each value, what a partial index might fit.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(connection)
 }
 
 fn open_reader(path: &Path, medium: &Medium) -> Result<Connection, StoreError> {
