@@ -292,9 +292,7 @@ fn observe(live: &Arc<Live>, clock: &Clock) -> Observe {
 async fn blame(shared: &Shared, opened: Vec<DeliveryId>) -> Result<(), StoreError> {
     let now = shared.parts.clock.now();
     let mut blamed = shared.store.blame_opened(opened, now, shared.base()).await?;
-    let flying = shared.store.blame(now, shared.base()).await?;
-    blamed.suspects += flying.suspects;
-    blamed.held.extend(flying.held);
+    blamed.add(shared.store.blame(now, shared.base()).await?);
     if blamed.suspects > 0 {
         let suspects = blamed.suspects;
         tracing::warn!(suspects, "the last run ended without a word: what was in flight is tried alone");

@@ -168,6 +168,9 @@ impl Problem {
     }
 }
 
+/// What has no words of its own.
+const INVALID: (&str, &str) = ("invalid", "tidak sah");
+
 impl Fault {
     /// English and Indonesian.
     fn text(&self) -> (String, String) {
@@ -275,7 +278,26 @@ impl Fault {
                 "a loopback or private address; only for development with remote.allow_local = true",
                 "alamat lokal atau privat; hanya untuk pengembangan dengan remote.allow_local = true",
             ),
-            _place => self.place_text(),
+            Self::TimeOfDay | Self::TimeZone | Self::FacilityCode | Self::FacilityTwice | Self::AppCode => {
+                self.place_text()
+            }
+            Self::Unreadable(_)
+            | Self::Syntax(_)
+            | Self::Unknown(_)
+            | Self::Secret
+            | Self::OneOf(_)
+            | Self::InboundNeedsTls
+            | Self::BasePath
+            | Self::TokenLifetime
+            | Self::Missing
+            | Self::Table
+            | Self::Tables
+            | Self::Text
+            | Self::Boolean
+            | Self::Duration
+            | Self::Size
+            | Self::Number(..)
+            | Self::Rate => INVALID,
         }
     }
 
@@ -297,7 +319,7 @@ impl Fault {
                 ("this facility is listed twice: remove one", "faskes ini tercantum dua kali: hapus satu")
             }
             Self::AppCode => ("must be 1 to 8 digits, such as \"095\"", "harus 1 sampai 8 angka, misalnya \"095\""),
-            _other => ("invalid", "tidak sah"),
+            _elsewhere => INVALID,
         }
     }
 }

@@ -1,13 +1,14 @@
 //! How the last run of the process ended: told to, by a crash, or with the whole machine.
 //!
-//! Job: a small file beside the database, readable by the service alone, that stands while the process runs and goes when it is told to end. A start that
-//! finds it knows that the last run ended without a word; the kernel's boot id, or where a sandbox hides that, the time
+//! Job: a small file beside the database, readable by the service alone, that stands while the process runs and goes when
+//! it is told to end. A start that finds it knows that the last run ended without a word; the kernel's boot id, or where a sandbox hides that, the time
 //! since the machine came up, tells a crash of the process from a power cut (`queue::crash` counts only the former). It
 //! also keeps how often in a row the process ended itself over a stall (`status::watchdog::patience`). Invariants: never
 //! synced (a process that dies leaves the page cache, a machine that dies makes it worthless); a file that cannot be
 //! written costs the distinction, never the start. What it does not do: decide what a crash means.
 
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -79,6 +80,11 @@ fn boot_id() -> String {
     if id.is_empty() { "-".to_owned() } else { id }
 }
 
+/// An empty file for writing, readable by the service alone.
+pub(super) fn own_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
 impl LastRun {
     /// Reads how the last run ended and begins this one; asked by whoever holds the store, so that no second process does.
     pub(super) fn begin(path: PathBuf) -> (Self, Before) {
@@ -128,8 +134,7 @@ impl LastRun {
 
     fn write(&self, up: Duration) {
         let kept = Kept { boot: self.boot.clone(), up, quits: self.quits() };
-        let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path);
-        if let Err(error) = opened.and_then(|mut file| file.write_all(kept.text().as_bytes())) {
+        if let Err(error) = own_file(&self.path).and_then(|mut file| file.write_all(kept.text().as_bytes())) {
             tracing::warn!(%error, "not noted that the process runs: a crash would not be told from a clean end");
         }
     }

@@ -6,10 +6,11 @@
 //! does not do: decide what it means.
 
 use std::fs::File;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::last_run::own_file;
 use crate::queue::DeliveryId;
 use crate::store;
 
@@ -46,7 +47,7 @@ pub(super) fn left(path: &Path) -> Vec<DeliveryId> {
 impl Trail {
     /// Begins this run's, which forgets the last one's.
     pub(super) fn begin(path: &Path) -> Self {
-        let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+        let opened = own_file(path);
         if let Err(error) = &opened {
             tracing::warn!(%error, "not noted which entry a claim opens: one that kills the claim would not be found");
         }

@@ -110,12 +110,20 @@ pub struct Base {
 }
 
 /// Whom a crash is counted against.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Blamed {
     /// How many were in flight.
     pub suspects: usize,
     /// Which of them are set aside for a person now.
     pub held: Vec<DeliveryId>,
+}
+
+impl Blamed {
+    /// These too.
+    pub fn add(&mut self, more: Self) {
+        self.suspects += more.suspects;
+        self.held.extend(more.held);
+    }
 }
 
 /// What a worker asks for.

@@ -186,6 +186,23 @@ fn let_go(bridge: &Bridge) {
     drop(bridge.raw("DELETE", "/v1/pauses", &bridge.operator, Some(&body)));
 }
 
+fn all_delivered(bridge: &Bridge, ids: &[String], action: &str) {
+    for id in ids {
+        let entries = bridge.entries(id);
+        assert!(entries.values().all(|one| one["state"] == "delivered"), "{action}: {entries:#?}");
+    }
+}
+
+/// The program was mended: a person sets the entry going, and everything is at BPJS once.
+fn mended(bridge: &mut Bridge, poison: &str, entry: &Value, submission: &str) {
+    assert!(bridge.terminate().0.success());
+    bridge.env.retain(|(name, _)| name != poison);
+    bridge.start();
+    assert_eq!(bridge.act(entry, "retry", &json!({})).status, 200);
+    assert_eq!(bridge.entry_in(submission, "racun", "delivered")["state"], "delivered");
+    crate::day::exactly_once(bridge, &bridge.deliveries());
+}
+
 /// Defect 10 of other bridges: one poisoned entry blocks all; here one that kills the very process.
 #[test]
 fn defect_10_an_entry_that_kills_the_process_three_times_is_set_aside_and_the_others_go_on() {
@@ -204,18 +221,10 @@ fn defect_10_an_entry_that_kills_the_process_three_times_is_set_aside_and_the_ot
         assert_eq!((&entry["state"], &entry["why"]["code"]), (&json!("held"), &json!("crashed")), "{entry:#}");
         let ends: Vec<Value> = bridge.attempts(&entry).iter().map(|one| one["outcome"].clone()).collect();
         assert!(ends.iter().filter(|end| **end == "crashed").count() == 3, "{ends:?}");
-        for id in &ids {
-            let entries = bridge.entries(id);
-            assert!(entries.values().all(|one| one["state"] == "delivered"), "{action}: {entries:#?}");
-        }
+        all_delivered(&bridge, &ids, action);
         assert!(bridge.logs().contains("set aside"), "{}", bridge.logs());
-        // The program was mended: a person sets it going, and it is looked for before it is sent.
-        assert!(bridge.terminate().0.success());
-        bridge.env.retain(|(name, _)| name != "JEMBATAN_POISON");
-        bridge.start();
-        assert_eq!(bridge.act(&entry, "retry", &json!({})).status, 200);
-        assert_eq!(bridge.entry_in(&poisoned, "racun", "delivered")["state"], "delivered");
-        crate::day::exactly_once(&bridge, &bridge.deliveries());
+        // It is looked for before it is sent.
+        mended(&mut bridge, "JEMBATAN_POISON", &entry, &poisoned);
     }
 }
 
@@ -236,16 +245,8 @@ fn an_entry_that_kills_the_claim_itself_is_set_aside_after_three_crashes_and_the
         let entry = bridge.entries(&poisoned)["racun"].clone();
         assert_eq!((&entry["state"], &entry["why"]["code"]), (&json!("held"), &json!(code)), "{entry:#}");
         assert_eq!(bridge.attempts(&entry), Vec::<Value>::new(), "nothing was ever sent");
-        for id in &ids {
-            let entries = bridge.entries(id);
-            assert!(entries.values().all(|one| one["state"] == "delivered"), "{action}: {entries:#?}");
-        }
-        assert!(bridge.terminate().0.success());
-        bridge.env.retain(|(name, _)| name != "JEMBATAN_POISON_CLAIM");
-        bridge.start();
-        assert_eq!(bridge.act(&entry, "retry", &json!({})).status, 200);
-        assert_eq!(bridge.entry_in(&poisoned, "racun", "delivered")["state"], "delivered");
-        crate::day::exactly_once(&bridge, &bridge.deliveries());
+        all_delivered(&bridge, &ids, action);
+        mended(&mut bridge, "JEMBATAN_POISON_CLAIM", &entry, &poisoned);
     }
 }
 

@@ -129,6 +129,17 @@ fn a_call_given_back_can_be_made_at_once_and_a_full_bucket_stays_full() {
 }
 
 #[test]
+fn a_bucket_at_another_rate_keeps_the_calls_of_the_last_second() {
+    let mut bucket = Bucket::new(10.0, 10);
+    for _ in 0..10 {
+        bucket.take(at(0)).unwrap();
+    }
+    // Nine of ten tokens are there again, yet the second that the ten calls began is not over.
+    assert!(bucket.at_rate(10.0, 10).take(at(900)).is_err());
+    assert_eq!(bucket.at_rate(10.0, 10).take(at(1_100)), Ok(()));
+}
+
+#[test]
 fn a_bucket_at_another_rate_keeps_what_it_owes_and_two_halves_make_no_more_than_the_whole() {
     let mut whole = Bucket::new(10.0, 4);
     for _ in 0..4 {

@@ -506,7 +506,7 @@ impl State {
         now: Timestamp,
         base: &Base,
     ) -> Result<Blamed, StoreError> {
-        let mut blamed = Blamed { suspects: 0, held: Vec::new() };
+        let mut blamed = Blamed::default();
         for id in ids {
             let Some(&number) = self.numbers.get(id) else { continue };
             if self.apply(number, &Event::CrashedAtClaim, now, base)?.is_err() {

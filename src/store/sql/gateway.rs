@@ -32,6 +32,7 @@ impl Tx<'_> {
 
     /// The newest submission of the key itself: its generation and its only delivery.
     fn newest_of(self, ask: &StandingAsk, reference: &str) -> Result<Option<(u32, DeliveryId)>, StoreError> {
+        // `+ 0`: by the names' index, whoever plans; with the plain order PostgreSQL may walk the submissions from the newest.
         let mut statement = self.connection.prepare_cached(
             "SELECT s.ref, d.id FROM submission s JOIN delivery d ON d.submission = s.id \
              WHERE s.client = ?1 AND s.facility = ?2 AND s.ref >= ?3 AND s.ref < ?4 ORDER BY s.seq + 0 DESC LIMIT 1",

@@ -441,14 +441,13 @@ impl Tx<'_> {
 
     /// Counts a crash against one that a claim was about to open, without opening it.
     pub(super) fn blame_opened(self, id: DeliveryId, now: Timestamp, base: &Base) -> Result<Blamed, StoreError> {
-        let nobody = Blamed { suspects: 0, held: Vec::new() };
         let delivery = match self.unopened(id) {
             Ok(Some(delivery)) => delivery,
-            Ok(None) | Err(StoreError::Unreadable(_)) => return Ok(nobody),
+            Ok(None) | Err(StoreError::Unreadable(_)) => return Ok(Blamed::default()),
             Err(error) => return Err(error),
         };
         Ok(match self.apply(&delivery, &Event::CrashedAtClaim, now, base)? {
-            Err(_final_or_held_by_somebody) => nobody,
+            Err(_final_or_held_by_somebody) => Blamed::default(),
             Ok(after) => {
                 let held = (after.progress.state == State::Held).then_some(id);
                 Blamed { suspects: 1, held: held.into_iter().collect() }

@@ -142,28 +142,24 @@ impl<B: Backend> Store for B {
 
     async fn blame(&self, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
         if !self.read(move |tx| tx.is_any_lost(now, true)).await? {
-            return Ok(Blamed { suspects: 0, held: Vec::new() });
+            return Ok(Blamed::default());
         }
         let Some(me) = self.me() else {
             return self.write(Scope::Everything, move |tx| tx.blame(now, &base)).await;
         };
         let asks = me.clone();
-        let mut blamed = Blamed { suspects: 0, held: Vec::new() };
+        let mut blamed = Blamed::default();
         for facility in self.read(move |tx| tx.own_facilities(&asks)).await? {
             let (me, scope) = (me.clone(), Scope::Facility(facility.clone()));
-            let more = self.write(scope, move |tx| tx.blame_as(&me, &facility, now, &base)).await?;
-            blamed.suspects += more.suspects;
-            blamed.held.extend(more.held);
+            blamed.add(self.write(scope, move |tx| tx.blame_as(&me, &facility, now, &base)).await?);
         }
         Ok(blamed)
     }
 
     async fn blame_opened(&self, ids: Vec<DeliveryId>, now: Timestamp, base: Base) -> Result<Blamed, StoreError> {
-        let mut blamed = Blamed { suspects: 0, held: Vec::new() };
+        let mut blamed = Blamed::default();
         for id in ids {
-            let more = self.write(Scope::Delivery(id), move |tx| tx.blame_opened(id, now, &base)).await?;
-            blamed.suspects += more.suspects;
-            blamed.held.extend(more.held);
+            blamed.add(self.write(Scope::Delivery(id), move |tx| tx.blame_opened(id, now, &base)).await?);
         }
         Ok(blamed)
     }

@@ -77,6 +77,25 @@ async fn a_node_puts_its_own_leases_into_doubt_and_never_anothers() {
 }
 
 #[tokio::test]
+async fn a_crash_is_counted_against_what_this_node_had_in_flight_and_never_anothers() {
+    let database = server::database();
+    let (a, b) = (node(&database.url(), "a").await, node(&database.url(), "b").await);
+    a.accept_one("r-1", DAFTAR, "0009900000001").await;
+    a.store.stand(TERM).await.unwrap();
+    assert!(change(&a, take()).await);
+    assert_eq!(a.claim(0).await.len(), 1);
+    let now = crate::store::conformance::desk::at(1);
+    assert_eq!(
+        b.store.blame(now, b.base()).await.unwrap().suspects,
+        0,
+        "what another has in flight did not kill this one"
+    );
+    a.store.close();
+    let again = node(&database.url(), "a").await;
+    assert_eq!(again.store.blame(now, again.base()).await.unwrap().suspects, 1, "its own");
+}
+
+#[tokio::test]
 async fn a_process_that_was_replaced_under_its_name_is_told_and_claims_nothing() {
     let database = server::database();
     let a = node(&database.url(), "a").await;
