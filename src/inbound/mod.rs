@@ -21,6 +21,7 @@ mod people;
 mod token;
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use jiff::civil::{Date, DateTime};
 
 use crate::chance::Chance;
@@ -141,9 +143,11 @@ async fn serve(State(app): State<Arc<App>>, request: Request) -> Response {
         Found::Nothing => return told(&app, "other", "", Answer::no_path()),
     };
     let mut facility = String::new();
-    let work = perform(&app, route, v2, request, &mut facility);
+    // One call that panics costs that call alone; the panic hook has logged where.
+    let work = AssertUnwindSafe(perform(&app, route, v2, request, &mut facility)).catch_unwind();
     let answer = match tokio::time::timeout(PATIENCE, work).await {
-        Ok(Ok(answer) | Err(answer)) => answer,
+        Ok(Ok(Ok(answer) | Err(answer))) => answer,
+        Ok(Err(_panic)) => Answer::unavailable(),
         Err(_elapsed) => Answer::unavailable(),
     };
     told(&app, route.name(), &facility, answer)

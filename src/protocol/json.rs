@@ -58,6 +58,19 @@ pub fn parse(text: &[u8], limits: &Limits) -> Result<Value, JsonFault> {
     serde_json::from_slice(text).map_err(|_| JsonFault::NotJson)
 }
 
+/// As [`parse`], of what is known to be UTF-8: strings are not looked at once more.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_text(text: &str, limits: &Limits) -> Result<Value, JsonFault> {
+    if text.len() > limits.max_output {
+        return Err(JsonFault::TooLarge);
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    check_shape(text.as_bytes(), limits)?;
+    serde_json::from_str(text).map_err(|_| JsonFault::NotJson)
+}
+
 /// The text without the byte-order mark that some .NET writers put in front.
 pub(super) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
@@ -136,5 +149,6 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_skipped() {
         assert_eq!(parse(b"\xEF\xBB\xBF[]", &SMALL), Ok(Value::Array(Vec::new())));
+        assert_eq!(parse_text("\u{feff}[]", &SMALL), Ok(Value::Array(Vec::new())));
     }
 }

@@ -127,7 +127,7 @@ pub fn open(cons: &ConsId, secret: &SecretKey, stamp: Stamp, wire: &str, limits:
     if text.is_empty() {
         return Ok(Value::Null);
     }
-    unwrap_text(json::parse(text.as_bytes(), limits)?, limits)
+    unwrap_text(json::parse_text(&text, limits)?, limits)
 }
 
 /// Parses a string that looks like JSON; one that only looks so stays a string.
@@ -136,7 +136,7 @@ fn unwrap_text(value: Value, limits: &Limits) -> Result<Value, Unreadable> {
     if !text.trim_start().starts_with(['{', '[']) {
         return Ok(Value::String(text));
     }
-    match json::parse(text.as_bytes(), limits) {
+    match json::parse_text(&text, limits) {
         Ok(inner) => Ok(inner),
         Err(JsonFault::NotJson) => Ok(Value::String(text)),
         Err(fault @ (JsonFault::TooLarge | JsonFault::TooDeep)) => Err(fault.into()),

@@ -47,18 +47,21 @@ impl std::fmt::Debug for Watch {
 }
 
 impl Watch {
-    /// Watches until `stop`. A failure to write is logged and tried again at the next tick.
+    /// Watches until `stop`. A failure to write is tried again at the next tick, and logged when it begins or changes.
     pub async fn run(self, stop: CancellationToken) {
         let name = format!("outages.{}.{}", self.lane.facility, self.lane.service.word());
         if let Err(error) = self.remember().await {
             tracing::warn!(%error, lane = %name, "earlier outage not read");
         }
+        let mut failing = None;
         while !stop.is_cancelled() {
             (self.observe)(Seen::Beat(&name));
             failpoint!(await "loop.outages");
-            if let Err(error) = self.tick().await {
-                tracing::warn!(%error, lane = %name, "outage not recorded");
+            let failed = self.tick().await.err().map(|error| error.to_string());
+            if let Some(error) = failed.as_ref().filter(|_| failed != failing) {
+                tracing::warn!(error, lane = %name, "outage not recorded; tried again until it is");
             }
+            failing = failed;
             let mut changed = self.lane.changes();
             tokio::select! {
                 biased;

@@ -37,6 +37,8 @@ struct House {
     clients: Clients,
     clock: Clock,
     room: Arc<AtomicBool>,
+    /// Whether asking for room panics.
+    ill: Arc<AtomicBool>,
     http: reqwest::Client,
     stop: CancellationToken,
     _directory: tempfile::TempDir,
@@ -108,7 +110,8 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let limits = settings.limits.clone();
-        let has_room = Arc::clone(&room);
+        let (has_room, ill) = (Arc::clone(&room), Arc::new(AtomicBool::new(false)));
+        let is_ill = Arc::clone(&ill);
         let router = inbound::router(Parts {
             store: Arc::clone(&store),
             clients: clients.clone(),
@@ -117,13 +120,16 @@ impl House {
             chance: Chance::seeded(7),
             settings,
             signer: Signer::new(&[3; 32]),
-            has_room: Arc::new(move || has_room.load(Ordering::SeqCst)),
+            has_room: Arc::new(move || {
+                assert!(!is_ill.load(Ordering::SeqCst), "on purpose");
+                has_room.load(Ordering::SeqCst)
+            }),
             observe: Arc::new(|_| {}),
         });
         let shutdown = stop.clone();
         tokio::spawn(async move { http::serve(listener, None, router, &limits, &|| (), shutdown).await });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { address, store, clients, clock, room, http, stop, _directory: directory }
+        Self { address, store, clients, clock, room, ill, http, stop, _directory: directory }
     }
 
     fn add(&self, name: &str, facility: &str) -> Login {

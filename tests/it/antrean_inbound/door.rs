@@ -106,3 +106,16 @@ async fn with_a_full_disk_nothing_new_is_taken_and_cancelling_goes_on() {
     assert_eq!(house.call(&login, "POST", "/peserta", Some(&peserta(3))).await.status, 503);
     assert_eq!(house.call(&login, "PUT", "/antrean/batal", Some(&batal(1))).await.code(), 200);
 }
+
+#[tokio::test]
+async fn a_call_that_panics_is_answered_in_the_envelope_and_costs_nobody_else() {
+    let house = House::open().await;
+    let login = house.caller().await;
+    house.schedule(FACILITY, monday(), &[(DOCTOR, "08:00-12:00", 30)]).await;
+    house.know(FACILITY, &[1]).await;
+    house.ill.store(true, Ordering::SeqCst);
+    let got = house.call(&login, "POST", "/antrean", Some(&v2(1))).await;
+    assert_eq!((got.status, got.code()), (503, 201), "{got:?}");
+    house.ill.store(false, Ordering::SeqCst);
+    assert_eq!(house.call(&login, "POST", "/antrean", Some(&v2(1))).await.code(), 200);
+}
