@@ -7,7 +7,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -83,6 +83,16 @@ pub trait Folder: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The system's.
     fn sync(&self, folder: &Path) -> io::Result<()>;
+
+    /// Writes a file over itself, the same bytes, and makes them durable, whatever became of an earlier sync.
+    ///
+    /// # Errors
+    /// The system's.
+    fn renew(&self, path: &Path) -> io::Result<()> {
+        let (bytes, file) = (self.read(path)?, self.open(path)?);
+        file.write_all_at(&bytes, 0)?;
+        file.sync_all()
+    }
 }
 
 /// An open file of a [`Folder`]. Closing it lets its lock go.
@@ -112,6 +122,9 @@ pub trait SideFile: Send + Sync {
     fn try_lock(&self) -> io::Result<bool>;
 }
 
+/// Bytes of a file in memory while it is renewed.
+const RENEWED_AT_ONCE: usize = 1 << 18;
+
 /// The operating system's files.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemFolder;
@@ -136,6 +149,18 @@ impl Folder for SystemFolder {
 
     fn sync(&self, folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
+    }
+
+    fn renew(&self, path: &Path) -> io::Result<()> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let (mut part, mut at) = (vec![0; RENEWED_AT_ONCE], 0);
+        loop {
+            let read = file.read_at(&mut part, at)?;
+            let Some(same) = part.get(..read).filter(|same| !same.is_empty()) else { break };
+            SideFile::write_all_at(&file, same, at)?;
+            at += same.len() as u64;
+        }
+        file.sync_data()
     }
 }
 

@@ -165,6 +165,7 @@ pub(super) fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreE
     }
     // Before SQLite makes it: readable by its owner alone.
     drop(medium.folder.open(path).map_err(|error| io(&error, path))?);
+    renew_log(path, medium)?;
     let connection = open_connection(path, medium, OpenFlags::default())?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(192);
@@ -190,6 +191,21 @@ pub(super) fn connect(path: &Path, medium: &Medium) -> Result<Connection, StoreE
          PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY;",
     )?;
     Ok(connection)
+}
+
+/// Makes the log that an earlier process left durable before anything is built on it.
+///
+/// A sync that fails leaves its pages in the system's cache, marked clean: whoever reads them finds a whole commit that is
+/// not on the disk, and no later sync writes them. Commits that follow it in the log would be durable and yet lost with
+/// a power cut, since the chain of checksums ends at the hole. The same bytes written once more close it.
+fn renew_log(path: &Path, medium: &Medium) -> Result<(), StoreError> {
+    let log = beside(path, "-wal");
+    match medium.folder.size(&log) {
+        Ok(0) => Ok(()),
+        Ok(_) => medium.folder.renew(&log).map_err(|error| io(&error, &log)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io(&error, &log)),
+    }
 }
 
 pub(super) fn known_version() -> i64 {

@@ -239,6 +239,35 @@ fn a_disk_that_fails_for_good_from_any_change_on_loses_nothing_acknowledged() {
     assert!(seen.runs > 100 && seen.not_opened > 0 && seen.fatal > 0, "{seen:?}");
 }
 
+/// A sync that failed leaves a whole commit in the cache that is not on the disk. The process is killed, another one finds
+/// it in the log and goes on behind it, and then the power is cut: whatever was acknowledged is still there.
+#[test]
+fn nothing_is_built_on_what_a_failed_sync_left_in_the_log() {
+    let (image, mut ghosts) = (prepared(), 0);
+    for number in 0..80 {
+        let disk = Disk::holding(&image, number);
+        let mut ledger = Ledger::default();
+        let desk = Desk::new(Arc::new(open_on(&disk).unwrap().0));
+        ledger.accept(&desk, &["before".to_owned()]);
+        // A reading connection is open, as in the daemon: whoever closes last but one leaves the log as it is.
+        assert!(now(desk.store.delivery(ledger.accepted[0])).unwrap().is_some());
+        disk.fail_change(disk.counts().changes + number, Fault::Io);
+        ledger.accept(&desk, &["in doubt".to_owned()]);
+        disk.kill();
+        drop(desk);
+        disk.repair();
+        let desk = Desk { chance: Chance::seeded(8), ..Desk::new(Arc::new(open_on(&disk).unwrap().0)) };
+        let found = now(desk.store.submissions(&[], Some("in doubt"), None, None, 2)).unwrap().items.len();
+        ghosts += usize::from(found == 1 && !ledger.errors.is_empty());
+        ledger.accept(&desk, &["after".to_owned()]);
+        ledger.accept(&desk, &["at last".to_owned()]);
+        disk.crash(Survival::Nothing);
+        drop(desk);
+        ledger.check(&Arc::new(open_on(&disk).unwrap().0), &format!("change {number} failed"));
+    }
+    assert!(ghosts > 0, "no sync failed");
+}
+
 #[test]
 fn a_full_disk_is_named_and_with_space_the_same_process_goes_on() {
     let disk = Disk::holding(&prepared(), 1);
