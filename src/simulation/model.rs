@@ -37,6 +37,8 @@ pub(super) struct Entry {
     pub(super) after_restore: bool,
     /// When its last look-up was claimed, virtual milliseconds.
     pub(super) look_begun: u64,
+    /// The answer under way arrives twice.
+    pub(super) twice: bool,
 }
 
 /// Where BPJS's days begin.

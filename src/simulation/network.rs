@@ -1,7 +1,7 @@
 //! The network between the bridge and BPJS: it loses, delays, cuts, and delivers late.
 //!
 //! A request that left flies on its own: it may land after its sender gave up or died, but not later than the stated
-//! assumption allows (landing late and being shown late together stay below settle), unless the run breaks it.
+//! assumption allows (landing late and being shown late together stay below settle); what is shown later, BPJS decides.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -279,6 +279,9 @@ impl Transport for Network {
         }
         let (fate, timeout) = (self.fate(site, place.is_some()), request.timeout);
         self.tell(fate, place);
+        if let (Fate::Twice, Some(place)) = (fate, place) {
+            self.hub.model().entries[place].twice = true;
+        }
         match fate {
             Fate::NotSent(layer, detail) => {
                 let wait = if detail == "timed out" { timeout.min(Duration::from_secs(5)) } else { self.latency() };

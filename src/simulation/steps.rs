@@ -5,8 +5,8 @@ use super::store::{Moment, Watched, on_the_spot};
 use crate::audit;
 use crate::catalogue::Operation;
 use crate::queue::transition::Event;
-use crate::queue::{Delivery, Finding, How, Outcome, Purpose, State};
-use crate::store::{Acceptance, Act, Acted, Claimed, NewSubmission, Recorded, Store, SubmissionRow};
+use crate::queue::{Delivery, DeliveryId, Finding, How, Outcome, Purpose, State};
+use crate::store::{Acceptance, Act, Acted, Claimed, NewSubmission, Recorded, Store, StoreError, SubmissionRow};
 
 /// The submission of the plan that a reference names.
 fn number_of(reference: &str) -> Option<usize> {
@@ -160,6 +160,22 @@ fn may_be_sent(own: &Watched, place: usize, one: &Claimed) {
     }
     if doubt.is_some() && looks {
         hub.event("sent again after look-ups", place, 0);
+    }
+}
+
+/// Whether the answer that was just recorded was delivered twice; asked once.
+pub(super) fn is_answered_twice(own: &Watched, id: DeliveryId) -> bool {
+    let mut model = own.hub.model();
+    let place = model.place(id);
+    place.is_some_and(|place| std::mem::take(&mut model.entries[place].twice))
+}
+
+/// The second delivery of an answer ends nothing.
+pub(super) fn recorded_again(own: &Watched, id: DeliveryId, second: &Result<Option<Delivery>, StoreError>) {
+    let place = own.hub.model().place(id).unwrap_or_default();
+    match second {
+        Ok(Some(_)) => own.hub.broken("only the holder records", format!("entry {place}: one answer ended it twice")),
+        Ok(None) | Err(_) => own.hub.event("the second answer ended nothing", place, 0),
     }
 }
 

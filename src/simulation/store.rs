@@ -400,8 +400,15 @@ pass! {
 
     async fn record(&self, recorded: Recorded) -> Result<Option<Delivery>, StoreError> {
         self.stall(&recorded).await;
-        let of = recorded.clone();
-        self.call("record", true, self.below.record(recorded), |own, after| steps::recorded(own, &of, after.as_ref())).await
+        let (of, again) = (recorded.clone(), recorded.clone());
+        let seen = |own: &Self, after: &Option<Delivery>| steps::recorded(own, &of, after.as_ref());
+        let done = self.call("record", true, self.below.record(recorded), seen).await?;
+        if done.is_some() && steps::is_answered_twice(self, again.id) {
+            // The same answer once more: what it ends is over.
+            let second = self.below.record(again).await;
+            steps::recorded_again(self, of.id, &second);
+        }
+        Ok(done)
     }
 
     async fn act(&self, act: Act) -> Result<Acted, StoreError> {

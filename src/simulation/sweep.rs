@@ -32,7 +32,7 @@ const SLOW: Duration = Duration::from_secs(10);
 /// From so many seeds on a sweep must have met all of [`SOMETIMES`].
 const MANY: u64 = 500;
 
-const SOMETIMES: [&str; 58] = [
+const SOMETIMES: [&str; 59] = [
     "202 lost",
     "absent",
     "accepted",
@@ -89,6 +89,7 @@ const SOMETIMES: [&str; 58] = [
     "retried by a person",
     "sent again after look-ups",
     "the SIM was cut off",
+    "the second answer ended nothing",
     "unavailable",
     "unreadable",
 ];

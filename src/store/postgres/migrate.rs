@@ -31,7 +31,8 @@ fn version_of(steps: &[&str]) -> i64 {
 /// Brings the schema up as far as other nodes allow.
 ///
 /// # Errors
-/// [`StoreError::Newer`] if a newer program took something away that this one needs.
+/// [`StoreError::Newer`] if a newer program took something away that this one needs; [`StoreError::Database`] if what this one
+/// needs has to wait for an older node.
 pub(super) async fn migrate(client: &mut tokio_postgres::Client, steps: &[&str]) -> Result<Migrated, StoreError> {
     let done = migrate_in_one(client, steps).await;
     done.map_err(|error| match error {
@@ -88,6 +89,12 @@ async fn migrate_in_one(client: &mut tokio_postgres::Client, steps: &[&str]) -> 
         version = number;
     }
     transaction.commit().await?;
+    // What expands behind a contraction that waits is needed by this program and not there.
+    let needs_more = (1_i64..).zip(steps).any(|(number, sql)| number > version && !sql.starts_with(CONTRACT));
+    if needs_more {
+        let why = "a node of a version before the last is alive: replace it by the version between, or stop it, and start again";
+        return Err(Failed::Store(StoreError::Database(why.to_owned())));
+    }
     Ok(Migrated { fresh: found == 0, version })
 }
 

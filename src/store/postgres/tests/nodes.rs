@@ -135,6 +135,11 @@ async fn a_schema_is_not_contracted_while_an_older_node_lives() {
     assert_eq!(migrate(&mut client, &steps).await.unwrap().version, known + 1, "added, not taken away");
     old.accept_one("r-1", DAFTAR, "0009900000001").await;
     assert!(change(&old, take()).await && old.claim(0).await.len() == 1, "the older node goes on");
+    // A program two versions on needs what comes behind the contraction: it says so instead of running without.
+    let further = "-- expand\nALTER TABLE pause ADD COLUMN note TEXT COLLATE \"C\";";
+    let all: Vec<&str> = steps.iter().copied().chain([further]).collect();
+    let refused = migrate(&mut client, &all).await.unwrap_err().to_string();
+    assert!(refused.contains("stop it, and start again"), "{refused}");
     old.store.leave().await.unwrap();
     assert_eq!(migrate(&mut client, &steps).await.unwrap().version, known + 2);
     let refused = PostgresStore::open(of_node(&database.url(), "lain")).await;
