@@ -54,6 +54,29 @@ pub struct OutageRow {
     pub class: Option<(OutageClass, String)>,
 }
 
+impl OutageRow {
+    /// It without its evidence.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        Self {
+            id: self.id,
+            facility: self.facility.clone(),
+            service: self.service.clone(),
+            opened_at: self.opened_at,
+            closed_at: self.closed_at,
+            cause: self.cause.clone(),
+            verdict: self.verdict,
+            evidence: Value::Null,
+            opened_by: self.opened_by.clone(),
+            closed_by: self.closed_by.clone(),
+            accepted: self.accepted,
+            affected: self.affected,
+            late: self.late,
+            class: self.class.clone(),
+        }
+    }
+}
+
 /// What happens to an outage.
 #[derive(Debug, Clone)]
 pub enum OutageChange {

@@ -145,11 +145,11 @@ impl State {
         self.say(at, actor, "outage.close", id.to_string(), String::new());
     }
 
-    pub(super) fn outages(&self, limit: usize) -> Vec<OutageRow> {
-        let mut rows: Vec<OutageRow> = self.outages.values().cloned().collect();
+    /// The newest outages as `read` copies them: their evidence is large.
+    pub(super) fn outages(&self, limit: usize, read: fn(&OutageRow) -> OutageRow) -> Vec<OutageRow> {
+        let mut rows: Vec<&OutageRow> = self.outages.values().collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.opened_at, row.id)));
-        rows.truncate(limit);
-        rows
+        rows.into_iter().take(limit).map(read).collect()
     }
 
     pub(super) fn plan_outage(&mut self, plan: &OutagePlan, audit: &AuditEntry) -> Result<OutagePlan, StoreError> {

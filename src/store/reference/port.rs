@@ -136,14 +136,11 @@ impl Store for ReferenceStore {
     }
 
     async fn outage_spans(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
-        self.ask(|state| {
-            let bare = |row| OutageRow { evidence: serde_json::Value::Null, ..row };
-            state.outages(limit).into_iter().map(bare).collect()
-        })
+        self.ask(|state| state.outages(limit, OutageRow::bare))
     }
 
     async fn outages(&self, limit: usize) -> Result<Vec<OutageRow>, StoreError> {
-        self.ask(|state| state.outages(limit))
+        self.ask(|state| state.outages(limit, OutageRow::clone))
     }
 
     async fn plan_outage(&self, plan: OutagePlan, audit: AuditEntry) -> Result<OutagePlan, StoreError> {

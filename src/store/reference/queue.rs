@@ -16,8 +16,8 @@ use crate::queue::{
 };
 use crate::secret::Private;
 use crate::store::{
-    Acceptance, Act, Acted, AttemptEnd, Base, Blamed, ClaimAsk, Claimed, Given, NewEntry, NewSubmission, Recorded,
-    Redate, Refused, StoreError, SubmissionRow, circumstances,
+    Acceptance, Act, Acted, AttemptEnd, Base, Blamed, ClaimAsk, Claimed, Given, NewEntry, NewSubmission, OutageRow,
+    Recorded, Redate, Refused, StoreError, SubmissionRow, circumstances,
 };
 
 /// Operation, scope and value of an id at BPJS, as callers name it.
@@ -548,7 +548,7 @@ impl State {
 
     pub(super) fn redate(&mut self, now: Timestamp, redate: &Redate) -> usize {
         let events: Vec<_> = self.events.values().cloned().collect();
-        let (outages, plans) = (self.outages(usize::MAX), self.outage_plans(Timestamp::UNIX_EPOCH));
+        let (outages, plans) = (self.outages(usize::MAX, OutageRow::bare), self.outage_plans(Timestamp::UNIX_EPOCH));
         let mut declared: BTreeMap<String, Arc<Vec<Circumstance>>> = BTreeMap::new();
         let open = self.numbers_of(|delivery| {
             delivery.service_date.is_some()
