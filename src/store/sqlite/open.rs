@@ -155,7 +155,8 @@ pub(super) fn instance_lock(path: &Path, medium: &Medium) -> Result<Box<dyn Side
     Err(StoreError::Busy(lock_path.display().to_string()))
 }
 
-/// Opens the writing connection and creates the file if it is not there or a crash left it empty.
+/// Opens the writing connection and creates the file if it is not there or a crash left it empty. The caller holds the
+/// instance lock: nobody else may write the log meanwhile.
 ///
 /// It is created under `synchronous=EXTRA`, and the directory is synced before and after: whatever order a file system
 /// keeps, the rollback journal of the switch to WAL cannot come back after a power cut and undo the database.
