@@ -175,7 +175,8 @@ pub(super) fn recorded_again(own: &Watched, id: DeliveryId, second: &Result<Opti
     let place = own.hub.model().place(id).unwrap_or_default();
     match second {
         Ok(Some(_)) => own.hub.broken("only the holder records", format!("entry {place}: one answer ended it twice")),
-        Ok(None) | Err(_) => own.hub.event("the second answer ended nothing", place, 0),
+        Ok(None) => own.hub.event("the second answer ended nothing", place, 0),
+        Err(_the_disk_failed) => {}
     }
 }
 
