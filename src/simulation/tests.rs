@@ -32,14 +32,6 @@ fn promises_hold_on_the_reference_store() {
     sweep(|_| Backing::Reference, 2);
 }
 
-/// Once a lease that was lost after a step of the clock counted what the clock had jumped over as waited for.
-#[test]
-fn promises_hold_in_the_seed_that_loses_a_lease_after_a_step_of_the_clock() {
-    let options = Options::of(1694, Backing::Sqlite, Size::Short);
-    let outcome = one(options.clone());
-    assert!(outcome.broken.is_none(), "{}", told(&options, &outcome).unwrap_or_default());
-}
-
 #[test]
 fn a_seed_gives_the_same_run_twice() {
     for (seed, backing) in [3, 5, 13].into_iter().flat_map(|seed| [(seed, Backing::Sqlite), (seed, Backing::Reference)])
