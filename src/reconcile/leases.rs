@@ -13,8 +13,8 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// How often leases are looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Reclaims leases that ran out, until `stop`; not within ten minutes of a step of the clock. At start the owner reclaims all of them once, because every holder died
-/// with the last process.
+/// Reclaims leases that ran out, until `stop`; not within ten minutes of a step of the clock. At start the owner reclaims
+/// all of them once, because every holder died with the last process.
 pub async fn run(store: SharedStore, clock: Clock, base: Base, observe: Observe, stop: CancellationToken) {
     while !stop.is_cancelled() {
         observe(Seen::Beat("reconcile.leases"));
@@ -31,5 +31,39 @@ pub async fn run(store: SharedStore, clock: Clock, base: Base, observe: Observe,
             }
         }
         tokio::select! { biased; () = stop.cancelled() => {} () = clock.sleep(EVERY) => {} }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::queue::State;
+    use crate::store::conformance::desk::{CARD, DAFTAR, Desk, at};
+    use crate::store::reference::ReferenceStore;
+
+    /// The clock goes a minute forward while an attempt is under way. Its lease runs out by that clock; the entry comes into
+    /// doubt only when the step is long past, and settle is counted from then.
+    #[tokio::test(start_paused = true)]
+    async fn what_the_clock_jumped_over_is_not_counted_as_waited_for_after_a_lost_lease() {
+        let desk = Desk::new(Arc::new(ReferenceStore::new(Arc::new(Catalogue::shipped().unwrap()))));
+        let id = desk.accept_one("r", DAFTAR, CARD).await;
+        desk.claim_only(id, 0).await;
+        let (clock, stop) = (Clock::simulated(at(0)), CancellationToken::new());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        clock.set_ahead(60_000);
+        let observe: Observe = Arc::new(|_| {});
+        let running = tokio::spawn(run(desk.store.clone(), clock.clone(), desk.base(), observe, stop.clone()));
+        tokio::time::sleep(Duration::from_secs(500)).await;
+        assert_eq!(desk.state(id).await, State::Sending, "nothing is said of it so soon after the step");
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let progress = desk.get(id).await.progress;
+        assert_eq!(progress.state, State::Unanswered);
+        let since = progress.doubt.since.unwrap();
+        assert!(since > at(600), "in doubt since {since}, and not since before the step");
+        stop.cancel();
+        running.await.unwrap();
     }
 }

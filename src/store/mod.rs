@@ -9,7 +9,7 @@
 
 pub mod antrean;
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod declared;
 #[cfg(test)]
 pub(crate) mod differential;
