@@ -28,6 +28,16 @@ async fn change(desk: &Desk, change: OwnerChange) -> bool {
     desk.store.change_owner(change, TERM).await.unwrap()
 }
 
+/// Two nodes, of which the first has one entry in flight.
+async fn one_in_flight(url: &str) -> (Desk, Desk) {
+    let (a, b) = (node(url, "a").await, node(url, "b").await);
+    a.accept_one("r-1", DAFTAR, "0009900000001").await;
+    a.store.stand(TERM).await.unwrap();
+    assert!(change(&a, take()).await);
+    assert_eq!(a.claim(0).await.len(), 1);
+    (a, b)
+}
+
 #[tokio::test]
 async fn only_the_owner_claims_and_gives_up_only_what_is_not_in_flight() {
     let database = server::database();
@@ -60,11 +70,7 @@ async fn only_the_owner_claims_and_gives_up_only_what_is_not_in_flight() {
 #[tokio::test]
 async fn a_node_puts_its_own_leases_into_doubt_and_never_anothers() {
     let database = server::database();
-    let (a, b) = (node(&database.url(), "a").await, node(&database.url(), "b").await);
-    a.accept_one("r-1", DAFTAR, "0009900000001").await;
-    a.store.stand(TERM).await.unwrap();
-    assert!(change(&a, take()).await);
-    assert_eq!(a.claim(0).await.len(), 1);
+    let (a, b) = one_in_flight(&database.url()).await;
     let now = crate::store::conformance::desk::at(1);
     assert_eq!(b.store.reclaim(now, true, b.base()).await.unwrap(), 0, "another's lease");
     // By this node's clock everything ran out long ago; the database's decides.
@@ -79,11 +85,7 @@ async fn a_node_puts_its_own_leases_into_doubt_and_never_anothers() {
 #[tokio::test]
 async fn a_crash_is_counted_against_what_this_node_had_in_flight_and_never_anothers() {
     let database = server::database();
-    let (a, b) = (node(&database.url(), "a").await, node(&database.url(), "b").await);
-    a.accept_one("r-1", DAFTAR, "0009900000001").await;
-    a.store.stand(TERM).await.unwrap();
-    assert!(change(&a, take()).await);
-    assert_eq!(a.claim(0).await.len(), 1);
+    let (a, b) = one_in_flight(&database.url()).await;
     let now = crate::store::conformance::desk::at(1);
     assert_eq!(
         b.store.blame(now, b.base()).await.unwrap().suspects,
