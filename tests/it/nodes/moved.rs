@@ -24,17 +24,21 @@ fn worked(cluster: &mut Cluster) -> Vec<Value> {
         assert!(answer.is_some_and(|answer| answer.status < 300));
     }
     bridge.until("the first half is final", PATIENCE, || bridge.deliveries().iter().all(is_final).then_some(()));
-    // The second half meets lost answers, then an outage, then the kill.
+    // The second half meets lost answers, then an outage, then the kill. What is handed in during the outage waits, and
+    // a person holds one of it.
     bridge.fault(Fault::new("write", Kind::LandThenTimeout).lasting(60_000).times(3));
-    for answer in bridge.submit_all(rest, 4) {
+    let (unanswered, waiting) = rest.split_at(rest.len() / 2);
+    for answer in bridge.submit_all(unanswered, 4) {
         assert!(answer.is_some_and(|answer| answer.status < 300));
     }
     bridge.simulator.down(DownMode::Hang, None);
-    let all = bridge.deliveries();
-    let waiting = all.iter().find(|one| one["state"] == "waiting").cloned();
-    if let Some(waiting) = waiting {
-        drop(bridge.act(&waiting, "hold", &json!({})));
+    for answer in bridge.submit_all(waiting, 4) {
+        assert!(answer.is_some_and(|answer| answer.status < 300));
     }
+    bridge.until("one is held by a person", PATIENCE, || {
+        let one = bridge.deliveries().into_iter().find(|one| one["state"] == "waiting")?;
+        (bridge.act(&one, "hold", &json!({})).status == 200).then_some(())
+    });
     bridge.kill_9();
     bridge.simulator.up();
     day
