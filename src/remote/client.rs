@@ -43,8 +43,8 @@ pub(super) struct Inner {
     rate: Option<f64>,
     burst: u32,
     limits: Mutex<BTreeMap<(String, Service), Bucket>>,
-    /// The part of each facility's rate that is this process's, where it is not the whole.
-    shares: Mutex<BTreeMap<String, f64>>,
+    /// The part of each facility's rate that is this process's, where it is not the whole, and when it last grew.
+    shares: Mutex<BTreeMap<String, (f64, Option<Timestamp>)>>,
     skew: Mutex<Option<i64>>,
 }
 
@@ -249,7 +249,7 @@ impl Remote {
     }
 
     /// From now on this process uses `part` (0 to 1) of the facility's rate: other nodes that share the database use the
-    /// rest.
+    /// rest. Where it grew, another used it until now: a second passes first, so that both together stay within the rate.
     pub fn share(&self, facility: &str, part: f64) {
         self.0.share(facility, part);
     }
@@ -323,14 +323,19 @@ impl Inner {
     }
 
     fn share(&self, facility: &str, part: f64) {
-        let before = self.shares.lock().unwrap_or_else(PoisonError::into_inner).insert(facility.to_owned(), part);
-        if (before.unwrap_or(1.0) - part).abs() < f64::EPSILON {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = shares.get(facility).map_or(1.0, |(before, _)| *before);
+        if (before - part).abs() < f64::EPSILON {
             return;
         }
+        let grew = (part > before).then(|| self.clock.now());
+        shares.insert(facility.to_owned(), (part, grew));
+        drop(shares);
         let (rate, burst) = self.part(part);
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, bucket) in limits.iter_mut().filter(|((of, _), _)| of == facility) {
-            *bucket = bucket.at_rate(rate, burst);
+            let known = bucket.at_rate(rate, burst);
+            *bucket = if let Some(now) = grew { known.spent(now) } else { known };
         }
     }
 
@@ -344,8 +349,10 @@ impl Inner {
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || {
             let shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-            let (rate, burst) = self.part(shares.get(facility).copied().unwrap_or(1.0));
-            Bucket::new(rate, burst)
+            let (part, grew) = shares.get(facility).copied().unwrap_or((1.0, None));
+            let (rate, burst) = self.part(part);
+            let full = Bucket::new(rate, burst);
+            if let Some(then) = grew { full.spent(then) } else { full }
         };
         act(limits.entry((facility.to_owned(), service)).or_insert_with(fresh), now)
     }

@@ -52,6 +52,16 @@ impl Bucket {
         Self { paid_at: self.paid_at, lately: self.lately.clone(), ..Self::new(rate_per_second, burst) }
     }
 
+    /// The same bucket, as if a whole second's calls had been let through at `now`: somebody else called until then, and
+    /// how often is not known here. What is known already to have been let through stays.
+    #[must_use]
+    pub fn spent(mut self, now: Timestamp) -> Self {
+        if !self.step.is_zero() {
+            (0..self.cap).for_each(|_| self.note(now));
+        }
+        self
+    }
+
     /// Takes one token.
     ///
     /// # Errors

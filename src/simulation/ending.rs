@@ -164,7 +164,7 @@ fn exactly_once(hub: &Hub, shown: &BTreeSet<(usize, String, String)>) {
         } else {
             hub.event("copy shown by reconciliation", *site, 0);
         }
-        if !hub.options.broken && !model.restored {
+        if !hub.options.broken && !model.restored && !model.is_denied(name) {
             broken.push(("never twice", format!("{name:?} belongs to nobody")));
         }
     }

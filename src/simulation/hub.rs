@@ -1,6 +1,6 @@
 //! What all parts of one run share: time, options, the notes and the model.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub(super) struct Hub {
     pub(super) claimed: tokio::sync::Notify,
     began: tokio::time::Instant,
     faulty: AtomicBool,
+    /// By how much the wall clock is ahead, in milliseconds.
+    ahead: AtomicI64,
     /// When the clock went forward by less than anybody notices, and by how much, in milliseconds.
     crept: Mutex<Vec<(u64, u64)>>,
     notes: Mutex<Notes>,
@@ -65,6 +67,7 @@ impl Hub {
             claimed: tokio::sync::Notify::new(),
             began: tokio::time::Instant::now(),
             faulty: AtomicBool::new(true),
+            ahead: AtomicI64::new(0),
             crept: Mutex::new(Vec::new()),
             notes: Mutex::new(notes),
             model: Mutex::new(model),
@@ -101,8 +104,13 @@ impl Hub {
 
     /// The wall clock is off by so many milliseconds from now on.
     pub(super) fn step_clock(&self, millis: i64) {
+        self.ahead.store(millis, Ordering::Relaxed);
         let unseen = self.clock.set_ahead(millis);
         self.crept.lock().unwrap_or_else(PoisonError::into_inner).push((self.millis(), unseen));
+    }
+
+    pub(super) fn clock_behind(&self) -> bool {
+        self.ahead.load(Ordering::Relaxed) < 0
     }
 
     /// By how much the clock went forward unnoticed since then, in milliseconds.

@@ -7,11 +7,12 @@
 //! plays the world around the bridge. What it does not do: sockets, TLS, the faces (`tests/it` drives those), threads.
 //!
 //! Reading order: `options` (what a seed turns on), `run` (one run), `process` (one life of the bridge), `store` and
-//! `network` (its two ways out), `weather` and `people` (what happens to it), `model`, `steps`, `ending` (what must hold),
+//! `network` (its two ways out), `weather`, `people` and `dates` (what happens to it), `model`, `steps`, `ending` (what must hold),
 //! `sweep` (many seeds).
 //!
 //! [`simulator`]: crate::simulator
 
+mod dates;
 mod dice;
 mod disk;
 mod ending;

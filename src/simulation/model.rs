@@ -39,6 +39,11 @@ pub(super) struct Entry {
     pub(super) look_begun: u64,
     /// The answer under way arrives twice.
     pub(super) twice: bool,
+    /// When its last request ended for its sender, answered or not, virtual milliseconds: settle counts from there, however
+    /// late it is recorded.
+    pub(super) ended: Option<u64>,
+    /// BPJS said that it knows nothing of its row, which is there: no delete of it can be believed.
+    pub(super) denied: bool,
 }
 
 /// Where BPJS's days begin.
@@ -113,6 +118,10 @@ impl Model {
             return Err(("202 is kept", format!("entry {place} has another delivery than it was promised")));
         }
         if before.progress == now.progress {
+            if before.deadline != now.deadline {
+                dates_hold(place, before, now)?;
+                self.entries[place].last = Some(now.clone());
+            }
             return Ok(None);
         }
         legal(place, before, now)?;
@@ -196,12 +205,37 @@ impl Model {
         Ok(count)
     }
 
+    /// BPJS answered the delete of `place` by "nothing there": whether the row is there all the same.
+    pub(super) fn denies(&mut self, place: usize, simulator: &Simulator) -> bool {
+        let Some(&target) = self.plan.entries[place].after.last() else { return false };
+        let Some((family, id)) = self.row_id(target) else { return false };
+        let there = simulator.look(|world| rows_of(world).any(|(own, found, ..)| own == family && found == id));
+        self.entries[target].denied |= there;
+        there
+    }
+
+    /// Whether BPJS denied this row to a delete: it stays, and nobody can know but by the reconciliation.
+    pub(super) fn is_denied(&self, (site, family, id): &RowName) -> bool {
+        self.entries.iter().enumerate().any(|(place, entry)| {
+            entry.denied
+                && self.plan.entries[place].facility == *site
+                && self.row_id(place).is_some_and(|(of, own)| of == *family && own == *id)
+        })
+    }
+
     /// A backup was put back: what is known from now on is what it holds.
     pub(super) fn forget(&mut self) {
         self.restored = true;
         for entry in &mut self.entries {
             entry.last = None;
             entry.sending = None;
+        }
+    }
+
+    /// A backup was put back and not noticed: what came after it is in nobody's memory, and copies may be made.
+    pub(super) fn believe(&mut self) {
+        for entry in &mut self.entries {
+            (entry.doubt, entry.absent, entry.declared) = (None, 0, false);
         }
     }
 
@@ -275,9 +309,7 @@ fn legal(place: usize, before: &Delivery, now: &Delivery) -> Result<(), Broken> 
     if before.seq != now.seq || before.accepted_at != now.accepted_at {
         return Err(("moves forward", format!("entry {place}: acceptance changed")));
     }
-    if !dates_hold(&before.deadline, &now.deadline) {
-        return Err(("deadlines monotone", format!("entry {place}: {:?} became {:?}", before.deadline, now.deadline)));
-    }
+    dates_hold(place, before, now)?;
     if old.doubt.marked && !new.doubt.marked && !cleared(old.state, new.state, new.how) {
         return Err(("mark stays", format!("entry {place}: the mark of an unknown outcome is gone in {}", new.state)));
     }
@@ -288,7 +320,16 @@ fn cleared(_old: State, new: State, how: Option<How>) -> bool {
     (new == State::Delivered && how.is_some()) || new == State::Cancelled
 }
 
-fn dates_hold(before: &Deadline, now: &Deadline) -> bool {
+/// No date becomes earlier.
+fn dates_hold(place: usize, before: &Delivery, now: &Delivery) -> Result<(), Broken> {
+    let (before, now) = (&before.deadline, &now.deadline);
+    if is_no_earlier(before, now) {
+        return Ok(());
+    }
+    Err(("deadlines monotone", format!("entry {place}: {before:?} became {now:?}")))
+}
+
+fn is_no_earlier(before: &Deadline, now: &Deadline) -> bool {
     let later = |before: Option<Timestamp>, now: Option<Timestamp>| match (before, now) {
         (Some(before), Some(now)) => now >= before,
         (None, None) | (Some(_), None) => true,

@@ -75,6 +75,17 @@ impl Drop for Patience {
     }
 }
 
+/// Notes when a write ended for its sender: answered, given up or dropped.
+struct Sending<'a>(&'a Hub, Option<usize>);
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.1 {
+            self.0.model().entries[place].ended = Some(self.0.millis());
+        }
+    }
+}
+
 /// A request on its way.
 struct Flight {
     hub: Arc<Hub>,
@@ -227,6 +238,10 @@ impl Flight {
             let fresh = hub.absorb(self.site);
             let made = u64::try_from(fresh).unwrap_or(0);
             hub.event("at BPJS", place, u64::from(response.status().as_u16()) * 10 + made);
+            let deletes = hub.model().plan.entries[place].operation.ends_with(".delete");
+            if deletes && response.status() == 204 && hub.model().denies(place, &hub.bpjs[self.site]) {
+                hub.event("BPJS knows nothing of a row it has", place, 0);
+            }
         }
         let (parts, body) = response.into_parts();
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -271,6 +286,7 @@ impl Transport for Network {
         let url = request.url.expose();
         let site = self.hub.sites.iter().position(|site| url.contains(&site.code.to_lowercase())).unwrap_or(0);
         let place = self.recognise(site, &request);
+        let _sending = Sending(&self.hub, place);
         let (before, after) = if place.is_some() { self.life.step() } else { (false, false) };
         if before {
             self.hub.event("killed before sending", 0, 0);

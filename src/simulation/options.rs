@@ -83,6 +83,8 @@ pub(super) struct Options {
     pub(super) lost_accepts: u64,
     /// Staff types things of their own into P-Care, with the same keys.
     pub(super) staff: bool,
+    /// A clause of the agreement moves dates, and people declare what moves them.
+    pub(super) moves: bool,
 }
 
 impl Options {
@@ -140,6 +142,8 @@ impl Options {
             restore: kills > 0 && some(150, &[1]) == 1,
             lost_accepts: some(500, &[50, 200, 500]),
             staff: some(300, &[1]) == 1,
+            // Dice of their own, so that the rest of a seed stays as it is.
+            moves: Dice::new(seed, "moving dates").strikes(200),
         }
     }
 

@@ -64,6 +64,13 @@ async fn submit(bench: &Arc<Bench>, number: usize, body: intake::SubmissionBody,
             entries.into_iter().for_each(|place| hub.model().entries[place].forgotten = true);
             true
         }
+        // What has just happened lies more than a day ahead of a clock that is set back: later, then.
+        Some(Err(IntakeError::Invalid(faults)))
+            if hub.clock_behind() && faults.iter().all(|fault| fault.pointer.ends_with("/occurred_at")) =>
+        {
+            hub.event("refused by a clock set back", number, 0);
+            false
+        }
         Some(Err(error)) => {
             hub.broken("the plan itself", format!("submission {number}: {error:?}"));
             true
@@ -162,7 +169,9 @@ fn resolved(bench: &Bench, place: usize, delivery: &Delivery, tries: u8) -> Opti
     });
     let Some((family, id, _, _)) = found else {
         drop(model);
-        let event = if tries > 6 { Event::Cancel { reason: "ganda".to_owned() } } else { Event::DeclareAbsent };
+        // An entry in doubt cannot be withdrawn: somebody has to say that it is not there.
+        let withdraws = tries > 6 && !delivery.progress.doubt.marked;
+        let event = if withdraws { Event::Cancel { reason: "ganda".to_owned() } } else { Event::DeclareAbsent };
         return Some(act(bench, delivery, "resolve", event));
     };
     let own = id.rsplit(' ').next().unwrap_or_default().to_owned();

@@ -19,7 +19,7 @@ use super::store::{Life, SharedDisk, Watched};
 use crate::catalogue::{Catalogue, Service};
 use crate::chance::Chance;
 use crate::config::{Facility, Party, RemoteConfig, ServiceConfig};
-use crate::contract::Contracts;
+use crate::contract::{Contracts, Moves, RuleKind, Trigger};
 use crate::intake::{Intake, Settings};
 use crate::observe::{Observe, Seen};
 use crate::push::Push;
@@ -32,7 +32,7 @@ use crate::remote::{Lane, Remote, Transport};
 use crate::secret::Password;
 use crate::simulator::credentials::Credentials;
 use crate::status::Live;
-use crate::store::{AuditEntry, Base, PauseRow, SharedStore, StoreError, redating};
+use crate::store::{AuditEntry, Base, PauseRow, Redate, SharedStore, StoreError, redating};
 use crate::vault::{CredentialName, KeyAccess, KeySource, Vault};
 
 pub(super) fn catalogue() -> Arc<Catalogue> {
@@ -40,10 +40,23 @@ pub(super) fn catalogue() -> Arc<Catalogue> {
     Arc::clone(SHARED.get_or_init(|| Arc::new(Catalogue::shipped().expect("the shipped catalogue"))))
 }
 
-fn contracts() -> Arc<Contracts> {
-    static SHARED: OnceLock<Arc<Contracts>> = OnceLock::new();
+fn contracts(moves: bool) -> Arc<Contracts> {
+    static SHARED: OnceLock<[Arc<Contracts>; 2]> = OnceLock::new();
     let load = || Contracts::load(Path::new("config/contracts/bontang-2024.toml"), None).expect("the shipped profile");
-    Arc::clone(SHARED.get_or_init(|| Arc::new(load())))
+    let shared = SHARED.get_or_init(|| [Arc::new(load()), Arc::new(moving(&load()))]);
+    Arc::clone(&shared[usize::from(moves)])
+}
+
+/// As shipped, but for a clause that lets force majeure and announced maintenance move the dates of every entry.
+fn moving(shipped: &Contracts) -> Contracts {
+    let mut profile = shipped.profiles().next().expect("a profile").clone();
+    for rule in &mut profile.rules {
+        if let RuleKind::Entry { moves, .. } = &mut rule.kind {
+            let by = [Trigger::ForceMajeure, Trigger::Maintenance];
+            moves.extend(by.map(|by| Moves { by, clause: "uji".to_owned() }));
+        }
+    }
+    Contracts::new(profile, None, shipped.holidays().clone())
 }
 
 /// What outlives the process on its machine besides the store.
@@ -103,6 +116,8 @@ pub(super) struct Process {
     pub(super) below: SharedStore,
     pub(super) intake: Intake,
     pub(super) reconciler: Arc<Reconciler>,
+    /// How dates are reckoned anew, where a clause moves any.
+    pub(super) redate: Option<Redate>,
     ready: AtomicBool,
     stop: CancellationToken,
     parts: Parts,
@@ -168,7 +183,7 @@ impl Process {
         let life = Life::new();
         let store: SharedStore = Watched::new(Arc::clone(&below), hub, &life, disk, number);
         let parts = Parts::new(machine, &life, number);
-        let contracts = contracts();
+        let contracts = contracts(hub.options.moves);
         let (dating, agreements) = (Arc::clone(&contracts), Arc::clone(&contracts));
         let intake = Intake {
             store: Arc::clone(&store),
@@ -193,7 +208,10 @@ impl Process {
             settle: parts.config.settle,
             turns: Turns::default(),
         });
+        let zones: BTreeMap<_, _> =
+            parts.facilities.iter().map(|one| (one.code.clone(), one.timezone.clone())).collect();
         let process = Arc::new(Self {
+            redate: redating(&contracts, zones),
             tasks: Mutex::new(JoinSet::new()),
             life,
             store,
@@ -213,7 +231,7 @@ impl Process {
             let prepared = prepare(&store, base, found, hub.clock.now()).await;
             let Some(process) = own.upgrade() else { return };
             match prepared {
-                Ok(()) => process.run(&contracts),
+                Ok(()) => process.run(),
                 Err(_) => process.life.end(),
             }
         });
@@ -258,7 +276,7 @@ impl Process {
         }
     }
 
-    fn run(&self, contracts: &Arc<Contracts>) {
+    fn run(&self) {
         for facility in &self.parts.facilities {
             self.start_lane(&Lane::new(&facility.code, Service::Pcare, &self.parts.config));
         }
@@ -268,9 +286,7 @@ impl Process {
         self.spawn(leases::run(Arc::clone(store), clock.clone(), self.base(), observe(), stop.clone()));
         let (live, codes) = (Arc::clone(live), facilities.clone());
         let confirmed = move || codes.iter().any(|facility| live.clock_confirmed(&facility.code));
-        let zones: BTreeMap<_, _> = facilities.iter().map(|one| (one.code.clone(), one.timezone.clone())).collect();
-        let redate = redating(contracts, zones);
-        let (base, store) = (self.base(), Arc::clone(store));
+        let (base, store, redate) = (self.base(), Arc::clone(store), self.redate.clone());
         self.spawn(overdue::run(store, clock.clone(), base, confirmed, redate, observe(), stop.clone()));
         let places = facilities.iter();
         let places = places.map(|one| Place { facility: one.code.clone(), zone: one.timezone.clone() }).collect();

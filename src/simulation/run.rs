@@ -1,6 +1,6 @@
 //! One run: a seed's world is built, lives through its faults, calms down, and must end with everything in its place.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::hub::Hub;
 use super::options::Options;
 use super::process::{Machine, Process, catalogue};
 use super::store::SharedDisk;
-use super::{ending, people, steps, weather};
+use super::{dates, ending, people, steps, weather};
 use crate::queue::{HeldCode, State};
 
 /// Without faults everything must be in its place after this long.
@@ -39,6 +39,8 @@ pub(super) struct Bench {
     disk: SharedDisk,
     /// A backup was taken, or put back.
     backup: Mutex<(bool, bool)>,
+    /// A backup was put back since the store was opened last.
+    put_back: AtomicBool,
     lives: AtomicU64,
     /// The length of the longest episode in force, milliseconds.
     waiting: Mutex<Vec<Duration>>,
@@ -57,7 +59,8 @@ pub(super) fn run(options: Options, whole: bool) -> Outcome {
         let began = tokio::time::Instant::now();
         let (process, lives, waiting) = (Mutex::new(None), AtomicU64::new(0), Mutex::new(Vec::new()));
         let still = Mutex::new((0, Duration::ZERO));
-        let bench = Arc::new(Bench { hub, machine, began, process, disk, backup, lives, waiting, still });
+        let put_back = AtomicBool::new(false);
+        let bench = Arc::new(Bench { hub, machine, began, process, disk, backup, put_back, lives, waiting, still });
         bench.live().await;
         bench.outcome()
     })
@@ -86,6 +89,9 @@ impl Bench {
         around.spawn(people::in_charge(Arc::clone(self)));
         if options.staff {
             around.spawn(people::staff(Arc::clone(self)));
+        }
+        if options.moves {
+            around.spawn(dates::declare(Arc::clone(self)));
         }
         let mut troubles = tokio::task::JoinSet::new();
         for number in 0..options.episodes {
@@ -154,6 +160,7 @@ impl Bench {
         let taken = *self.backup.lock().unwrap_or_else(PoisonError::into_inner);
         if taken == (true, false) && self.hub.faulty() && dice.strikes(500) {
             self.hub.event("backup put back", 0, 0);
+            self.put_back.store(true, Ordering::Relaxed);
             self.disk().put_back();
             self.hub.model().forget();
             *self.backup.lock().unwrap_or_else(PoisonError::into_inner) = (true, true);
@@ -179,6 +186,11 @@ impl Bench {
                 steps::refresh_all(store.as_ref(), &self.hub);
                 self.hub.model().audit = (0, crate::audit::genesis());
                 steps::chain(store.as_ref(), &self.hub);
+                if self.put_back.swap(false, Ordering::Relaxed) && !found.restored {
+                    // What lies beside the database was lost with the power before it was flushed: the stated assumption.
+                    self.hub.event("backup not noticed", 0, 0);
+                    self.hub.model().believe();
+                }
                 self.hub.event("started", usize::try_from(number).unwrap_or(0), u64::from(found.restored));
                 let process = Process::start(&self.machine, store, &self.disk, found, number);
                 *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
@@ -216,14 +228,19 @@ impl Bench {
     /// Whether every submission was promised, and nothing is on its way or in a person's hands who could move it.
     fn is_over(&self) -> bool {
         let model = self.hub.model();
-        model.entries.iter().all(|entry| {
+        // What waits for something that is delivered would have to go on by itself.
+        let waits_rightly = |place: usize| {
+            let mut after = model.plan.entries[place].after.iter();
+            after.any(|&before| model.entries[before].forgotten || model.state(before) != Some(State::Delivered))
+        };
+        model.entries.iter().enumerate().all(|(place, entry)| {
             let Some(last) = entry.last.as_ref().filter(|_| entry.promised || entry.forgotten) else {
                 return entry.forgotten;
             };
             let why = last.progress.why.as_ref().map_or("", |why| why.code.as_str());
             match last.progress.state {
                 State::Delivered | State::Cancelled | State::Expired => true,
-                State::Held => why == HeldCode::Prerequisite.word(),
+                State::Held => why == HeldCode::Prerequisite.word() && waits_rightly(place),
                 State::Waiting | State::Sending | State::Unanswered | State::Refused => false,
             }
         })

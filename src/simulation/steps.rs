@@ -82,7 +82,7 @@ pub(super) fn see(hub: &Hub, place: usize, now: &Delivery) {
     let mut model = hub.model();
     let entry = &mut model.entries[place];
     if lost && anew && now.progress.doubt.marked {
-        (entry.sending, entry.doubt, entry.absent) = (None, Some(hub.millis()), 0);
+        (entry.sending, entry.doubt, entry.absent) = (None, Some(entry.ended.unwrap_or_else(|| hub.millis())), 0);
     }
     if now.progress.state == State::Delivered {
         (entry.sending, entry.doubt) = (None, None);
@@ -116,7 +116,9 @@ pub(super) fn claimed(own: &Watched, claimed: &[Claimed]) {
                 hub.event("claimed to send", place, 0);
                 may_be_sent(own, place, one);
                 see(hub, place, &one.delivery);
-                hub.model().entries[place].sending = Some(one.attempt);
+                let mut model = hub.model();
+                (model.entries[place].sending, model.entries[place].ended) = (Some(one.attempt), None);
+                drop(model);
                 own.life.moment(Moment::Claimed);
             }
         }
@@ -190,7 +192,8 @@ pub(super) fn recorded(own: &Watched, of: &Recorded, after: Option<&Delivery>) {
     if holder.is_none_or(|lease| lease.token != of.token) {
         hub.broken("only the holder records", format!("entry {place}: the end of an attempt that had lost its lease"));
     }
-    let at = hub.millis();
+    // However late it is recorded, it ended when the sender had its answer or gave up.
+    let at = hub.model().entries[place].ended.unwrap_or_else(|| hub.millis());
     match &of.event {
         Event::Ended(outcome) => {
             hub.event(outcome.word(), place, 0);
@@ -325,6 +328,7 @@ fn doubt_lost(hub: &Hub, sending: &[usize]) {
     for &place in sending {
         let entry = &mut model.entries[place];
         if entry.last.as_ref().is_some_and(|last| last.progress.lease.is_none()) {
+            let at = entry.ended.unwrap_or(at);
             (entry.sending, entry.doubt, entry.absent, entry.declared) = (None, Some(at), 0, false);
         }
     }

@@ -32,7 +32,7 @@ const SLOW: Duration = Duration::from_secs(10);
 /// From so many seeds on a sweep must have met all of [`SOMETIMES`].
 const MANY: u64 = 500;
 
-const SOMETIMES: [&str; 59] = [
+const SOMETIMES: [&str; 61] = [
     "202 lost",
     "absent",
     "accepted",
@@ -82,8 +82,10 @@ const SOMETIMES: [&str; 59] = [
     "no_answer",
     "not_authorised",
     "not_sent",
+    "outage classified",
     "password changed",
     "rate_limited",
+    "redated",
     "refused",
     "request lost after giving up",
     "retried by a person",

@@ -43,7 +43,8 @@ pub fn circumstances(
     told.chain(disasters).chain(announced).collect()
 }
 
-/// Reckons dates anew by the agreements; `None` if no clause of theirs moves any.
+/// Reckons dates anew by the agreements; `None` if no clause of theirs moves any. A date never becomes earlier: what was
+/// declared and is withdrawn again, or got an earlier end, takes nothing back that somebody was told.
 #[must_use]
 pub fn redating(contracts: &Arc<Contracts>, zones: BTreeMap<String, TimeZone>) -> Option<Redate> {
     if !contracts.move_dates() {
@@ -58,6 +59,11 @@ pub fn redating(contracts: &Arc<Contracts>, zones: BTreeMap<String, TimeZone>) -
             zone: zones.get(&delivery.facility)?.clone(),
         };
         let dated = contracts.explain(&delivery.deadline.rule, &service, declared, now);
-        (!dated.moved.is_empty() && dated.deadline != delivery.deadline).then_some(dated.deadline)
+        let deadline = never_earlier(&delivery.deadline, dated.deadline);
+        (!dated.moved.is_empty() && deadline != delivery.deadline).then_some(deadline)
     }))
+}
+
+fn never_earlier(known: &Deadline, reckoned: Deadline) -> Deadline {
+    Deadline { late: reckoned.late.max(known.late), last: reckoned.last.max(known.last), ..reckoned }
 }

@@ -200,6 +200,28 @@ async fn the_rate_is_shared_by_all_handles_and_says_when() {
     waiting.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_part_that_grew_waits_for_the_second_that_another_node_may_have_used() {
+    let config = RemoteConfig { rate_per_second: Some(10.0), concurrency: 2, ..RemoteConfig::default() };
+    let bench = bench_at(Fake::new(|_| panic!("nothing is sent")), "https://bpjs.example", &config);
+    let admit = |service| bench.remote.try_admit(FACILITY, service);
+    bench.remote.share(FACILITY, 0.25);
+    assert_eq!(admit(Service::Pcare), Ok(()), "a part that became smaller is there at once");
+    bench.clock.advance(Duration::from_secs(5));
+    bench.remote.share(FACILITY, 0.75);
+    let free_at = start() + Duration::from_millis(6_020);
+    assert_eq!(admit(Service::Pcare), Err(free_at));
+    // Also where nothing was called before.
+    assert_eq!(admit(Service::Vclaim), Err(free_at));
+    bench.remote.share(FACILITY, 0.75);
+    bench.clock.advance(Duration::from_millis(1_020));
+    assert_eq!(
+        (admit(Service::Pcare), admit(Service::Vclaim)),
+        (Ok(()), Ok(())),
+        "the same part again changes nothing"
+    );
+}
+
 /// A P-Care of a few lines: checks the headers as BPJS does and seals its answer.
 async fn pcare(State(asked): State<Arc<Mutex<Vec<String>>>>, headers: HeaderMap, incoming: Incoming) -> Response {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();

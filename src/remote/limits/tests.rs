@@ -152,3 +152,22 @@ fn a_bucket_at_another_rate_keeps_what_it_owes_and_two_halves_make_no_more_than_
         + (0..10_000).filter(|now| reader.take(at(*now)).is_ok()).count();
     assert!(taken <= 10 * 10 + 4 + 2, "{taken} in ten seconds at ten a second");
 }
+
+#[test]
+fn a_spent_bucket_lets_nobody_through_for_a_second_and_forgets_nothing() {
+    let mut bucket = Bucket::new(10.0, 10).spent(at(0));
+    assert_eq!(bucket.take(at(500)), Err(at(1_020)));
+    assert_eq!(bucket.take(at(1_020)), Ok(()));
+    assert_eq!(Bucket::new(0.0, 1).spent(at(0)).take(at(0)), Ok(()), "no rate is no limit");
+}
+
+#[test]
+fn a_facility_that_changes_hands_gets_no_more_calls_in_any_second_than_its_rate() {
+    // The rate is ten: one owner stops at 700 ms, the next takes over at once.
+    let (mut first, mut second) = (Bucket::new(10.0, 10), Bucket::new(10.0, 10).spent(at(700)));
+    let before = (0..700).filter(|now| first.take(at(*now)).is_ok());
+    let after = (700..4_000).filter(|now| second.take(at(*now)).is_ok());
+    let calls: Vec<u64> = before.chain(after).collect();
+    let most = calls.iter().map(|from| calls.iter().filter(|call| (*from..from + 1_000).contains(call)).count()).max();
+    assert_eq!(most, Some(10), "{calls:?}");
+}

@@ -1,5 +1,6 @@
 //! Opening: creation, migrations, the instance lock, and what a restore or an upgrade looks like.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -269,9 +270,15 @@ fn name_start(connection: &Connection, path: &Path, medium: &Medium, fresh: bool
 /// How far the database had come, kept beside it after every commit: a copy made and put back within one start has that
 /// start's name and is told by this alone.
 ///
-/// The number grows with every row that a submission or an attempt makes. It is written after the commit and never
-/// flushed: a killed process leaves it exact, a power cut leaves it at most too low, which is no alarm.
-pub(super) struct Progress(Box<dyn SideFile>);
+/// The number grows with every row that a submission or an attempt makes. It is written after the commit, and flushed
+/// only when the writer rests: a killed process leaves it exact, a power cut at most too low by what was written since,
+/// which is no alarm.
+pub(super) struct Progress {
+    file: Box<dyn SideFile>,
+    /// What it says, and whether that is on the disk.
+    noted: Cell<Option<i64>>,
+    flushed: Cell<bool>,
+}
 
 impl Progress {
     fn path(database: &Path) -> PathBuf {
@@ -292,18 +299,42 @@ impl Progress {
 
     fn keep(connection: &Connection, database: &Path, medium: &Medium) -> Result<Self, StoreError> {
         let path = Self::path(database);
-        let progress = Self(medium.folder.open(&path).map_err(|error| io(&error, &path))?);
+        let file = medium.folder.open(&path).map_err(|error| io(&error, &path))?;
+        let progress = Self { file, noted: Cell::default(), flushed: Cell::new(true) };
+        let is_new = text_of(medium.folder.as_ref(), &path)?.is_empty();
         progress.note(connection);
+        if is_new {
+            // Its name too: flushed alone it would be gone after a power cut.
+            progress.flush();
+            medium.folder.sync(folder_of(&path)).map_err(|error| io(&error, &path))?;
+        }
         Ok(progress)
     }
 
     /// Notes how far it has come, in place: a reader never meets an empty file.
     pub(super) fn note(&self, connection: &Connection) {
         let noted = Self::of(connection).map_err(|error| error.to_string()).and_then(|now| {
-            self.0.write_all_at(format!("{now:020}\n").as_bytes(), 0).map_err(|error| error.to_string())
+            if self.noted.get() == Some(now) {
+                return Ok(());
+            }
+            self.flushed.set(false);
+            self.file.write_all_at(format!("{now:020}\n").as_bytes(), 0).map_err(|error| error.to_string())?;
+            self.noted.set(Some(now));
+            Ok(())
         });
         if let Err(error) = noted {
             tracing::warn!(error, "progress not noted: an old copy put back might not be noticed");
+        }
+    }
+
+    /// Makes durable what was noted since the last time: a copy of an hour ago that is put back after a power cut is
+    /// noticed too.
+    pub(super) fn flush(&self) {
+        if self.flushed.replace(true) {
+            return;
+        }
+        if let Err(error) = self.file.sync_all() {
+            tracing::warn!(%error, "progress not flushed: an old copy put back might not be noticed");
         }
     }
 }

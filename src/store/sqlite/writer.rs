@@ -153,6 +153,7 @@ impl Writer {
             write_waiting(jobs, pen);
             if let Some(pen) = locked(pen).as_ref() {
                 checkpoint(&pen.connection, pen.checkpoint_pages);
+                pen.progress.flush();
             }
         }
     }
@@ -276,6 +277,7 @@ impl Pen {
                     let from = if vacuum(&self.connection) { 1 } else { self.checkpoint_pages };
                     checkpoint(&self.connection, from);
                     give_room_back(&self.connection);
+                    self.progress.flush();
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => return checkpoint(&self.connection, 1),
             }
