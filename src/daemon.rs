@@ -446,8 +446,8 @@ fn start_tasks(shared: &Shared, tasks: &Tasks, failed: &CancellationToken) {
     let observe = || Arc::clone(&shared.observe);
     let leases = leases::run(Arc::clone(store), clock.clone(), shared.base(), observe(), stop.clone());
     tasks.spawn("reconcile.leases", leases);
-    let (live, facilities) = (Arc::clone(&shared.live), shared.config.facilities.clone());
-    let confirmed = move || facilities.iter().any(|facility| live.clock_confirmed(&facility.code));
+    let (live, own) = (Arc::clone(&shared.live), clock.clone());
+    let confirmed = move || live.clock_is_right(&own);
     let zones = shared.config.facilities.iter().map(|one| (one.code.clone(), one.timezone.clone())).collect();
     let redate = redating(&shared.contracts, zones);
     let (store, clock) = (Arc::clone(store), clock.clone());

@@ -42,6 +42,19 @@ impl Contracts {
         Self { current, next, holidays }
     }
 
+    /// The profile of today, with a clause that lets force majeure and announced maintenance move the dates of every entry.
+    #[cfg(test)]
+    pub(crate) fn moving(&self) -> Self {
+        let mut profile = self.current.clone();
+        for rule in &mut profile.rules {
+            if let RuleKind::Entry { moves, .. } = &mut rule.kind {
+                let by = [super::Trigger::ForceMajeure, super::Trigger::Maintenance];
+                moves.extend(by.map(|by| super::Moves { by, clause: "uji".to_owned() }));
+            }
+        }
+        Self { current: profile, next: None, holidays: self.holidays.clone() }
+    }
+
     /// The profile of a day.
     #[must_use]
     pub fn of(&self, day: Date) -> &Profile {

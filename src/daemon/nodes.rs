@@ -18,7 +18,7 @@ use super::Shared;
 use crate::nodes;
 use crate::observe::Seen;
 use crate::remote::Lane;
-use crate::store::{NodeTurn, Nodes, StoreError};
+use crate::store::{NodeTurn, Nodes, OwnerChange, StoreError};
 
 /// What this process may do by itself, for the tasks that ask.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ pub(super) async fn run(shared: Shared, lanes: Vec<Arc<Lane>>, failed: Cancellat
     let pace = nodes::pace(shared.config.node.term);
     let facilities = shared.config.facilities.iter().map(|one| one.code.clone()).collect();
     let mut standing = Standing { lanes, facilities, skew: SignedDuration::ZERO, answered: None };
+    // Whoever sent until now had the owner's part: this process begins as a reader.
+    standing.facilities.iter().for_each(|one| shared.remote.share(one, nodes::READERS_SHARE));
     while !shared.stop.is_cancelled() {
         (shared.observe)(Seen::Beat("nodes"));
         match standing.turn(&shared).await {
@@ -97,6 +99,10 @@ impl Standing {
         self.answered = Some(began);
         let mut changed = false;
         for step in nodes::turn(&view, &self.facilities) {
+            if let OwnerChange::Free { facility } = &step {
+                // Before another may take it.
+                shared.remote.share(facility, nodes::READERS_SHARE);
+            }
             let done = shared.store.change_owner(step.clone(), turn.clone()).await?;
             tracing::info!(?step, done, "facilities are shared out");
             changed |= done;
@@ -133,11 +139,14 @@ impl Standing {
             .flat_map(|view| view.owners.iter().filter(|row| view.is_mine(row) && !row.leaving))
             .map(|row| row.facility.clone())
             .collect();
+        // The rate first: a lane that is ours sends at once.
+        for one in &self.facilities {
+            shared.remote.share(one, view.map_or(nodes::READERS_SHARE, |view| nodes::share(view, one)));
+        }
         for lane in &self.lanes {
             lane.set_ours(mine.contains(&lane.facility), now);
         }
         if let Some(view) = view {
-            self.facilities.iter().for_each(|one| shared.remote.share(one, nodes::share(view, one)));
             shared.live.nodes(view.clone());
         }
         shared.ours.set(mine, view.is_some_and(nodes::leads));

@@ -249,7 +249,8 @@ impl Remote {
     }
 
     /// From now on this process uses `part` (0 to 1) of the facility's rate: other nodes that share the database use the
-    /// rest. Where it grew, another used it until now: a second passes first, so that both together stay within the rate.
+    /// rest. Where it grew, another used it until now: a second passes first (at less than one call a second one call's time),
+    /// so that both together stay within the rate.
     pub fn share(&self, facility: &str, part: f64) {
         self.0.share(facility, part);
     }

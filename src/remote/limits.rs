@@ -28,6 +28,8 @@ pub struct Bucket {
     cap: usize,
     /// The last `cap` calls let through, oldest first.
     lately: VecDeque<Timestamp>,
+    /// Until then somebody else called, how often is not known.
+    others_until: Option<Timestamp>,
 }
 
 impl Bucket {
@@ -43,22 +45,21 @@ impl Bucket {
         let a_second = Duration::from_micros(1_000_001).as_nanos().checked_div(step.as_nanos()).unwrap_or_default();
         let cap = usize::try_from(a_second).unwrap_or(usize::MAX).clamp(1, 100_000);
         let tolerance = step.saturating_mul(burst.saturating_sub(1).min(100_000));
-        Self { step, tolerance, paid_at: None, cap, lately: VecDeque::new() }
+        Self { step, tolerance, paid_at: None, cap, lately: VecDeque::new(), others_until: None }
     }
 
     /// The same bucket at another rate: what was let through so far stays paid for, and a debt does not grow.
     #[must_use]
     pub fn at_rate(&self, rate_per_second: f64, burst: u32) -> Self {
-        Self { paid_at: self.paid_at, lately: self.lately.clone(), ..Self::new(rate_per_second, burst) }
+        let (lately, others_until) = (self.lately.clone(), self.others_until);
+        Self { paid_at: self.paid_at, lately, others_until, ..Self::new(rate_per_second, burst) }
     }
 
-    /// The same bucket, as if a whole second's calls had been let through at `now`: somebody else called until then, and
-    /// how often is not known here. What is known already to have been let through stays.
+    /// The same bucket, where somebody else called until `now` and how often is not known here: the next call is let
+    /// through one window later.
     #[must_use]
-    pub fn spent(mut self, now: Timestamp) -> Self {
-        if !self.step.is_zero() {
-            (0..self.cap).for_each(|_| self.note(now));
-        }
+    pub const fn spent(mut self, now: Timestamp) -> Self {
+        self.others_until = Some(now);
         self
     }
 
@@ -112,16 +113,18 @@ impl Bucket {
     /// When the window has room: a window after the oldest of the last `cap` calls. A call noted after now was let
     /// through before the clock was set back, and counts as if it were made now.
     fn window_free_at(&mut self, now: Timestamp) -> Timestamp {
+        let window = WINDOW.max(self.step);
+        self.others_until = self.others_until.map(|then| then.min(now));
+        let others = self.others_until.and_then(|then| then.checked_add(window).ok()).unwrap_or(now);
         if self.lately.len() < self.cap {
-            return now;
+            return now.max(others);
         }
         for call in &mut self.lately {
             *call = (*call).min(now);
         }
-        let window = WINDOW.max(self.step);
         // The last `cap` of them: more are there where the rate became smaller.
         let counts = self.lately.iter().rev().nth(self.cap.saturating_sub(1));
-        counts.and_then(|oldest| oldest.checked_add(window).ok()).unwrap_or(now)
+        counts.and_then(|oldest| oldest.checked_add(window).ok()).unwrap_or(now).max(others)
     }
 
     fn note(&mut self, now: Timestamp) {

@@ -53,7 +53,8 @@ async fn disaster(bench: &Bench, process: &Process, dice: &Dice, declared: &mut 
         kind: Trigger::ForceMajeure,
         facility: somewhere(bench, dice),
         at: now - some_time(dice),
-        until: dice.strikes(500).then(|| now + some_time(dice)),
+        // What lasts moves the dates at every look: seldom, because a run is to take a moment.
+        until: dice.strikes(850).then(|| now + some_time(dice)),
         remark: "banjir".to_owned(),
         actor: "petugas".to_owned(),
         recorded_at: now,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::hub::Hub;
-use super::model::{RowName, rows_of};
+use super::model::{Broken, Model, RowName, rows_of};
 use super::people::family_of;
 use super::run::Bench;
 use super::store::on_the_spot;
@@ -102,6 +102,32 @@ fn alive(hub: &Hub) -> BTreeMap<RowName, Option<String>> {
     alive
 }
 
+/// What the row of a delivered add lacks.
+fn misses(model: &Model, place: usize, name: &RowName, there: Option<&Option<String>>) -> Option<Broken> {
+    let Some(mark) = there else {
+        return Some(("nothing lost", format!("entry {place} says it is {name:?}, which is not there")));
+    };
+    let wanted = last_word(model, place).filter(|wanted| wanted != mark)?;
+    Some(("edits arrive", format!("{name:?} of {place} holds {mark:?}, wanted {wanted:?}")))
+}
+
+/// The mark that the row of an add must have: its last delivered edit's, or its own; nothing where an edit of it may have
+/// arrived that the bridge does not call delivered.
+fn last_word(model: &Model, place: usize) -> Option<Option<String>> {
+    let mut last = place;
+    for (at, planned) in model.plan.entries.iter().enumerate() {
+        if !planned.operation.ends_with(".edit") || planned.after.last() != Some(&place) {
+            continue;
+        }
+        match model.state(at) {
+            Some(State::Delivered) => last = at,
+            _other if model.entries[at].sent > 0 => return None,
+            _never_sent => {}
+        }
+    }
+    Some(model.plan.entries[last].mark.clone())
+}
+
 /// What is at BPJS now, by mark, against what the bridge says.
 fn exactly_once(hub: &Hub, shown: &BTreeSet<(usize, String, String)>) {
     let alive = alive(hub);
@@ -129,9 +155,7 @@ fn exactly_once(hub: &Hub, shown: &BTreeSet<(usize, String, String)>) {
                     continue;
                 };
                 let name = (planned.facility, family, id);
-                if !alive.contains_key(&name) {
-                    broken.push(("nothing lost", format!("entry {place} says it is {name:?}, which is not there")));
-                }
+                broken.extend(misses(&model, place, &name, alive.get(&name)));
                 if let Some(other) = owned.insert(name.clone(), place) {
                     broken.push(("one id, one owner", format!("{name:?} belongs to {other} and {place}")));
                 }

@@ -109,8 +109,14 @@ impl Hub {
         self.crept.lock().unwrap_or_else(PoisonError::into_inner).push((self.millis(), unseen));
     }
 
-    pub(super) fn clock_behind(&self) -> bool {
-        self.ahead.load(Ordering::Relaxed) < 0
+    /// Whether the clock is so far behind that what has just happened lies more than a day ahead of it.
+    pub(super) fn is_days_behind(&self) -> bool {
+        self.ahead.load(Ordering::Relaxed) < -23 * 60 * 60 * 1000
+    }
+
+    /// What a right clock shows.
+    pub(super) fn true_time(&self) -> jiff::Timestamp {
+        self.options.start + self.passed()
     }
 
     /// By how much the clock went forward unnoticed since then, in milliseconds.

@@ -214,6 +214,14 @@ impl Model {
         there
     }
 
+    /// The delete of `place` is tried again.
+    pub(super) fn forget_denial(&mut self, place: usize) {
+        let planned = &self.plan.entries[place];
+        if let Some(&target) = planned.after.last().filter(|_| planned.operation.ends_with(".delete")) {
+            self.entries[target].denied = false;
+        }
+    }
+
     /// Whether BPJS denied this row to a delete: it stays, and nobody can know but by the reconciliation.
     pub(super) fn is_denied(&self, (site, family, id): &RowName) -> bool {
         self.entries.iter().enumerate().any(|(place, entry)| {

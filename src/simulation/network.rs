@@ -75,13 +75,27 @@ impl Drop for Patience {
     }
 }
 
-/// Notes when a write ended for its sender: answered, given up or dropped.
-struct Sending<'a>(&'a Hub, Option<usize>);
+/// Notes when a write ended for its sender: answered, given up or dropped. Another attempt may be under way by then.
+struct Sending<'a> {
+    hub: &'a Hub,
+    place: Option<usize>,
+    attempt: Option<i64>,
+}
+
+impl<'a> Sending<'a> {
+    fn of(hub: &'a Hub, place: Option<usize>) -> Self {
+        let attempt = place.and_then(|place| hub.model().entries[place].sending);
+        Self { hub, place, attempt }
+    }
+}
 
 impl Drop for Sending<'_> {
     fn drop(&mut self) {
-        if let Some(place) = self.1 {
-            self.0.model().entries[place].ended = Some(self.0.millis());
+        let Some(place) = self.place else { return };
+        let (now, mut model) = (self.hub.millis(), self.hub.model());
+        let entry = &mut model.entries[place];
+        if entry.sending.is_none() || entry.sending == self.attempt {
+            entry.ended = Some(now);
         }
     }
 }
@@ -286,7 +300,7 @@ impl Transport for Network {
         let url = request.url.expose();
         let site = self.hub.sites.iter().position(|site| url.contains(&site.code.to_lowercase())).unwrap_or(0);
         let place = self.recognise(site, &request);
-        let _sending = Sending(&self.hub, place);
+        let _sending = Sending::of(&self.hub, place);
         let (before, after) = if place.is_some() { self.life.step() } else { (false, false) };
         if before {
             self.hub.event("killed before sending", 0, 0);

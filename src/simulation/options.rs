@@ -143,7 +143,7 @@ impl Options {
             lost_accepts: some(500, &[50, 200, 500]),
             staff: some(300, &[1]) == 1,
             // Dice of their own, so that the rest of a seed stays as it is.
-            moves: Dice::new(seed, "moving dates").strikes(200),
+            moves: Dice::new(seed, "moving dates").strikes(150),
         }
     }
 

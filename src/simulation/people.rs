@@ -48,7 +48,7 @@ pub(super) async fn hand_in(bench: Arc<Bench>, chain: usize) {
 async fn submit(bench: &Arc<Bench>, number: usize, body: intake::SubmissionBody, dice: &Dice) -> bool {
     let hub = &bench.hub;
     let Some(process) = bench.ready() else { return false };
-    let intake = process.intake.clone();
+    let (intake, was_behind) = (process.intake.clone(), hub.is_days_behind());
     let answer = process.ask(async move { intake.submit(CLIENT, Origin::Own, body).await }).await;
     drop(process);
     match answer {
@@ -66,7 +66,9 @@ async fn submit(bench: &Arc<Bench>, number: usize, body: intake::SubmissionBody,
         }
         // What has just happened lies more than a day ahead of a clock that is set back: later, then.
         Some(Err(IntakeError::Invalid(faults)))
-            if hub.clock_behind() && faults.iter().all(|fault| fault.pointer.ends_with("/occurred_at")) =>
+            if (was_behind || hub.is_days_behind())
+                && !faults.is_empty()
+                && faults.iter().all(|fault| fault.pointer.ends_with("/occurred_at")) =>
         {
             hub.event("refused by a clock set back", number, 0);
             false

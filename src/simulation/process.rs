@@ -19,7 +19,7 @@ use super::store::{Life, SharedDisk, Watched};
 use crate::catalogue::{Catalogue, Service};
 use crate::chance::Chance;
 use crate::config::{Facility, Party, RemoteConfig, ServiceConfig};
-use crate::contract::{Contracts, Moves, RuleKind, Trigger};
+use crate::contract::Contracts;
 use crate::intake::{Intake, Settings};
 use crate::observe::{Observe, Seen};
 use crate::push::Push;
@@ -43,20 +43,8 @@ pub(super) fn catalogue() -> Arc<Catalogue> {
 fn contracts(moves: bool) -> Arc<Contracts> {
     static SHARED: OnceLock<[Arc<Contracts>; 2]> = OnceLock::new();
     let load = || Contracts::load(Path::new("config/contracts/bontang-2024.toml"), None).expect("the shipped profile");
-    let shared = SHARED.get_or_init(|| [Arc::new(load()), Arc::new(moving(&load()))]);
+    let shared = SHARED.get_or_init(|| [Arc::new(load()), Arc::new(load().moving())]);
     Arc::clone(&shared[usize::from(moves)])
-}
-
-/// As shipped, but for a clause that lets force majeure and announced maintenance move the dates of every entry.
-fn moving(shipped: &Contracts) -> Contracts {
-    let mut profile = shipped.profiles().next().expect("a profile").clone();
-    for rule in &mut profile.rules {
-        if let RuleKind::Entry { moves, .. } = &mut rule.kind {
-            let by = [Trigger::ForceMajeure, Trigger::Maintenance];
-            moves.extend(by.map(|by| Moves { by, clause: "uji".to_owned() }));
-        }
-    }
-    Contracts::new(profile, None, shipped.holidays().clone())
 }
 
 /// What outlives the process on its machine besides the store.
@@ -284,8 +272,8 @@ impl Process {
         let (store, clock, stop) = (&self.store, &hub.clock, &self.stop);
         let observe = || Arc::clone(observe);
         self.spawn(leases::run(Arc::clone(store), clock.clone(), self.base(), observe(), stop.clone()));
-        let (live, codes) = (Arc::clone(live), facilities.clone());
-        let confirmed = move || codes.iter().any(|facility| live.clock_confirmed(&facility.code));
+        let (live, own) = (Arc::clone(live), clock.clone());
+        let confirmed = move || live.clock_is_right(&own);
         let (base, store, redate) = (self.base(), Arc::clone(store), self.redate.clone());
         self.spawn(overdue::run(store, clock.clone(), base, confirmed, redate, observe(), stop.clone()));
         let places = facilities.iter();

@@ -1,6 +1,6 @@
 //! One run: a seed's world is built, lives through its faults, calms down, and must end with everything in its place.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,8 +39,8 @@ pub(super) struct Bench {
     disk: SharedDisk,
     /// A backup was taken, or put back.
     backup: Mutex<(bool, bool)>,
-    /// A backup was put back since the store was opened last.
-    put_back: AtomicBool,
+    /// A backup was put back since the store was opened last, and whether the power went with it.
+    put_back: Mutex<Option<bool>>,
     lives: AtomicU64,
     /// The length of the longest episode in force, milliseconds.
     waiting: Mutex<Vec<Duration>>,
@@ -59,7 +59,7 @@ pub(super) fn run(options: Options, whole: bool) -> Outcome {
         let began = tokio::time::Instant::now();
         let (process, lives, waiting) = (Mutex::new(None), AtomicU64::new(0), Mutex::new(Vec::new()));
         let still = Mutex::new((0, Duration::ZERO));
-        let put_back = AtomicBool::new(false);
+        let put_back = Mutex::new(None);
         let bench = Arc::new(Bench { hub, machine, began, process, disk, backup, put_back, lives, waiting, still });
         bench.live().await;
         bench.outcome()
@@ -160,7 +160,7 @@ impl Bench {
         let taken = *self.backup.lock().unwrap_or_else(PoisonError::into_inner);
         if taken == (true, false) && self.hub.faulty() && dice.strikes(500) {
             self.hub.event("backup put back", 0, 0);
-            self.put_back.store(true, Ordering::Relaxed);
+            *self.put_back.lock().unwrap_or_else(PoisonError::into_inner) = Some(power);
             self.disk().put_back();
             self.hub.model().forget();
             *self.backup.lock().unwrap_or_else(PoisonError::into_inner) = (true, true);
@@ -186,11 +186,7 @@ impl Bench {
                 steps::refresh_all(store.as_ref(), &self.hub);
                 self.hub.model().audit = (0, crate::audit::genesis());
                 steps::chain(store.as_ref(), &self.hub);
-                if self.put_back.swap(false, Ordering::Relaxed) && !found.restored {
-                    // What lies beside the database was lost with the power before it was flushed: the stated assumption.
-                    self.hub.event("backup not noticed", 0, 0);
-                    self.hub.model().believe();
-                }
+                self.is_restored_told(found.restored);
                 self.hub.event("started", usize::try_from(number).unwrap_or(0), u64::from(found.restored));
                 let process = Process::start(&self.machine, store, &self.disk, found, number);
                 *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
@@ -201,6 +197,22 @@ impl Bench {
                 self.disk().crash(true, &self.hub.dice(&format!("crash {number}")));
             }
             Err(error) => self.hub.broken("the store opens again", error.to_string()),
+        }
+    }
+
+    /// A restored copy is noticed, unless what lies beside the database was lost with the power before it was flushed
+    /// (the stated assumption); and nothing else is taken for one.
+    fn is_restored_told(&self, told: bool) {
+        let put_back = self.put_back.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ever = self.backup.lock().unwrap_or_else(PoisonError::into_inner).1;
+        match put_back {
+            Some(true) if !told => {
+                self.hub.event("backup not noticed", 0, 0);
+                self.hub.model().believe();
+            }
+            Some(false) if !told => self.hub.broken("a restored copy is noticed", "nothing was said of it".to_owned()),
+            None if told && !ever => self.hub.broken("a restored copy is noticed", "there was none".to_owned()),
+            Some(_) | None => {}
         }
     }
 

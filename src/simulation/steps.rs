@@ -1,5 +1,7 @@
 //! What is checked after every step of the store.
 
+use std::time::Duration;
+
 use super::hub::Hub;
 use super::store::{Moment, Watched, on_the_spot};
 use crate::audit;
@@ -7,6 +9,9 @@ use crate::catalogue::Operation;
 use crate::queue::transition::Event;
 use crate::queue::{Delivery, DeliveryId, Finding, How, Outcome, Purpose, State};
 use crate::store::{Acceptance, Act, Acted, Claimed, NewSubmission, Recorded, Store, StoreError, SubmissionRow};
+
+/// By so much the clock may be ahead of BPJS's and still be called right.
+const A_MINUTE: Duration = Duration::from_secs(61);
 
 /// The submission of the plan that a reference names.
 fn number_of(reference: &str) -> Option<usize> {
@@ -55,6 +60,12 @@ pub(super) fn see(hub: &Hub, place: usize, now: &Delivery) {
         Ok(None) => return,
         Ok(Some(state)) => {
             hub.event(state.word(), place, 0);
+            if state == State::Expired && now.deadline.last.is_none_or(|last| last > hub.true_time() + A_MINUTE) {
+                hub.broken(
+                    "nothing expires early",
+                    format!("entry {place} at {}: {:?}", hub.true_time(), now.deadline),
+                );
+            }
             if let Some(how) = now.progress.how {
                 let what = match how {
                     How::Accepted => "delivered: accepted",
@@ -118,6 +129,8 @@ pub(super) fn claimed(own: &Watched, claimed: &[Claimed]) {
                 see(hub, place, &one.delivery);
                 let mut model = hub.model();
                 (model.entries[place].sending, model.entries[place].ended) = (Some(one.attempt), None);
+                // What BPJS denied to an earlier attempt counts no more.
+                model.forget_denial(place);
                 drop(model);
                 own.life.moment(Moment::Claimed);
             }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::judge::STALL;
+use crate::clock::Clock;
 use crate::store::{KeptTotals, Nodes};
 
 /// The board.
@@ -74,6 +75,8 @@ pub struct ClockReading {
     pub confirmed: bool,
     /// Since when it reads so (when it went over or under the limit is up to the reader).
     pub since: Timestamp,
+    /// When it was read last.
+    pub read_at: Timestamp,
 }
 
 /// Whether a part works.
@@ -182,15 +185,17 @@ impl Live {
         let old = board.clocks.get(facility);
         let same = old.filter(|old| old.confirmed == confirmed && is_off(old.skew) == is_off(skew));
         let since = same.map_or(now, |old| old.since);
-        board
-            .clocks
-            .insert(facility.to_owned(), ClockReading { facility: facility.to_owned(), skew, confirmed, since });
+        let reading = ClockReading { facility: facility.to_owned(), skew, confirmed, since, read_at: now };
+        board.clocks.insert(facility.to_owned(), reading);
     }
 
-    /// Whether the clock of this facility was confirmed since the process began.
+    /// Whether BPJS's last answer found our clock right (promise 9: not more than 60 s off): not before the first one, and
+    /// not once the clock was set forward since then.
     #[must_use]
-    pub fn clock_confirmed(&self, facility: &str) -> bool {
-        self.board().clocks.get(facility).is_some_and(|reading| reading.confirmed)
+    pub fn clock_is_right(&self, clock: &Clock) -> bool {
+        let board = self.board();
+        let last = board.clocks.values().filter(|reading| reading.confirmed).max_by_key(|reading| reading.read_at);
+        last.is_some_and(|last| !is_off(last.skew) && clock.jumped_since(last.read_at).is_zero())
     }
 
     /// The vault works (`None`) or not, by a stable code.

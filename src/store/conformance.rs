@@ -125,6 +125,7 @@ macro_rules! for_every_case {
             contract::the_journal_is_read_by_operation_with_the_client_that_handed_in,
             contract::a_patients_journal_has_that_patients_entries_of_the_days_only,
             contract::dates_move_in_one_go_for_what_was_declared_and_what_is_expired_stays,
+            contract::a_date_that_a_clause_moved_never_becomes_earlier_again,
             antrean::a_number_is_given_once_and_a_card_has_one_per_poli_and_day,
             antrean::bookings_that_arrive_together_share_no_number,
             antrean::whatever_is_booked_and_cancelled_numbers_and_quotas_hold,

@@ -44,7 +44,8 @@ pub fn circumstances(
 }
 
 /// Reckons dates anew by the agreements; `None` if no clause of theirs moves any. A date never becomes earlier: what was
-/// declared and is withdrawn again, or got an earlier end, takes nothing back that somebody was told.
+/// declared and is withdrawn again, or got an earlier end, takes nothing back that somebody was told, and lets nothing
+/// expire that was promised its time. What is sent does not wait for its date anyway.
 #[must_use]
 pub fn redating(contracts: &Arc<Contracts>, zones: BTreeMap<String, TimeZone>) -> Option<Redate> {
     if !contracts.move_dates() {
@@ -65,5 +66,9 @@ pub fn redating(contracts: &Arc<Contracts>, zones: BTreeMap<String, TimeZone>) -
 }
 
 fn never_earlier(known: &Deadline, reckoned: Deadline) -> Deadline {
-    Deadline { late: reckoned.late.max(known.late), last: reckoned.last.max(known.last), ..reckoned }
+    // What had no date gets none: an agreement that was replaced meanwhile is not this entry's.
+    let later = |known: Option<Timestamp>, reckoned: Option<Timestamp>| {
+        known.map(|known| reckoned.map_or(known, |new| new.max(known)))
+    };
+    Deadline { late: later(known.late, reckoned.late), last: later(known.last, reckoned.last), ..reckoned }
 }

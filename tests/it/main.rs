@@ -20,6 +20,7 @@ mod gateway;
 mod harness;
 mod hostile;
 mod kill;
+mod memory;
 mod month;
 mod nodes;
 mod papers;

@@ -6,5 +6,6 @@ mod cluster;
 mod death;
 mod failover;
 mod moved;
+mod rate;
 mod server;
 mod together;

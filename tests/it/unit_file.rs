@@ -24,6 +24,21 @@ fn analyze(arguments: &[&str], unit: &Path) -> io::Result<(bool, String)> {
     Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
 }
 
+/// What a section of the unit gives to a name, line by line.
+fn values<'u>(unit: &'u str, section: &str, name: &str) -> Vec<&'u str> {
+    let (mut here, mut found) = ("", Vec::new());
+    for line in unit.lines() {
+        if line.starts_with('[') {
+            here = line;
+        } else if here == section
+            && let Some((_, value)) = line.split_once('=').filter(|(left, _)| *left == name)
+        {
+            found.push(value);
+        }
+    }
+    found
+}
+
 #[test]
 fn systemd_understands_every_line_of_the_unit() {
     if !analyzer() {
@@ -46,6 +61,34 @@ fn the_unit_exposes_little() {
     }
     let (good, text) = analyze(&["security", "--offline=true", "--no-pager", THRESHOLD], Path::new(UNIT)).unwrap();
     assert!(good, "{text}");
+}
+
+#[test]
+fn systemd_brings_the_process_back_whatever_ended_it_and_however_often() {
+    let unit = fs::read_to_string(UNIT).unwrap();
+    let one = |section: &str, name: &str| values(&unit, section, name);
+    // The daemon's own watchdog ends a process in which a task stands still, a failed commit ends it too, and either may
+    // come with any exit code: whatever it was, the process must come back by itself.
+    assert_eq!(one("[Service]", "Restart"), ["always"]);
+    // At once would be a loop that takes the processor from whatever has to recover; much later would be an outage of our
+    // own making. Three seconds are neither.
+    assert_eq!(one("[Service]", "RestartSec"), ["3"]);
+    // The last one to notice: the watchdog's thread feeds systemd only while every task beats (`status::watchdog`), so a
+    // process that hangs whole, that thread included, is killed here. Twice what the daemon waits between two feeds.
+    assert_eq!(one("[Service]", "WatchdogSec"), ["30"]);
+    // Feeding goes over the socket of `Type=notify`, and is believed of the main process alone.
+    assert_eq!(one("[Service]", "Type"), ["notify"]);
+    assert_eq!(one("[Service]", "NotifyAccess"), ["main"]);
+    // systemd's own limit, five starts in ten seconds, would leave the bridge down for good after a night with a full disk
+    // or a database that is away. It counts only in [Unit]: elsewhere systemd warns and keeps its limit.
+    assert_eq!(one("[Unit]", "StartLimitIntervalSec"), ["0"]);
+    // Nor does anything else take back what the above says: no exit code, and no action instead of another start.
+    for name in ["RestartPreventExitStatus", "SuccessExitStatus", "RestartForceExitStatus"] {
+        assert!(one("[Service]", name).is_empty(), "{name}");
+    }
+    for name in ["StartLimitBurst", "StartLimitAction", "FailureAction", "SuccessAction"] {
+        assert!(one("[Unit]", name).is_empty(), "{name}");
+    }
 }
 
 #[test]

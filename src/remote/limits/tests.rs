@@ -155,7 +155,11 @@ fn a_bucket_at_another_rate_keeps_what_it_owes_and_two_halves_make_no_more_than_
 
 #[test]
 fn a_spent_bucket_lets_nobody_through_for_a_second_and_forgets_nothing() {
-    let mut bucket = Bucket::new(10.0, 10).spent(at(0));
+    let mut bucket = Bucket::new(10.0, 10);
+    (0..5).for_each(|_| bucket.take(at(0)).unwrap());
+    let mut bucket = bucket.spent(at(0));
+    // What is given back was let through here; it opens nothing to what others may have done.
+    (0..3).for_each(|_| bucket.give_back(at(0)));
     assert_eq!(bucket.take(at(500)), Err(at(1_020)));
     assert_eq!(bucket.take(at(1_020)), Ok(()));
     assert_eq!(Bucket::new(0.0, 1).spent(at(0)).take(at(0)), Ok(()), "no rate is no limit");

@@ -271,3 +271,51 @@ pub(crate) async fn dates_move_in_one_go_for_what_was_declared_and_what_is_expir
     let claimed = desk.claim(400).await;
     assert_eq!(claimed.len(), 2, "what was redated can be claimed");
 }
+
+/// Where a clause moves dates, and what moved them ends earlier than was thought or is taken back.
+pub(crate) async fn a_date_that_a_clause_moved_never_becomes_earlier_again(desk: &Desk) {
+    let shipped = contract::Contracts::load(std::path::Path::new("config/contracts/bontang-2024.toml"), None).unwrap();
+    let contracts = Arc::new(shipped.moving());
+    let zones = [(FACILITY.to_owned(), jiff::tz::TimeZone::get("Asia/Makassar").unwrap())];
+    let redate = redating(&contracts, zones.into()).unwrap();
+    let service = contract::ServiceTime {
+        occurred_at: None,
+        service_date: day(21),
+        accepted_at: at(0),
+        zone: jiff::tz::TimeZone::get("Asia/Makassar").unwrap(),
+    };
+    let deadline = contracts.deadline("entry.immediate", &service);
+    let as_agreed = deadline.late.unwrap();
+    let entry = NewEntry { deadline, ..desk.entry("a", DAFTAR) };
+    let id = entry.id;
+    desk.accept("r", vec![entry]).await;
+    let late = async || desk.store.delivery(id).await.unwrap().unwrap().deadline.late.unwrap();
+    let hours = |count: i64| jiff::SignedDuration::from_hours(count);
+    let audit = |action: &str| AuditEntry {
+        at: at(5),
+        actor: "petugas".to_owned(),
+        action: action.to_owned(),
+        object: String::new(),
+        detail: "uji".to_owned(),
+    };
+    let plan = |until: i64| OutagePlan {
+        id: 0,
+        facility: FACILITY.to_owned(),
+        from: at(0),
+        to: at(0) + hours(until),
+        verdict: Verdict::Bpjs,
+        reason: "pemeliharaan".to_owned(),
+        actor: "petugas".to_owned(),
+        announced_at: at(0),
+    };
+    let announced = desk.store.plan_outage(plan(3), audit("outage.plan")).await.unwrap();
+    desk.store.plan_outage(plan(1), audit("outage.plan")).await.unwrap();
+    assert_eq!(desk.store.redate(at(10), redate.clone()).await.unwrap(), 1);
+    assert_eq!(late().await, as_agreed + hours(3));
+    desk.store.withdraw_plan(announced.id, audit("outage.withdraw")).await.unwrap();
+    assert_eq!(desk.store.redate(at(20), redate.clone()).await.unwrap(), 0, "one hour would be earlier");
+    assert_eq!(late().await, as_agreed + hours(3));
+    desk.store.plan_outage(plan(5), audit("outage.plan")).await.unwrap();
+    assert_eq!(desk.store.redate(at(30), redate).await.unwrap(), 1);
+    assert_eq!(late().await, as_agreed + hours(5));
+}

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -278,7 +278,13 @@ pub(super) struct Progress {
     /// What it says, and whether that is on the disk.
     noted: Cell<Option<i64>>,
     flushed: Cell<bool>,
+    /// When it was flushed last, and whether that failed.
+    flushed_at: Cell<Instant>,
+    failed: Cell<bool>,
 }
+
+/// How long a busy writer leaves its progress to the machine's cache.
+const FLUSH_EVERY: Duration = Duration::from_secs(30);
 
 impl Progress {
     fn path(database: &Path) -> PathBuf {
@@ -300,7 +306,8 @@ impl Progress {
     fn keep(connection: &Connection, database: &Path, medium: &Medium) -> Result<Self, StoreError> {
         let path = Self::path(database);
         let file = medium.folder.open(&path).map_err(|error| io(&error, &path))?;
-        let progress = Self { file, noted: Cell::default(), flushed: Cell::new(true) };
+        let (flushed, flushed_at) = (Cell::new(true), Cell::new(Instant::now()));
+        let progress = Self { file, noted: Cell::default(), flushed, flushed_at, failed: Cell::new(false) };
         let is_new = text_of(medium.folder.as_ref(), &path)?.is_empty();
         progress.note(connection);
         if is_new {
@@ -318,7 +325,7 @@ impl Progress {
                 return Ok(());
             }
             self.flushed.set(false);
-            self.file.write_all_at(format!("{now:020}\n").as_bytes(), 0).map_err(|error| error.to_string())?;
+            self.file.write_all_at(line(now).as_bytes(), 0).map_err(|error| error.to_string())?;
             self.noted.set(Some(now));
             Ok(())
         });
@@ -330,13 +337,30 @@ impl Progress {
     /// Makes durable what was noted since the last time: a copy of an hour ago that is put back after a power cut is
     /// noticed too.
     pub(super) fn flush(&self) {
-        if self.flushed.replace(true) {
-            return;
-        }
-        if let Err(error) = self.file.sync_all() {
-            tracing::warn!(%error, "progress not flushed: an old copy put back might not be noticed");
+        let Some(noted) = self.noted.get().filter(|_| !self.flushed.get()) else { return };
+        // Written once more: after a sync that failed the cache calls clean what is not on the disk.
+        let done = self.file.write_all_at(line(noted).as_bytes(), 0).and_then(|()| self.file.sync_all());
+        self.flushed.set(done.is_ok());
+        self.flushed_at.set(Instant::now());
+        match done {
+            Ok(()) => self.failed.set(false),
+            Err(error) if !self.failed.replace(true) => {
+                tracing::warn!(%error, "progress not flushed: an old copy put back might not be noticed");
+            }
+            Err(_told_already) => {}
         }
     }
+
+    /// As [`Progress::flush`], for a writer that does not rest.
+    pub(super) fn flush_in_time(&self) {
+        if !self.flushed.get() && self.flushed_at.get().elapsed() >= FLUSH_EVERY {
+            self.flush();
+        }
+    }
+}
+
+fn line(progress: i64) -> String {
+    format!("{progress:020}\n")
 }
 
 /// A small file; nothing if it is not there. One that cannot be read is an error: taken for missing it would make this

@@ -136,6 +136,7 @@ impl Writer {
                 write_waiting(jobs, pen);
                 if let Some(pen) = locked(pen).take() {
                     checkpoint(&pen.connection, 1);
+                    pen.progress.flush();
                 }
             }
             Hand::Thread { jobs, thread } => {
@@ -271,6 +272,7 @@ impl Pen {
                     if !self.write(first, || waiting.try_recv().ok()) {
                         return;
                     }
+                    self.progress.flush_in_time();
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     // The file becomes shorter only when the log is moved into it.
@@ -279,7 +281,10 @@ impl Pen {
                     give_room_back(&self.connection);
                     self.progress.flush();
                 }
-                Err(mpsc::RecvTimeoutError::Disconnected) => return checkpoint(&self.connection, 1),
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    checkpoint(&self.connection, 1);
+                    return self.progress.flush();
+                }
             }
         }
     }

@@ -19,6 +19,24 @@ pub(crate) const DATABASE: &str = "jembatan";
 /// How long a silent node is waited for; the shortest that may be configured.
 pub(crate) const TERM: &str = "3s";
 
+/// Has the database write down every move of an entry, one row a move, in a table of the test's own. The moves of a
+/// lane happen under its facility's lock, so their numbers are their order, whichever node makes them. The instants of
+/// `attempt` say less: an attempt bears the one at which its node began to look for work, before the claim, and what
+/// stood in its way may have ended in between.
+const WRITE_MOVES: &str = "CREATE TABLE moved (n BIGSERIAL PRIMARY KEY, delivery BIGINT NOT NULL, \
+    state TEXT NOT NULL, leased BOOLEAN NOT NULL); \
+    CREATE INDEX moved_of ON moved (delivery, n); \
+    CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS \
+    'BEGIN INSERT INTO moved (delivery, state, leased) VALUES (NEW.seq, NEW.state, NEW.lease_token IS NOT NULL); \
+    RETURN NULL; END'; \
+    CREATE TRIGGER note_move AFTER INSERT OR UPDATE ON delivery FOR EACH ROW EXECUTE FUNCTION note_move()";
+/// Every claim to send (`own`), beside each other entry of its lane (`other`) and how that one stood then (`stood`).
+const SENT_BESIDE: &str = "FROM moved AS claim JOIN delivery AS own ON own.seq = claim.delivery \
+    JOIN delivery AS other ON other.lane = own.lane AND other.seq <> own.seq \
+    CROSS JOIN LATERAL (SELECT known.state, known.leased FROM moved AS known \
+    WHERE known.delivery = other.seq AND known.n < claim.n ORDER BY known.n DESC LIMIT 1) AS stood \
+    WHERE claim.state = 'sending'";
+
 /// One node.
 pub(crate) struct Node {
     pub(crate) name: &'static str,
@@ -254,6 +272,35 @@ impl Cluster {
     pub(crate) fn senders(&self) -> Vec<String> {
         let rows = self.server.ask(DATABASE, "SELECT DISTINCT node FROM attempt WHERE purpose = 'send' ORDER BY 1");
         rows.lines().map(str::to_owned).collect()
+    }
+
+    /// From now on every move of an entry is written down, for [`Cluster::in_turn`].
+    pub(crate) fn write_moves(&self) {
+        self.server.ask(DATABASE, WRITE_MOVES);
+    }
+
+    /// The order of a patient (docs/queue.md), over all nodes: whenever an entry was claimed to be sent, everything of
+    /// its lane whose turn comes before was over, and nothing else of its lane was under way. For a day in which no
+    /// person sets going again what had stopped.
+    pub(crate) fn in_turn(&self) {
+        let passed = format!(
+            "SELECT own.facility, own.operation, own.seq, other.operation, other.seq, stood.state {SENT_BESIDE} \
+             AND (stood.state IN ('sending', 'unanswered') OR stood.leased \
+             OR (stood.state = 'waiting' AND (other.turn, other.seq) < (own.turn, own.seq)))"
+        );
+        assert_eq!(self.server.ask(DATABASE, &passed), "", "sent before its turn: what was sent, and what it passed");
+        // The same question about those behind has answers: of several entries of one lane that were handed in
+        // together, the first was sent while the others waited.
+        let count = |sql: &str| self.server.ask(DATABASE, sql).parse::<u64>().unwrap();
+        let several = count(
+            "SELECT count(DISTINCT lane) FROM (SELECT lane FROM delivery GROUP BY lane, submission \
+             HAVING count(*) > 1) AS several",
+        );
+        let waited = count(&format!(
+            "SELECT count(DISTINCT own.lane) {SENT_BESIDE} AND stood.state = 'waiting' \
+             AND (other.turn, other.seq) > (own.turn, own.seq)"
+        ));
+        assert!(several > 0 && waited >= several, "{waited} lanes in which one waited for another, of {several}");
     }
 }
 

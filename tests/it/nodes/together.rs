@@ -9,6 +9,7 @@ use crate::day::exactly_once;
 #[test]
 fn three_nodes_carry_a_day_between_them_and_every_entry_is_at_bpjs_once() {
     let mut cluster = Cluster::up(&["a", "b", "c"], &Setup { seed: 7, ..Setup::default() });
+    cluster.write_moves();
     let day = spread_day(2);
     cluster.hand_in(&day, &[0, 1, 2]);
     let all = cluster.all_final(1, entries(&day));
@@ -24,6 +25,7 @@ fn three_nodes_carry_a_day_between_them_and_every_entry_is_at_bpjs_once() {
          GROUP BY d.facility HAVING count(DISTINCT a.node) > 1) AS moved",
     );
     assert_eq!(mixed, "0");
+    cluster.in_turn();
 }
 
 #[test]

@@ -9,6 +9,17 @@ use crate::store::conformance::desk::{CARD, DAFTAR, FACILITY, accepted, at, day,
 use crate::store::{DeliveryFilter, NewEntry, OutageChange, Store, Verdict};
 
 const MANY: &str = include_str!("../../../../tests/data/many-on-postgresql.sql");
+/// Takes every table but those that have a row a node, a row a version or a few rows by name; until the transaction ends
+/// nobody else reads or writes a row of them.
+const TAKE_WHAT_GROWS: &str = "BEGIN; DO $$ BEGIN EXECUTE (SELECT 'LOCK TABLE ' || \
+    string_agg(quote_ident(tablename), ', ') || ' IN ACCESS EXCLUSIVE MODE' FROM pg_tables WHERE schemaname = 'public' \
+    AND tablename NOT IN ('meta', 'migration', 'node')); END $$";
+/// How many of the tables that grow most this session has.
+const TAKEN: &str = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND granted \
+    AND mode = 'AccessExclusiveLock' AND relation IN ('delivery'::regclass, 'submission'::regclass, \
+    'entry_body'::regclass, 'attempt'::regclass, 'change'::regclass)";
+/// Longest wait for an opening that waits for nobody.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Between two acceptances of the rows that are only there: the same in every store, so that a day is as full in each.
 const STEP: i64 = 10 * 60 * 1000;
 
@@ -92,7 +103,23 @@ async fn daily_work(large: &Large) -> BTreeMap<&'static str, u64> {
     count!(taken, large, "redate", store.redate(at(5), Arc::new(|_, _, _| None)).await.unwrap());
     outages(large, &mut taken).await;
     questions(large, &mut taken).await;
+    starting(large, &mut taken).await;
     taken
+}
+
+/// What the daemon asks of a store that it has just opened (`daemon::start`), each time with one entry in flight: after the
+/// machine went down, and after the process crashed.
+async fn starting(large: &Large, taken: &mut BTreeMap<&'static str, u64>) {
+    let (store, desk) = (&large.store, &large.desk);
+    let one = |now| crate::store::ClaimAsk { limit: 1, ..desk.ask(now) };
+    assert_eq!(store.claim(one(4)).await.unwrap().len(), 1);
+    large.pages();
+    let lost = count!(taken, large, "reclaim at a start", store.reclaim(at(5), true, desk.base()).await.unwrap());
+    large.accept("keempat").await;
+    assert_eq!(store.claim(one(6)).await.unwrap().len(), 1);
+    large.pages();
+    let blamed = count!(taken, large, "blame at a start", store.blame(at(7), desk.base()).await.unwrap());
+    assert_eq!((lost, blamed.suspects), (1, 1));
 }
 
 async fn questions(large: &Large, taken: &mut BTreeMap<&'static str, u64>) {
@@ -145,4 +172,24 @@ async fn daily_work_touches_the_same_pages_in_a_hundred_thousand_entries_as_in_f
     assert!(grown.is_empty(), "pages in the small store: {grown:?}\nin the large one: {large:#?}");
     let unseen: Vec<_> = small.iter().filter(|(_, pages)| **pages == 0).collect();
     assert!(unseen.is_empty(), "everything was counted: {unseen:?}");
+}
+
+/// How long a start takes must not depend on how much waits. What opening asks of the server goes past the session whose
+/// pages are counted, so more is shown: it asks nothing of the tables that grow, or it would wait here and be told no.
+#[tokio::test]
+async fn opening_asks_nothing_of_the_tables_that_grow() {
+    let database = server::database();
+    drop(open(&database.url()).await);
+    let (holder, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    holder.batch_execute(TAKE_WHAT_GROWS).await.unwrap();
+    let taken: i64 = holder.query_one(TAKEN, &[]).await.unwrap().get(0);
+    assert_eq!(taken, 5, "they are there, and taken");
+    // As a node, as the daemon does: it enters its name, and looks at the schema once more.
+    let settings = Settings { node: Some("satu".to_owned()), ..settings(&database.url()) };
+    let opened = tokio::time::timeout(PATIENCE, PostgresStore::open(settings)).await;
+    let (store, opened) = opened.expect("opening waits for a table that grows").unwrap();
+    assert!(!opened.fresh && !opened.restored);
+    drop(store);
+    holder.batch_execute("ROLLBACK").await.unwrap();
 }

@@ -68,6 +68,32 @@ async fn what_one_node_commits_is_told_to_the_others() {
     assert_eq!((channel.as_str(), &name), ("jembatan", &store.shared.name));
 }
 
+/// A wake-up that comes sooner than this after another one is no look-around: those come two seconds after it
+/// (`listen::LOOK_AROUND`).
+const TOLD: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn what_one_node_commits_wakes_another_before_that_one_would_look_by_itself() {
+    let database = server::database();
+    let (one, _) = open(&database.url()).await;
+    let (other, _) = open(&database.url()).await;
+    let (desk, mut wakes) = (Desk::new(Arc::new(one)), other.wake_ups());
+    // It listens by then: that, too, wakes.
+    wakes.changed().await.unwrap();
+    let mut told = 0;
+    for round in 0..5 {
+        // The last wake-up was just now, so the next look-around lies beyond the bound.
+        desk.accept_one(&format!("r-{round}"), DAFTAR, CARD).await;
+        if let Ok(woken) = tokio::time::timeout(TOLD, wakes.changed()).await {
+            woken.unwrap();
+            told += 1;
+        } else {
+            wakes.changed().await.unwrap();
+        }
+    }
+    assert!(told >= 4, "{told} of 5 commits were told to the other node");
+}
+
 #[tokio::test]
 async fn writers_of_one_facility_wait_for_each_other_and_not_for_the_others() {
     let database = server::database();

@@ -17,6 +17,15 @@ const WAITING: &str = include_str!("../../../../tests/data/many-waiting.sql");
 const FINISHED: &str = include_str!("../../../../tests/data/many-finished.sql");
 /// Between two acceptances of the rows that are only there: the same in every store, so that a day is as full in each.
 const STEP: i64 = 10 * 60 * 1000;
+/// Bytes by which one opening may read more than another: sixteen pages.
+const SPARE: u64 = 16 * 4096;
+
+/// Bytes that this thread has read so far, as the system counts them. SQLite reads a page when it first needs it, on the
+/// thread that asks: what opening reads is what it walks.
+fn bytes_read() -> u64 {
+    let told = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    told.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
 
 fn many(sql: &str, first: i64, count: i64) -> String {
     let now = at(0).as_millisecond().to_string();
@@ -38,6 +47,8 @@ struct Large {
     path: PathBuf,
     store: Arc<SqliteStore>,
     desk: Desk,
+    /// Bytes that were read to open it with these rows in it.
+    opening: u64,
 }
 
 impl Large {
@@ -52,10 +63,12 @@ impl Large {
             connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
         assert_eq!(broken, 0, "the rows belong together");
         drop(connection);
+        let before = bytes_read();
         let (store, opened) = open(&path);
-        assert!(!opened.restored);
+        let opening = bytes_read() - before;
+        assert!(!opened.fresh && !opened.restored);
         let store = Arc::new(store);
-        Self { _folder: folder, path, desk: Desk::new(Arc::clone(&store) as Arc<dyn Store>), store }
+        Self { _folder: folder, path, desk: Desk::new(Arc::clone(&store) as Arc<dyn Store>), store, opening }
     }
 
     /// An entry of its own patient whose date is the nearest of all.
@@ -137,7 +150,24 @@ async fn daily_work(large: &Large) -> BTreeMap<&'static str, i64> {
     let closing = OutageChange::Close { id: outage.id, at: at(600), actor: "jembatan".to_owned() };
     let outage = count!("outage closes", store.change_outage(closing).await.unwrap());
     count!("outage told", store.outage_effect(outage.id, at(700)).await.unwrap());
+    starting(large, &mut taken).await;
     taken
+}
+
+/// What the daemon asks of a store that it has just opened (`daemon::start`), each time with one entry in flight: after the
+/// machine went down, and after the process crashed.
+async fn starting(large: &Large, taken: &mut BTreeMap<&'static str, i64>) {
+    let (store, desk) = (&large.store, &large.desk);
+    large.claim_one(4).await;
+    large.steps();
+    let lost = store.reclaim(at(5), true, desk.base()).await.unwrap();
+    taken.insert("reclaim at a start", large.steps());
+    large.accept("keempat").await;
+    large.claim_one(6).await;
+    large.steps();
+    let blamed = store.blame(at(7), desk.base()).await.unwrap();
+    taken.insert("blame at a start", large.steps());
+    assert_eq!((lost, blamed.suspects), (1, 1));
 }
 
 #[tokio::test]
@@ -149,6 +179,22 @@ async fn daily_work_takes_the_same_steps_in_a_hundred_thousand_entries_as_in_fiv
     assert!(small.values().all(|steps| *steps > 0), "everything was counted: {small:?}");
     println!("steps with 5 000 and with 100 000 entries:");
     small.iter().for_each(|(name, steps)| println!("{name:>24} {steps:>8} {:>8}", large[name]));
+}
+
+/// How long a start takes must not depend on how much waits: after an outage everybody waits for it.
+#[tokio::test]
+async fn opening_reads_no_more_of_thirty_thousand_entries_than_of_two_thousand() {
+    let (small, large) = (Large::new(500, 1_500), Large::new(6_000, 24_000));
+    let (few, many) = (small.opening, large.opening);
+    println!("read to open: {few} bytes with 2 000 entries, {many} with 30 000");
+    assert!(few > 0 && many <= few + SPARE, "{few} bytes were read with 2 000 entries, {many} with 30 000");
+    // A walk would be seen: the shortest way to count the entries reads far more than what is allowed.
+    let connection = Connection::open(&large.path).unwrap();
+    let before = bytes_read();
+    let count: i64 = connection.query_row("SELECT count(*) FROM delivery", [], |row| row.get(0)).unwrap();
+    let walk = bytes_read() - before;
+    assert_eq!(count, 30_000);
+    assert!(walk > many + SPARE, "{walk} bytes for a walk, {many} for the opening");
 }
 
 #[tokio::test]
