@@ -39,8 +39,11 @@ pub(super) struct Bench {
     disk: SharedDisk,
     /// A backup was taken, or put back.
     backup: Mutex<(bool, bool)>,
-    /// A backup was put back since the store was opened last, and whether the power went with it.
+    /// A backup was put back since the store was opened last, and whether that may go unnoticed: the power went with it, or
+    /// nothing was written since it was taken.
     put_back: Mutex<Option<bool>>,
+    /// What was written when the backup was taken.
+    written_at_backup: AtomicU64,
     lives: AtomicU64,
     /// The length of the longest episode in force, milliseconds.
     waiting: Mutex<Vec<Duration>>,
@@ -59,8 +62,20 @@ pub(super) fn run(options: Options, whole: bool) -> Outcome {
         let began = tokio::time::Instant::now();
         let (process, lives, waiting) = (Mutex::new(None), AtomicU64::new(0), Mutex::new(Vec::new()));
         let still = Mutex::new((0, Duration::ZERO));
-        let put_back = Mutex::new(None);
-        let bench = Arc::new(Bench { hub, machine, began, process, disk, backup, put_back, lives, waiting, still });
+        let (put_back, written_at_backup) = (Mutex::new(None), AtomicU64::new(0));
+        let bench = Arc::new(Bench {
+            hub,
+            machine,
+            began,
+            process,
+            disk,
+            backup,
+            put_back,
+            written_at_backup,
+            lives,
+            waiting,
+            still,
+        });
         bench.live().await;
         bench.outcome()
     })
@@ -160,7 +175,8 @@ impl Bench {
         let taken = *self.backup.lock().unwrap_or_else(PoisonError::into_inner);
         if taken == (true, false) && self.hub.faulty() && dice.strikes(500) {
             self.hub.event("backup put back", 0, 0);
-            *self.put_back.lock().unwrap_or_else(PoisonError::into_inner) = Some(power);
+            let same = self.written() == self.written_at_backup.load(Ordering::Relaxed);
+            *self.put_back.lock().unwrap_or_else(PoisonError::into_inner) = Some(power || same);
             self.disk().put_back();
             self.hub.model().forget();
             *self.backup.lock().unwrap_or_else(PoisonError::into_inner) = (true, true);
@@ -172,6 +188,7 @@ impl Bench {
         let mut taken = self.backup.lock().unwrap_or_else(PoisonError::into_inner);
         if self.hub.options.restore && !taken.0 && self.disk().back_up() {
             taken.0 = true;
+            self.written_at_backup.store(self.written(), Ordering::Relaxed);
             self.hub.event("backup taken", 0, 0);
         }
     }
@@ -198,6 +215,13 @@ impl Bench {
             }
             Err(error) => self.hub.broken("the store opens again", error.to_string()),
         }
+    }
+
+    /// Submissions and attempts that were written so far.
+    fn written(&self) -> u64 {
+        let notes = self.hub.notes();
+        let count = |what: &&str| notes.reached.get(*what).copied().unwrap_or(0);
+        ["accepted", "claimed to send", "claimed to look up"].iter().map(count).sum()
     }
 
     /// A restored copy is noticed, unless what lies beside the database was lost with the power before it was flushed

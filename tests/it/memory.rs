@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bridge::{Bridge, FACILITY, Setup, card, daftar, kunjungan, submission, yesterday};
 
-/// Patients of a submission, each with a registration and a visit: with all their texts it is about 230 KB, just below the
+/// Patients of a submission, each with a registration and a visit: with all their texts it is about 230 KB, below the
 /// 256 KiB that a body may have.
 const PATIENTS: u32 = 18;
 /// Letters of a text: the most that a field takes.
@@ -21,10 +21,10 @@ const BEFORE: u32 = 9;
 const AFTER: u32 = 112;
 /// KiB by which the process may have grown after the later ones, which are over 24 MiB of JSON.
 ///
-/// Whoever kept what waits in memory, however tightly packed, would grow by all of that, and as parsed JSON by several
-/// times as much: twice the bound at least. What may grow all the same does not depend on how much waits: SQLite keeps up
-/// to 2 MB of pages for each connection, and of the one that writes and the four that read not all need have filled theirs
-/// at the first look; the heap keeps holes between what a request of 230 KB needs for a moment.
+/// Whoever kept the content of what waits in memory, however tightly packed, would grow by all of that, which is twice
+/// the bound, and as parsed JSON by more. What may grow all the same does not depend on how much waits: SQLite keeps up
+/// to 2 MB of pages for each connection, and of the one that writes and the four that read not all need have filled
+/// theirs at the first look; and the heap keeps holes between what a request of 230 KB needs for a moment.
 const MAY_GROW: u64 = 12 * 1024;
 /// How long it may take to come to rest; over at once where it does not grow.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,8 +60,8 @@ fn hand_in(bridge: &Bridge, numbers: std::ops::Range<u32>) -> (u64, String) {
     (bytes / 1024, last)
 }
 
-/// KiB of memory of the daemon's own, in the machine or swapped out. What it has mapped of files is not counted: the system
-/// takes that back whenever it wants to.
+/// KiB of memory of the daemon's own, in the machine or swapped out. What it has mapped of files is not counted: the
+/// system takes that back whenever it wants to.
 fn own_memory(bridge: &Bridge) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", bridge.pid())).unwrap();
     let of = |name: &str| -> u64 {
@@ -82,10 +82,10 @@ fn at_rest(bridge: &Bridge) -> u64 {
 }
 
 #[test]
-fn four_thousand_entries_that_wait_take_no_memory_that_three_hundred_do_not() {
+fn four_thousand_entries_more_that_wait_take_no_more_memory_than_three_hundred() {
     let mut bridge = Bridge::stopped(&Setup::default());
-    // One heap for all threads: with several it would be chance which of them has served a large request before the first
-    // look, and which one does only after it.
+    // One heap for all threads: with several it would be chance which of them has served a large request before the
+    // first look, and which one does only after it.
     bridge.env.push(("MALLOC_ARENA_MAX".to_owned(), "1".to_owned()));
     bridge.start();
     bridge.pause(FACILITY, true);

@@ -9,8 +9,8 @@ use crate::store::conformance::desk::{CARD, DAFTAR, FACILITY, accepted, at, day,
 use crate::store::{DeliveryFilter, NewEntry, OutageChange, Store, Verdict};
 
 const MANY: &str = include_str!("../../../../tests/data/many-on-postgresql.sql");
-/// Takes every table but those that have a row a node, a row a version or a few rows by name; until the transaction ends
-/// nobody else reads or writes a row of them.
+/// Takes every table but those that have a row a node, a row a version or a few rows by name; until the transaction
+/// ends nobody else reads or writes a row of them.
 const TAKE_WHAT_GROWS: &str = "BEGIN; DO $$ BEGIN EXECUTE (SELECT 'LOCK TABLE ' || \
     string_agg(quote_ident(tablename), ', ') || ' IN ACCESS EXCLUSIVE MODE' FROM pg_tables WHERE schemaname = 'public' \
     AND tablename NOT IN ('meta', 'migration', 'node')); END $$";
@@ -107,8 +107,8 @@ async fn daily_work(large: &Large) -> BTreeMap<&'static str, u64> {
     taken
 }
 
-/// What the daemon asks of a store that it has just opened (`daemon::start`), each time with one entry in flight: after the
-/// machine went down, and after the process crashed.
+/// What the daemon asks of a store that it has just opened (`daemon::start`), each time with one entry in flight: after
+/// the machine went down, and after the process crashed.
 async fn starting(large: &Large, taken: &mut BTreeMap<&'static str, u64>) {
     let (store, desk) = (&large.store, &large.desk);
     let one = |now| crate::store::ClaimAsk { limit: 1, ..desk.ask(now) };
@@ -174,8 +174,9 @@ async fn daily_work_touches_the_same_pages_in_a_hundred_thousand_entries_as_in_f
     assert!(unseen.is_empty(), "everything was counted: {unseen:?}");
 }
 
-/// How long a start takes must not depend on how much waits. What opening asks of the server goes past the session whose
-/// pages are counted, so more is shown: it asks nothing of the tables that grow, or it would wait here and be told no.
+/// How long a start takes must not depend on how much waits. What opening asks of the server goes past the session
+/// whose pages are counted, so more is shown: it asks nothing of the tables that grow, or it would wait here and be
+/// refused in the end.
 #[tokio::test]
 async fn opening_asks_nothing_of_the_tables_that_grow() {
     let database = server::database();

@@ -20,8 +20,8 @@ const STEP: i64 = 10 * 60 * 1000;
 /// Bytes by which one opening may read more than another: sixteen pages.
 const SPARE: u64 = 16 * 4096;
 
-/// Bytes that this thread has read so far, as the system counts them. SQLite reads a page when it first needs it, on the
-/// thread that asks: what opening reads is what it walks.
+/// Bytes that this thread has read so far, as the system counts them. SQLite reads a page when it first needs it, on
+/// the thread that asks: what opening reads is what it walks.
 fn bytes_read() -> u64 {
     let told = std::fs::read_to_string("/proc/thread-self/io").unwrap();
     told.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
@@ -154,8 +154,8 @@ async fn daily_work(large: &Large) -> BTreeMap<&'static str, i64> {
     taken
 }
 
-/// What the daemon asks of a store that it has just opened (`daemon::start`), each time with one entry in flight: after the
-/// machine went down, and after the process crashed.
+/// What the daemon asks of a store that it has just opened (`daemon::start`), each time with one entry in flight: after
+/// the machine went down, and after the process crashed.
 async fn starting(large: &Large, taken: &mut BTreeMap<&'static str, i64>) {
     let (store, desk) = (&large.store, &large.desk);
     large.claim_one(4).await;
