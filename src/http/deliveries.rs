@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::view::{self, Around};
 use crate::contract::ServiceTime;
 use crate::queue::{Delivery, State, SubmissionId};
-use crate::store::{DeliveryFilter, StoreError, SubmissionRow, circumstances};
+use crate::store::{DeliveryFilter, StoreError, SubmissionRow, circumstances, never_earlier};
 
 /// How many pages of foreign rows are skipped before an answer goes out with fewer rows than asked for.
 const SKIP_PAGES: usize = 20;
@@ -88,7 +88,12 @@ async fn dates(app: &App, delivery: &Delivery, zone: &TimeZone) -> Result<Value,
     let events = app.store.events().await?;
     let (outages, plans) = (app.store.outages(OUTAGES).await?, app.store.outage_plans(Timestamp::UNIX_EPOCH).await?);
     let declared = circumstances(&delivery.facility, &events, &outages, &plans);
-    let dated = app.contracts.explain(&delivery.deadline.rule, &service, &declared, app.clock.now());
+    let mut dated = app.contracts.explain(&delivery.deadline.rule, &service, &declared, app.clock.now());
+    // As stored: a date that was moved stays, also when what moved it was withdrawn.
+    let stands = never_earlier(&delivery.deadline, dated.deadline.clone());
+    let later = stands.late.zip(dated.deadline.late).map(|(stands, reckoned)| stands.duration_since(reckoned));
+    dated.warn = dated.warn.map(|warn| later.and_then(|later| warn.checked_add(later).ok()).unwrap_or(warn));
+    dated.deadline = stands;
     Ok(view::dates(&dated, zone))
 }
 

@@ -65,7 +65,9 @@ pub fn redating(contracts: &Arc<Contracts>, zones: BTreeMap<String, TimeZone>) -
     }))
 }
 
-fn never_earlier(known: &Deadline, reckoned: Deadline) -> Deadline {
+/// The dates as they stand where others are reckoned anew: each the later one.
+#[must_use]
+pub fn never_earlier(known: &Deadline, reckoned: Deadline) -> Deadline {
     // What had no date gets none: an agreement that was replaced meanwhile is not this entry's.
     let later = |known: Option<Timestamp>, reckoned: Option<Timestamp>| {
         known.map(|known| reckoned.map_or(known, |new| new.max(known)))

@@ -37,7 +37,7 @@ use crate::contract;
 use crate::queue::{Delivery, DeliveryId, Mark, SubmissionId};
 use crate::secret::Private;
 
-pub use declared::{Redate, circumstances, redating};
+pub use declared::{Redate, circumstances, never_earlier, redating};
 pub use gateway::{NumberForm, ProvisionalId, Standing, StandingAsk};
 pub use keep::{
     KeepLimits, KeptList, KeptMember, KeptRow, KeptTotals, ListName, ListSummary, MemberName, NewRow, NewRows, TermRow,
