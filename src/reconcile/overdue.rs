@@ -14,8 +14,9 @@ const EVERY: Duration = Duration::from_secs(20);
 /// Entries moved in one transaction.
 const BATCH: usize = 200;
 
-/// Moves the dates of what waits where a clause says so (`redate`), and expires overdue entries, until `stop`, but only while `clock_is_right` says that the clock was compared with BPJS's since the start and
-/// since its last step, and found right (promise 9): a wrong clock must not move or expire anything.
+/// Moves the dates of what waits where a clause says so (`redate`), and expires overdue entries, until `stop`, but only
+/// while `clock_is_right` says that the clock was compared with BPJS's since the start and since its last step, and found
+/// right (promise 9): a wrong clock must not move or expire anything.
 pub async fn run(
     store: SharedStore,
     clock: Clock,

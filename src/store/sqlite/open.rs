@@ -271,8 +271,8 @@ fn name_start(connection: &Connection, path: &Path, medium: &Medium, fresh: bool
 /// start's name and is told by this alone.
 ///
 /// The number grows with every row that a submission or an attempt makes. It is written after the commit, and flushed
-/// only when the writer rests: a killed process leaves it exact, a power cut at most too low by what was written since,
-/// which is no alarm.
+/// when the writer rests or closes and twice a minute while it works: a killed process leaves it exact, a power cut at most
+/// too low by what was written since, so that a copy younger than that would not be noticed.
 pub(super) struct Progress {
     file: Box<dyn SideFile>,
     /// What it says, and whether that is on the disk.
